@@ -1,0 +1,21 @@
+"""Bring one Alembic migration to a thousand databases.
+
+``from orchestrator import Project`` gives Python programs the verbs of the command line.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.actions import Project
+
+__all__ = ["Project"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `orchestrator --help` and the worker processes don't pay for it.
+    if name == "Project":
+        from orchestrator.actions import Project
+
+        return Project
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,117 @@
+"""What commands return to their callers, and what the command line renders."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, Revision, State
+
+_DIFFERENCES = frozenset({State.DIFFERS, State.BEHIND})
+_FAILED = frozenset({State.FAILED, State.IN_DOUBT, State.UNREACHABLE, State.UNKNOWN_REVISION})
+_REFUSED = frozenset({State.LOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcomes of one command, one for each selected target, in configured order.
+
+    ``exit_code``: 130 interrupted, else 3 when a target failed, else 5 when one was locked, else
+    4 when ``check`` found differences, else 0.
+    """
+
+    verb: str
+    """``upgrade``, ``downgrade``, ``stamp``, ``status``, ``check``."""
+    targets: tuple[Target, ...]
+    outcomes: tuple[Outcome, ...]
+    interrupted: bool = False
+    dry_run: bool = False
+    seconds: float = 0.0
+
+    @property
+    def tally(self) -> Counter[State]:
+        """How many targets are in each state."""
+        return Counter(outcome.state for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of DESIGN.md."""
+        states = self.tally.keys()
+        if self.interrupted:
+            return 130
+        if self.verb == "status":
+            return 3 if State.UNREACHABLE in states else 0
+        if states & _FAILED:
+            return 3
+        if states & _REFUSED:
+            return 5
+        if self.verb == "check":
+            return 4 if states & _DIFFERENCES else 0
+        return 0 if states <= SUCCEEDED else 3
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The revisions of a database, newest first, and where targets stand."""
+
+    database: str
+    revisions: tuple[Revision, ...]
+    environments: tuple[str, ...]
+    """The environments that were read, in order."""
+    standing: dict[str, dict[str, int]]
+    """Revision id → environment → number of targets at it. ``""`` stands for empty targets."""
+    unreadable: tuple[Outcome, ...] = ()
+    """Targets whose heads could not be read, or that are at revisions the scripts don't know."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRevision:
+    """A revision file that ``revision`` wrote."""
+
+    database: str
+    path: str
+    id: str
+    empty: bool
+    """Autogenerate found nothing to do: the file has no operations."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFiles:
+    """The files that ``upgrade --sql`` wrote, by target, and the targets it could not read."""
+
+    result: Result
+    files: dict[str, str]
+
+
+class Observer(Protocol):
+    """Told what happens while a command runs. Called in the command's own thread."""
+
+    def begin(self, verb: str, targets: Sequence[Target]) -> None:
+        """The work is known and about to start."""
+
+    def started(self, target: Target, attempt: int) -> None:
+        """A worker was given the target."""
+
+    def running(self, target: Target, revision: str) -> None:
+        """The target's worker reached a revision."""
+
+    def retrying(self, target: Target, failure: Failure, delay: float) -> None:
+        """An attempt failed and another follows in ``delay`` seconds."""
+
+    def finished(self, target: Target, outcome: Outcome) -> None:
+        """The target has its outcome."""
+
+    def interrupted(self, presses: int) -> None:
+        """Ctrl-C was pressed once (finish what runs) or twice (stop the workers)."""
+
+
+class Silent:
+    """An observer that ignores everything."""
+
+    def begin(self, verb: str, targets: Sequence[Target]) -> None: ...
+    def started(self, target: Target, attempt: int) -> None: ...
+    def running(self, target: Target, revision: str) -> None: ...
+    def retrying(self, target: Target, failure: Failure, delay: float) -> None: ...
+    def finished(self, target: Target, outcome: Outcome) -> None: ...
+    def interrupted(self, presses: int) -> None: ...

@@ -1,0 +1,46 @@
+"""Every error that reaches a user, and the exit code that it owns.
+
+    OrchestratorError          1  a bug of ours
+    ├── UsageError             2  bad input: arguments, selectors
+    │   ├── ConfigError        2  mistakes in environments.toml
+    │   └── SecretError        2  a secret that can't be resolved
+    ├── TargetsFailed          3  what should have been read or done on targets was not
+    └── Refused                5  we could, but must not: not confirmed, locked, gate closed
+
+A message names the target, the cause and the next step. Partial failure of a fan-out is a
+value (see ``rollout.outcomes``), not an exception.
+"""
+
+from typing import ClassVar
+
+
+class OrchestratorError(Exception):
+    """An error with one clear message for the user and the exit code of its kind."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(OrchestratorError):
+    """What the user asked for can't be understood."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """``environments.toml`` is missing or has mistakes; the message lists all of them."""
+
+
+class SecretError(UsageError):
+    """A ``${env:}``, ``${file:}`` or ``${cmd:}`` that can't be resolved."""
+
+
+class TargetsFailed(OrchestratorError):
+    """A server or target could not do what was asked of it."""
+
+    exit_code = 3
+
+
+class Refused(OrchestratorError):
+    """Nothing was done, on purpose."""
+
+    exit_code = 5

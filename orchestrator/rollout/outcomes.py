@@ -1,0 +1,102 @@
+"""What became of a target, as values that workers send and commands render."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What became of one target in one command."""
+
+    # upgrade, downgrade, stamp
+    DONE = "done"  # it is at the requested heads, and was changed to be
+    UNCHANGED = "unchanged"  # it was there before
+    PLANNED = "planned"  # dry run: it would be changed
+    FAILED = "failed"
+    LOCKED = "locked"  # somebody else holds its lock
+    IN_DOUBT = "in_doubt"  # its worker is gone and nobody saw the end
+    BLOCKED = "blocked"  # not started: something it depends on did not succeed
+    NOT_STARTED = "not_started"  # not started: the run was interrupted
+    # status
+    CURRENT = "current"
+    BEHIND = "behind"
+    EMPTY = "empty"
+    UNKNOWN_REVISION = "unknown_revision"
+    UNREACHABLE = "unreachable"
+    # check (with behind and unreachable)
+    IN_SYNC = "in_sync"
+    DIFFERS = "differs"
+
+
+SUCCEEDED = frozenset({State.DONE, State.UNCHANGED, State.PLANNED})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a target failed. Holds no secret: redacted before it leaves the worker."""
+
+    message: str
+    """The cause, in the database's own words where it has some."""
+    next_step: str | None = None
+    """What to do about it."""
+    revision: str | None = None
+    """The revision that was running."""
+    statement: str | None = None
+    """The SQL statement that failed, without its parameters."""
+    executed: tuple[str, ...] = ()
+    """Statements of the failed revision that ran before it."""
+    half_applied: bool = False
+    """The server could not roll back what ``executed`` lists."""
+    retryable: bool = False
+    """Nothing was changed yet, and it may go better next time."""
+    traceback: str | None = None
+    """For ``--debug``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference that autogenerate found between the models and a database."""
+
+    kind: str
+    """Alembic's name of the operation that would mend it: ``add_column``, ``remove_index``, …"""
+    text: str
+    """The difference as a line for people: ``missing column items.note (VARCHAR(50))``."""
+    table: str | None = None
+    name: str | None = None
+    """The column, index or constraint."""
+    database_value: str | None = None
+    model_value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a migration history."""
+
+    id: str
+    message: str
+    down: tuple[str, ...] = ()
+    branch_labels: tuple[str, ...] = ()
+    is_head: bool = False
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one target."""
+
+    target: str
+    state: State
+    heads_before: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    """Its heads afterwards, as read again from the version table."""
+    revisions: tuple[Revision, ...] = ()
+    """Applied (or reverted) by this command, to be applied (dry run), or pending (status)."""
+    differences: tuple[Difference, ...] = ()
+    failure: Failure | None = None
+    blocked_by: str | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    output: str = ""
+    """What the migration printed, redacted."""
+    data: Any = None
+    """What a job without a target returns: a file's path, a list of revisions, SQL."""
