@@ -1,0 +1,1 @@
+"""Tests. They mirror the floors: fakes below, real servers above."""

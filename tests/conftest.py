@@ -1,0 +1,79 @@
+"""Fixtures for every test: real servers, started by the session itself and ended with it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.desk import SHARED, Desk, desk_variable, shared_mariadb, shared_postgres
+from tests.servers import MariaDB, MariaDBServer, PgBouncer, Postgres, PostgresServer
+
+_DESKS = pytest.StashKey[list[Desk]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist: it inherits the addresses
+        return
+    config.stash[_DESKS] = []
+    for name, kind in SHARED.items():
+        if not os.environ.get(name):
+            desk = Desk(kind)
+            config.stash[_DESKS].append(desk)
+            os.environ[desk_variable(name)] = desk.address
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for desk in config.stash.get(_DESKS, []):
+        desk.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> MariaDB:
+    """The session's MariaDB server, or what ``ORCHESTRATOR_TEST_MYSQL_URL`` names."""
+    return shared_mariadb()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Postgres:
+    """The session's PostgreSQL server, or what ``ORCHESTRATOR_TEST_POSTGRES_URL`` names."""
+    return shared_postgres()
+
+
+@pytest.fixture
+def private_mariadb() -> Iterator[Callable[..., MariaDBServer]]:
+    """Start a MariaDB server of the test's own, with extra options, to be killed."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> MariaDBServer:
+            server = MariaDBServer(*options)
+            stack.callback(server.close)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[Callable[..., PostgresServer]]:
+    """Start a PostgreSQL server of the test's own, with extra options, to be killed."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> PostgresServer:
+            server = PostgresServer(*options)
+            stack.callback(server.close)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def pgbouncer() -> Iterator[Callable[..., PgBouncer]]:
+    """Start a PgBouncer before a server: ``pgbouncer(postgres, mode="session")``."""
+    with ExitStack() as stack:
+
+        def start(server: Postgres, mode: str = "transaction") -> PgBouncer:
+            bouncer = PgBouncer(server, mode)
+            stack.callback(bouncer.close)
+            return bouncer.start()
+
+        yield start
