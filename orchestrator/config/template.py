@@ -30,9 +30,19 @@ class Label:
         return f"{{{self.name}}}"
 
 
+class Filled(str):
+    """What a label was filled with inside a secret: a value, never to be split or interpreted."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A ``${kind:body}``. The body may hold labels: ``${env:PASSWORD_{tenant}}``."""
+    """A ``${kind:body}``. The body may hold labels: ``${env:PASSWORD_{tenant}}``.
+
+    ``Template.fill`` puts ``Filled`` in their place, so that what came from a label can still be
+    told from what the file says.
+    """
 
     kind: SecretKind
     body: tuple["str | Label", ...]
@@ -134,7 +144,9 @@ def _secret(inside: str) -> Secret:
 
 
 def _is_variable(parts: list[str | Label]) -> bool:
-    return bool(_NAME_OF_VARIABLE.fullmatch("".join(p if isinstance(p, str) else "X" for p in parts)))
+    return bool(
+        _NAME_OF_VARIABLE.fullmatch("".join(p if isinstance(p, str) else "X" for p in parts))
+    )
 
 
 def _bad_brace(text: str, at: int) -> str:
@@ -150,8 +162,12 @@ def _fill(part: Part, labels: Mapping[str, str]) -> Part:
     if isinstance(part, Label):
         return labels[part.name]
     if isinstance(part, Secret):
-        return Secret(part.kind, tuple(labels[p.name] if isinstance(p, Label) else p for p in part.body))
+        return Secret(part.kind, tuple(_fill_inside(piece, labels) for piece in part.body))
     return part
+
+
+def _fill_inside(piece: str | Label, labels: Mapping[str, str]) -> str:
+    return Filled(labels[piece.name]) if isinstance(piece, Label) else piece
 
 
 def _join(parts: Iterator[Part]) -> Iterator[Part]:
