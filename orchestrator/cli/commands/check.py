@@ -1,0 +1,34 @@
+"""``orchestrator check``."""
+
+import typer
+
+from orchestrator.cli import invocation
+from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, selection
+from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.show import show
+
+
+def check(
+    context: typer.Context,
+    selectors: Selectors = None,
+    where: Where = None,
+    exclude: Exclude = None,
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Compare the models with every target, as Alembic's autogenerate would.
+
+    Exits with 4 if any target differs or is behind.
+
+    \b
+    Examples:
+      orchestrator check
+      orchestrator check prod/orders
+      orchestrator check staging -o json | jq ".targets[].differences"
+    """
+    from orchestrator.render import check, json
+
+    call = invocation.of(context, output)
+    with watched(quiet(call)) as project:
+        result = project.check(selection(selectors, where, exclude))
+    show(call, lambda: check.report(result), lambda: json.result(result, debug=call.debug))
+    raise typer.Exit(result.exit_code)

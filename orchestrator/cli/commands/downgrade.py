@@ -1,0 +1,55 @@
+"""``orchestrator downgrade``."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import invocation
+from orchestrator.cli.confirm import confirm
+from orchestrator.cli.options import (
+    DryRun,
+    Exclude,
+    OutputOption,
+    RequiredSelectors,
+    Where,
+    Yes,
+    selection,
+)
+from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.show import show
+
+
+def downgrade(
+    context: typer.Context,
+    selectors: RequiredSelectors,
+    revision: Annotated[str, typer.Option("--revision", help="Where to: a revision, -1, or base.")],
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    where: Where = None,
+    exclude: Exclude = None,
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Revert revisions of targets, in the reverse of the configured order.
+
+    Always asks first, or needs --yes.
+
+    \b
+    Examples:
+      orchestrator downgrade dev --revision -1
+      orchestrator downgrade prod/orders/acme --revision 3f2a9c41d07b --dry-run
+      orchestrator downgrade staging/orders --revision base --yes
+    """
+    from orchestrator.render import json, upgrade
+
+    call = invocation.of(context, output)
+    project, chosen = quiet(call), selection(selectors, where, exclude)
+    if not dry_run and not yes:
+        confirm(f"Downgrade to {revision}", project.targets(chosen))
+    with watched(project):
+        result = project.downgrade(chosen, revision, dry_run=dry_run)
+    show(
+        call,
+        lambda: upgrade.report(result, revision, debug=call.debug),
+        lambda: json.result(result, debug=call.debug),
+    )
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,39 @@
+"""``orchestrator history``."""
+
+import typer
+
+from orchestrator.cli import invocation
+from orchestrator.cli.options import (
+    DatabaseName,
+    Exclude,
+    OutputOption,
+    Selectors,
+    Where,
+    selection,
+)
+from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.show import show
+
+
+def history(
+    context: typer.Context,
+    database: DatabaseName,
+    selectors: Selectors = None,
+    where: Where = None,
+    exclude: Exclude = None,
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Show the revisions of a database, and how many targets stand at each.
+
+    \b
+    Examples:
+      orchestrator history orders
+      orchestrator history orders prod --where tier=free
+      orchestrator history orders -o json
+    """
+    from orchestrator.render import history, json
+
+    call = invocation.of(context, output)
+    with watched(quiet(call)) as project:
+        found = project.history(database, selection(selectors, where, exclude))
+    show(call, lambda: history.report(found), lambda: json.history(found, debug=call.debug))

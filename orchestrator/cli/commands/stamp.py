@@ -1,0 +1,57 @@
+"""``orchestrator stamp``."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import invocation
+from orchestrator.cli.confirm import confirm
+from orchestrator.cli.options import (
+    Exclude,
+    OutputOption,
+    RequiredSelectors,
+    Where,
+    Yes,
+    selection,
+)
+from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.show import show
+
+
+def stamp(
+    context: typer.Context,
+    selectors: RequiredSelectors,
+    revision: Annotated[
+        str, typer.Option("--revision", help="What to record: a revision, heads, or base.")
+    ],
+    purge: Annotated[bool, typer.Option("--purge", help="Empty the version table first.")] = False,
+    yes: Yes = False,
+    where: Where = None,
+    exclude: Exclude = None,
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Record that targets are at a revision, without running anything.
+
+    For databases that were made in another way. Always asks first, or needs --yes.
+
+    \b
+    Examples:
+      orchestrator stamp dev/orders/acme --revision heads
+      orchestrator stamp prod/orders --where shard=db2 --revision 3f2a9c41d07b
+      orchestrator stamp staging --revision heads --purge --yes
+    """
+    from orchestrator.render import json, upgrade
+
+    call = invocation.of(context, output)
+    project, chosen = quiet(call), selection(selectors, where, exclude)
+    if not yes:
+        verb = "Empty the version table and stamp" if purge else "Stamp"
+        confirm(f"{verb} as {revision}", project.targets(chosen))
+    with watched(project):
+        result = project.stamp(chosen, revision, purge=purge)
+    show(
+        call,
+        lambda: upgrade.report(result, revision, debug=call.debug),
+        lambda: json.result(result, debug=call.debug),
+    )
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,32 @@
+"""Asking before something is changed."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.fleet.target import Target
+
+
+def confirm(
+    question: str, targets: "Sequence[Target]", protected: Sequence[str] | None = None
+) -> None:
+    """Say what is about to happen and ask. Returns where the answer is yes.
+
+    Raises ``Refused`` for any other answer, and without asking where nobody is there to answer.
+    """
+    from orchestrator.cli.show import note
+    from orchestrator.errors import Refused
+    from orchestrator.render.plan import about_to
+
+    note(about_to(question, targets, protected or ()))
+    if not sys.stdin.isatty():
+        raise Refused("not confirmed: there is no terminal to ask on; pass --yes to go ahead")
+    if not _answer():
+        raise Refused("not confirmed: nothing was changed")
+
+
+def _answer() -> bool:
+    sys.stderr.write("Go ahead? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,0 +1,64 @@
+"""Errors as people read them: one message on stderr, and an exit code."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import typer
+
+from orchestrator.cli.invocation import Invocation
+from orchestrator.errors import OrchestratorError
+
+_INTERRUPTED = 130
+# Typer has its own copy of Click since 0.2x, and does not export this class.
+_ClickException = typer.BadParameter.__mro__[2]
+
+
+@dataclass
+class Failed:
+    """The exit code of the error that ended a command, if one did."""
+
+    exit_code: int | None = None
+
+
+@contextmanager
+def explained(invocation: Invocation) -> Iterator[Failed]:
+    """Turn any error inside into its message on stderr and its exit code."""
+    failed = Failed()
+    try:
+        yield failed
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the outermost place: a traceback is a bug
+        failed.exit_code = _explain(error, invocation)
+
+
+def _explain(error: BaseException, invocation: Invocation) -> int:
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return _report("interrupted", _INTERRUPTED, invocation)
+    if isinstance(error, _ClickException):
+        error.show()  # type: ignore[attr-defined]
+        return int(error.exit_code)  # type: ignore[attr-defined]
+    if invocation.debug:
+        traceback.print_exception(error)
+    if isinstance(error, OrchestratorError):
+        return _report(str(error), error.exit_code, invocation)
+    return _report(_internal(error, invocation), 1, invocation)
+
+
+def _internal(error: BaseException, invocation: Invocation) -> str:
+    advice = "please report this"
+    if not invocation.debug:
+        advice += "; run again with --debug for the traceback"
+    return f"internal error: {type(error).__name__}; {advice}"
+
+
+def _report(message: str, exit_code: int, invocation: Invocation) -> int:
+    from orchestrator.cli.show import error, write_json
+    from orchestrator.render import json
+
+    error(message)
+    if invocation.json:
+        write_json(json.error(message, exit_code))
+    return exit_code

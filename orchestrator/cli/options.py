@@ -1,0 +1,91 @@
+"""The arguments and options that several commands share."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli import complete
+from orchestrator.cli.invocation import Output
+
+if TYPE_CHECKING:
+    from orchestrator.actions.project import Selection
+
+
+OutputOption = Annotated[
+    Output,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write text or JSON to stdout.",
+    ),
+]
+Selectors = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SELECTOR",
+        autocompletion=complete.selectors,
+        show_default=False,
+        help="Which targets: prod, prod/orders, prod/*/acme. Left out: all.",
+    ),
+]
+RequiredSelectors = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SELECTOR",
+        autocompletion=complete.selectors,
+        show_default=False,
+        help="Which targets: prod, prod/orders, prod/*/acme.",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="LABEL=VALUE",
+        show_default=False,
+        help="Only targets with this label. May be repeated: all must hold.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="SELECTOR",
+        autocompletion=complete.selectors,
+        show_default=False,
+        help="Leave these targets out. May be repeated.",
+    ),
+]
+DatabaseName = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATABASE",
+        autocompletion=complete.databases,
+        show_default=False,
+        help="A database's name in environments.toml.",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def selection(
+    selectors: list[str] | None, where: list[str] | None, exclude: list[str] | None
+) -> "Selection":
+    """Return what the options select. Raises ``UsageError`` for a bad ``--where``."""
+    from orchestrator.actions.project import Selection
+
+    return Selection(tuple(selectors or ()), _labels(where or ()), tuple(exclude or ()))
+
+
+def _labels(pairs: "list[str] | tuple[()]") -> dict[str, str]:
+    from orchestrator.errors import UsageError
+
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        label, equals, value = pair.partition("=")
+        if not label or not equals:
+            raise UsageError(f"--where wants LABEL=VALUE, for example tier=free; got '{pair}'")
+        if labels.setdefault(label, value) != value:
+            raise UsageError(f"--where gives '{label}' two values; no target can have both")
+    return labels

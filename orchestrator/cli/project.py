@@ -1,0 +1,31 @@
+"""Opening the project, with or without progress."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from orchestrator.actions import Project
+
+
+def quiet(invocation: Invocation) -> "Project":
+    """Load the project for a command that is over at once."""
+    from orchestrator.actions import Project
+
+    return Project.load(invocation.config)
+
+
+@contextmanager
+def watched(project: "Project") -> Iterator["Project"]:
+    """Show on stderr what ``project`` does inside. The terminal is left clean however it ends."""
+    from orchestrator.cli.progress import progress
+    from orchestrator.cli.show import stderr_console
+
+    with progress(stderr_console()) as observer:
+        before, project.observer = project.observer, observer
+        try:
+            yield project
+        finally:
+            project.observer = before

@@ -1,0 +1,133 @@
+"""What the live view shows: counters, and how they are drawn."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.fleet.target import Target
+from orchestrator.render.words import safe, short
+from orchestrator.rollout.outcomes import State
+
+_SERVERS = 8
+_WINDOW = 15.0
+_TROUBLE = frozenset(
+    {State.FAILED, State.LOCKED, State.IN_DOUBT, State.UNREACHABLE, State.UNKNOWN_REVISION}
+)
+
+
+@dataclass
+class Server:
+    """What one server is doing."""
+
+    running: set[str] = field(default_factory=set)
+    last: str = ""
+    revision: str = ""
+
+
+class Board:
+    """Counters that events change; nothing here costs more where the fleet is larger."""
+
+    def __init__(self, verb: str, targets: Sequence[Target], now: float) -> None:
+        self.verb = verb
+        self.total = len(targets)
+        self.done = self.failed = self.waiting = 0
+        self.servers: dict[str, Server] = {}
+        self._samples = deque([(now, 0)])
+        self._retrying: set[str] = set()
+
+    def started(self, target: Target) -> None:
+        """A worker has it."""
+        self._again(target)
+        server = self.servers.setdefault(target.server, Server())
+        server.running.add(target.name)
+        server.last, server.revision = target.name, ""
+
+    def running(self, target: Target, revision: str) -> None:
+        """It reached a revision."""
+        server = self.servers.setdefault(target.server, Server())
+        server.last, server.revision = target.name, revision
+
+    def retrying(self, target: Target) -> None:
+        """It waits for its next attempt."""
+        self._leave(target)
+        self._retrying.add(target.name)
+        self.waiting = len(self._retrying)
+
+    def finished(self, target: Target, state: State) -> None:
+        """It has its outcome."""
+        self._again(target)
+        self._leave(target)
+        self.done += 1
+        self.failed += state in _TROUBLE
+
+    def rate(self, now: float) -> float:
+        """Return targets per second, lately; remembers that it was asked."""
+        self._samples.append((now, self.done))
+        while len(self._samples) > 2 and now - self._samples[1][0] > _WINDOW:
+            self._samples.popleft()
+        since, done = self._samples[0]
+        return (self.done - done) / (now - since) if now > since else 0.0
+
+    def _again(self, target: Target) -> None:
+        self._retrying.discard(target.name)
+        self.waiting = len(self._retrying)
+
+    def _leave(self, target: Target) -> None:
+        server = self.servers.get(target.server)
+        if server is None:
+            return
+        server.running.discard(target.name)
+        if not server.running:
+            del self.servers[target.server]
+
+
+def draw(board: Board, now: float) -> RenderableType:
+    """Return the overall bar, and below it what each server is doing."""
+    return Group(_overall(board, board.rate(now)), _servers(board))
+
+
+def _overall(board: Board, rate: float) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    bar = ProgressBar(total=max(board.total, 1), completed=board.done, width=24)
+    counts = Text(f"{board.done:,}/{board.total:,}")
+    numbers = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]
+    if rate > 0 and board.done < board.total:
+        numbers.append(f"{clock((board.total - board.done) / rate)} left")
+    trouble = [f"{board.failed:,} failed"] if board.failed else []
+    waiting = [f"{board.waiting:,} to retry"] if board.waiting else []
+    grid.add_row(
+        Text(board.verb, style="bold"),
+        bar,
+        counts,
+        *(Text(number, style="dim") for number in numbers),
+        *(Text(text, style="red") for text in trouble),
+        *(Text(text, style="yellow") for text in waiting),
+    )
+    return grid
+
+
+def _servers(board: Board) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=32)
+    grid.add_column(no_wrap=True, justify="right")
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    for name, server in list(board.servers.items())[:_SERVERS]:
+        doing = Text(safe(server.last))
+        if server.revision:
+            doing.append(f" → {safe(short(server.revision))}", style="cyan")
+        grid.add_row(Text(f"  {safe(name)}"), Text(f"{len(server.running)} running"), doing)
+    if (hidden := len(board.servers) - _SERVERS) > 0:
+        grid.add_row(Text(f"  and {hidden:,} more servers", style="dim"))
+    return grid
+
+
+def clock(seconds: float) -> str:
+    """Return ``0:43``, ``12:05``, ``1:02:05``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,84 @@
+"""Targets that failed, each told in one block."""
+
+from collections.abc import Hashable, Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.render.groups import Pair, block, grouped, target_names
+from orchestrator.render.states import style, word
+from orchestrator.render.words import count, safe, shortened
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+
+FAILED = (State.LOCKED, State.IN_DOUBT, State.FAILED, State.UNREACHABLE, State.UNKNOWN_REVISION)
+_BLOCKS = 50
+_STATEMENTS = 20
+
+
+def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
+    """Yield a block for each target that failed; targets that failed alike share one."""
+    failed = [pair for pair in pairs if pair[1].state in FAILED]
+    groups = grouped(failed, _sameness)
+    for group in groups[:_BLOCKS]:
+        outcome = group[0][1]
+        body = [] if len(group) == 1 else [target_names(group)]
+        yield block(_title(group), *body, details(outcome, debug=debug))
+    if hidden := sum(map(len, groups[_BLOCKS:])):
+        text = f"and {count(hidden, 'more failed target')} (-o json lists all)"
+        yield Group(Text(), Text(text, style="red"))
+
+
+def _sameness(pair: Pair) -> Hashable:
+    _, outcome = pair
+    return outcome.state, outcome.failure, outcome.output
+
+
+def _title(group: Sequence[Pair]) -> Text:
+    target, outcome = group[0]
+    who = target.name if len(group) == 1 else count(len(group), "target")
+    return Text.assemble((word(outcome.state), style(outcome.state)), "  ", (safe(who), "bold"))
+
+
+def details(outcome: Outcome, *, debug: bool = False) -> RenderableType:
+    """Return revision, statement, cause, what is half applied and the next step, as they apply."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for name, text in _rows(outcome, outcome.failure, debug=debug):
+        grid.add_row(Text(name), Text(text))
+    return grid
+
+
+def _rows(outcome: Outcome, failure: Failure | None, *, debug: bool) -> Iterator[tuple[str, str]]:
+    if failure is None:
+        return
+    if failure.revision:
+        yield "revision", safe(failure.revision)
+    if failure.statement:
+        yield "statement", shortened(failure.statement)
+    yield "error", shortened(failure.message)
+    if failure.half_applied:
+        yield "half done", _half_applied(failure)
+    if outcome.output.strip():
+        yield "output", shortened(outcome.output)
+    if failure.next_step:
+        yield "next", safe(failure.next_step)
+    if debug and failure.traceback:
+        yield "traceback", safe(failure.traceback).rstrip()
+
+
+def _half_applied(failure: Failure) -> str:
+    revision = f"revision {safe(failure.revision)}" if failure.revision else "the revision"
+    ran = [f"  {shortened(statement, lines=4)}" for statement in failure.executed[:_STATEMENTS]]
+    if (hidden := len(failure.executed) - _STATEMENTS) > 0:
+        ran.append(f"  and {hidden:,} more (-o json lists all)")
+    if not ran:
+        return f"MySQL and MariaDB can't roll back DDL: {revision} may be applied in part"
+    return "\n".join(
+        [
+            "MySQL and MariaDB can't roll back DDL. These statements",
+            f"of {revision} were executed and stay:",
+            *(statement.replace("\n", "\n  ") for statement in ran),
+        ]
+    )

@@ -1,0 +1,202 @@
+"""Results as JSON: one object per command, described in ``docs/json.md``.
+
+Every key is always there, so that a program need not ask; keys are only ever added.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.actions.results import History, NewRevision, Result, SqlFiles
+from orchestrator.fleet.target import Target
+from orchestrator.render.words import labels
+from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
+
+if TYPE_CHECKING:
+    from orchestrator.actions.init import InitResult
+    from orchestrator.config.models import Config
+
+Object = dict[str, Any]
+
+
+def targets(found: Sequence[Target]) -> Object:
+    """Return the answer of ``targets``."""
+    summary = {
+        "targets": len(found),
+        "environments": Counter(target.environment for target in found),
+        "databases": Counter(target.database for target in found),
+        "servers": Counter(target.server for target in found),
+    }
+    return {"command": "targets", "summary": summary, "targets": [_target(t) for t in found]}
+
+
+def result(of: Result, *, debug: bool = False) -> Object:
+    """Return the answer of ``status``, ``check``, ``upgrade``, ``downgrade`` and ``stamp``."""
+    return {
+        "command": of.verb,
+        "exit_code": of.exit_code,
+        "dry_run": of.dry_run,
+        "interrupted": of.interrupted,
+        "seconds": round(of.seconds, 3),
+        "summary": _summary(of),
+        "targets": _outcomes(of, debug=debug),
+    }
+
+
+def sql(of: SqlFiles, *, debug: bool = False) -> Object:
+    """Return the answer of ``upgrade --sql``: that of ``upgrade``, with a file for each target."""
+    answer = result(of.result, debug=debug)
+    answer["command"] = "sql"
+    for target in answer["targets"]:
+        target["file"] = of.files.get(target["name"])
+    return answer
+
+
+def history(of: History, *, debug: bool = False) -> Object:
+    """Return the answer of ``history``."""
+    return {
+        "command": "history",
+        "database": of.database,
+        "environments": list(of.environments),
+        "summary": {
+            "revisions": len(of.revisions),
+            "targets": sum(sum(c.values()) for c in of.standing.values()) + len(of.unreadable),
+            "unreadable": len(of.unreadable),
+        },
+        "revisions": [{**_revision(r), "standing": _standing(of, r.id)} for r in of.revisions],
+        "empty": _standing(of, ""),
+        "unreadable": [_outcome(o, debug=debug) for o in of.unreadable],
+    }
+
+
+def revision(written: NewRevision) -> Object:
+    """Return the answer of ``revision``."""
+    return {
+        "command": "revision",
+        "database": written.database,
+        "revision": written.id,
+        "path": written.path,
+        "empty": written.empty,
+    }
+
+
+def init(made: "InitResult", folder: Path) -> Object:
+    """Return the answer of ``init``."""
+    return {
+        "command": "init",
+        "folder": str(folder),
+        "written": [str(path) for path in made.written],
+        "kept": [str(path) for path in made.kept],
+    }
+
+
+def config_check(path: Path, model: "Config", number: int) -> Object:
+    """Return the answer of ``config check``."""
+    summary = {
+        "environments": len(model.environments),
+        "databases": len(model.databases),
+        "targets": number,
+    }
+    return {"command": "config check", "path": str(path), "summary": summary}
+
+
+def config_show(path: Path, resolved: Mapping[str, Any]) -> Object:
+    """Return the answer of ``config show``."""
+    return {"command": "config show", "path": str(path), "config": resolved}
+
+
+def error(message: str, exit_code: int) -> Object:
+    """Return what stands in place of an answer where a command could not give one."""
+    return {"error": {"message": message, "exit_code": exit_code}}
+
+
+def _summary(of: Result) -> Object:
+    by_environment: dict[str, Counter[State]] = {}
+    for target, outcome in zip(of.targets, of.outcomes, strict=True):
+        by_environment.setdefault(target.environment, Counter())[outcome.state] += 1
+    return {
+        "targets": len(of.targets),
+        "states": _counts(of.tally),
+        "environments": {name: _counts(tally) for name, tally in by_environment.items()},
+    }
+
+
+def _counts(tally: Mapping[State, int]) -> dict[str, int]:
+    return {state.value: tally[state] for state in State if tally.get(state)}
+
+
+def _outcomes(of: Result, *, debug: bool) -> list[Object]:
+    pairs = zip(of.targets, of.outcomes, strict=True)
+    return [{**_target(t), **_outcome(o, debug=debug)} for t, o in pairs]
+
+
+def _target(target: Target) -> Object:
+    return {
+        "name": target.name,
+        "environment": target.environment,
+        "database": target.database,
+        "tenant": target.tenant,
+        "labels": labels(target.labels),
+        "server": target.server,
+        "url": str(target.address),
+    }
+
+
+def _outcome(outcome: Outcome, *, debug: bool) -> Object:
+    return {
+        "name": outcome.target,
+        "state": outcome.state.value,
+        "heads_before": list(outcome.heads_before),
+        "heads": list(outcome.heads),
+        "revisions": [_revision(r) for r in outcome.revisions],
+        "differences": [_difference(d) for d in outcome.differences],
+        "failure": _failure(outcome.failure, debug=debug) if outcome.failure else None,
+        "blocked_by": outcome.blocked_by,
+        "attempts": outcome.attempts,
+        "seconds": round(outcome.seconds, 3),
+        "output": outcome.output,
+    }
+
+
+def _revision(of: Revision) -> Object:
+    return {
+        "id": of.id,
+        "message": of.message,
+        "down_revisions": list(of.down),
+        "branch_labels": list(of.branch_labels),
+        "is_head": of.is_head,
+        "path": of.path,
+    }
+
+
+def _difference(of: Difference) -> Object:
+    return {
+        "kind": of.kind,
+        "text": of.text,
+        "table": of.table,
+        "name": of.name,
+        "database_value": of.database_value,
+        "model_value": of.model_value,
+    }
+
+
+def _failure(of: Failure, *, debug: bool) -> Object:
+    return {
+        "message": of.message,
+        "next_step": of.next_step,
+        "revision": of.revision,
+        "statement": of.statement,
+        "executed": list(of.executed),
+        "half_applied": of.half_applied,
+        "retryable": of.retryable,
+        "traceback": of.traceback if debug else None,
+    }
+
+
+def _standing(of: History, revision_id: str) -> dict[str, int]:
+    return _in_order(of.environments, of.standing.get(revision_id, {}))
+
+
+def _in_order(environments: Iterable[str], counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts.get(name, 0) for name in environments}

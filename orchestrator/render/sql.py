@@ -1,0 +1,36 @@
+"""The text of ``upgrade --sql``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Group
+from rich.text import Text
+
+from orchestrator.actions.results import SqlFiles
+from orchestrator.render.failure import failures
+from orchestrator.render.words import NAMES_SHOWN, count, safe
+
+
+def report(written: SqlFiles, folder: Path) -> Group:
+    """Return the files that were written, and why others were not."""
+    pairs = list(zip(written.result.targets, written.result.outcomes, strict=True))
+    number = count(len(written.files), "file")
+    total = (
+        f"Wrote {number} to {folder}. Nothing was changed."
+        if written.files
+        else (
+            "Nothing to write: no target has pending revisions."
+            if written.result.exit_code == 0
+            else "Wrote nothing."
+        )
+    )
+    return Group(*_files(written), *failures(pairs), Text(safe(total)))
+
+
+def _files(written: SqlFiles) -> Iterator[Text]:
+    files = list(written.files.values())
+    yield from (Text(safe(file)) for file in files[:NAMES_SHOWN])
+    if (hidden := len(files) - NAMES_SHOWN) > 0:
+        yield Text(f"and {hidden:,} more")
+    if files:
+        yield Text()

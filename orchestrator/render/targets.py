@@ -1,0 +1,27 @@
+"""The text of ``targets``."""
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.text import Text
+
+from orchestrator.fleet.target import Target
+from orchestrator.render.table import Columns
+from orchestrator.render.words import count, labels, safe
+
+
+def table(found: Sequence[Target]) -> Group:
+    """Return one row for each target, in the order in which they would run."""
+    rows = [
+        [Text(safe(cell)) for cell in (t.name, t.server, str(t.address), _labels(t))] for t in found
+    ]
+    # The URL says what the server column says, if less plainly.
+    columns = Columns(["target", "server", "url", "labels"], rows, dispensable=1)
+    servers = count(len({target.server for target in found}), "server")
+    return Group(columns, Text(), Text(f"{count(len(found), 'target')} on {servers}"))
+
+
+def _labels(target: Target) -> str:
+    return " ".join(
+        f"{key}={value}" for key, value in labels(target.labels).items() if key != "name"
+    )
