@@ -70,10 +70,12 @@ class NewRevision:
     """A revision file that ``revision`` wrote."""
 
     database: str
-    path: str
+    path: str | None
+    """`None` when the models and the revisions agree, and nothing was written."""
     id: str
+    """The new revision's id, or the heads where nothing was written."""
     empty: bool
-    """Autogenerate found nothing to do: the file has no operations."""
+    """It was asked for without operations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""The loop round a schedule: start what may start, wait, settle what ended."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+
+from orchestrator.actions.interrupts import Interrupts
+from orchestrator.actions.results import Observer
+from orchestrator.config.models import Rollout
+from orchestrator.engines.pool import Event, Finished, Lost, Message, Pool
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, State
+from orchestrator.rollout.retry import retry_delay
+from orchestrator.rollout.schedule import Blocked, Schedule, Work
+from orchestrator.worker.jobs import Job
+
+_TICK = 0.2
+"""Seconds between looks at Ctrl-C."""
+_READ = frozenset(set(State) - {State.FAILED, State.IN_DOUBT, State.LOCKED})
+
+
+@dataclass(slots=True)
+class Drive:
+    """Runs one job per target until each has its outcome."""
+
+    pool: Pool
+    observer: Observer
+    interrupts: Interrupts
+    targets: Mapping[str, Target]
+    job: Callable[[Target], Job]
+    settings: Callable[[Target], Rollout]
+    changes: bool
+    """Whether the jobs change their targets: only then is a lost worker's target in doubt."""
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _began: dict[str, float] = field(default_factory=dict)
+    _attempts: dict[str, int] = field(default_factory=dict)
+    _revision: dict[str, str] = field(default_factory=dict)
+    _retries: list[tuple[float, str]] = field(default_factory=list)
+    _last: dict[str, Outcome] = field(default_factory=dict)
+    _seen_presses: int = 0
+
+    def run(self, works: Iterable[Work]) -> dict[str, Outcome]:
+        """Return the outcome of every work. Starts nothing more after the first Ctrl-C."""
+        schedule = Schedule(works)
+        while not schedule.done:
+            self._heed_interrupts(schedule)
+            for name in schedule.start():
+                self._began[name] = time.monotonic()
+                self._submit(name)
+            while self._retries and self._retries[0][0] <= time.monotonic():
+                self._submit(heappop(self._retries)[1])
+            for event in self.pool.wait(self._patience()):
+                self._handle(event, schedule)
+        for name in schedule.unstarted:
+            self._settle(Outcome(name, State.NOT_STARTED))
+        return self.outcomes
+
+    def _submit(self, name: str) -> None:
+        target = self.targets[name]
+        attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
+        self._revision.pop(name, None)
+        self.pool.submit(name, self.job(target), self.settings(target).target_timeout)
+        self.observer.started(target, attempt)
+
+    def _patience(self) -> float:
+        if not self._retries:
+            return _TICK
+        return min(_TICK, max(0.0, self._retries[0][0] - time.monotonic()))
+
+    def _handle(self, event: Event, schedule: Schedule) -> None:
+        match event:
+            case Message(name, content):
+                self._revision[name] = content.revision
+                self.observer.running(self.targets[name], content.revision)
+            case Finished(name, outcome):
+                self._ended(outcome, schedule)
+            case Lost(name, _):
+                self._ended(self._lost(event), schedule)
+
+    def _ended(self, outcome: Outcome, schedule: Schedule) -> None:
+        name = outcome.target
+        outcome = replace(outcome, attempts=self._attempts[name], seconds=self._elapsed(name))
+        delay = self._delay(outcome)
+        if delay is not None and outcome.failure is not None:
+            self._last[name] = outcome
+            heappush(self._retries, (time.monotonic() + delay, name))
+            self.observer.retrying(self.targets[name], outcome.failure, delay)
+            return
+        self._finish(outcome, schedule)
+
+    def _finish(self, outcome: Outcome, schedule: Schedule) -> None:
+        self._settle(outcome)
+        succeeded = outcome.state in (SUCCEEDED if self.changes else _READ)
+        for blocked in schedule.finish(outcome.target, succeeded=succeeded):
+            self._settle(_blocked(blocked))
+
+    def _settle(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.target] = outcome
+        self.observer.finished(self.targets[outcome.target], outcome)
+
+    def _delay(self, outcome: Outcome) -> float | None:
+        if self.interrupts.presses:
+            return None
+        settings = self.settings(self.targets[outcome.target])
+        luck = random.random()  # noqa: S311 - spreads load, guards nothing
+        return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
+
+    def _lost(self, event: Lost) -> Outcome:
+        revision = self._revision.get(event.key)
+        doubtful = self.changes and revision is not None
+        failure = Failure(
+            message=event.reason,
+            next_step=_after_loss(self.targets[event.key]) if doubtful else None,
+            revision=revision,
+            # Before its first revision it changed nothing, whatever ended it.
+            retryable=not doubtful and not event.timed_out and not self.interrupts.presses,
+        )
+        return Outcome(event.key, State.IN_DOUBT if doubtful else State.FAILED, failure=failure)
+
+    def _heed_interrupts(self, schedule: Schedule) -> None:
+        presses = self.interrupts.presses
+        if presses == self._seen_presses:
+            return
+        self._seen_presses = presses
+        self.observer.interrupted(presses)
+        schedule.stop()
+        while self._retries:
+            self._finish(self._last[heappop(self._retries)[1]], schedule)
+        if presses > 1:
+            for lost in self.pool.kill():
+                self._ended(self._lost(lost), schedule)
+
+    def _elapsed(self, name: str) -> float:
+        return round(time.monotonic() - self._began[name], 3)
+
+
+def _blocked(blocked: Blocked) -> Outcome:
+    return Outcome(blocked.name, State.BLOCKED, blocked_by=blocked.by)
+
+
+def _after_loss(target: Target) -> str:
+    return (
+        f"nobody saw the end of it; look with `orchestrator status {target.name}`. On PostgreSQL "
+        "and SQLite an unfinished revision was rolled back: upgrade again. On MySQL and MariaDB "
+        "it may be half applied: compare the database with the revision first"
+    )

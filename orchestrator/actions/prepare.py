@@ -1,0 +1,77 @@
+"""From selectors to targets that can be worked on: everything that is checked before anything
+is touched."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator.actions.drivers import check_drivers
+from orchestrator.config.load import ConfigFile
+from orchestrator.config.problems import Problems
+from orchestrator.config.secrets import Secrets
+from orchestrator.errors import UsageError
+from orchestrator.fleet.expand import expand
+from orchestrator.fleet.location import Location
+from orchestrator.fleet.order import ordered
+from orchestrator.fleet.selectors import Selector, environments_needed, select
+from orchestrator.fleet.target import Target
+from orchestrator.inspection.tenants import read_tenants
+
+
+def find_targets(
+    file: ConfigFile,
+    secrets: Secrets,
+    selectors: Sequence[str],
+    where: dict[str, str],
+    exclude: Sequence[str],
+) -> tuple[Target, ...]:
+    """Return the selected targets, in configured order.
+
+    Only environments that the selectors can match are asked for their tenants. Raises
+    ``ConfigError``, ``UsageError``, ``SecretError`` or ``TargetsFailed``.
+    """
+    config, folder = file.config, file.folder
+    parsed = [Selector.parse(text) for text in selectors]
+    excluded = [Selector.parse(text) for text in exclude]
+    try:
+        needed = environments_needed(parsed, config)
+        tenants = {name: read_tenants(name, config, folder, secrets) for name in needed}
+        targets = ordered(expand(config, folder, tenants), config)
+    except Problems as error:
+        raise file.error(error.problems) from None
+    return select(targets, parsed, where, excluded)
+
+
+def make_ready(targets: Sequence[Target], secrets: Secrets) -> None:
+    """Check that targets can be connected to as far as that can be told without connecting.
+
+    All secrets are there; their drivers are installed; no two of them are one database once
+    secrets and symbolic links are resolved. Raises ``SecretError`` or ``UsageError``.
+    """
+    secrets.missing({target.name: target.address.secrets for target in targets})
+    seen: dict[str, str] = {}
+    drivers = set()
+    for target in targets:
+        location = _located(target, secrets)
+        drivers.add(location.driver)
+        identity = _real(location).identity
+        if identity in seen:
+            raise UsageError(
+                f"{seen[identity]} and {target.name} are one physical database\n"
+                "  give each a URL (or a schema) of its own in environments.toml"
+            )
+        seen[identity] = target.name
+    check_drivers(drivers)
+
+
+def _located(target: Target, secrets: Secrets) -> Location:
+    try:
+        return target.address.resolve(secrets.value)
+    except ValueError as error:
+        raise UsageError(f"{target.name}: {error}") from None
+
+
+def _real(location: Location) -> Location:
+    if location.backend != "sqlite" or location.database is None:
+        return location
+    return replace(location, database=os.path.realpath(location.database))

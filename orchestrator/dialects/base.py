@@ -1,0 +1,58 @@
+"""What every dialect answers, as SQL or data; nothing here executes anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Fault(StrEnum):
+    """What kind of error a database reported."""
+
+    UNREACHABLE = "unreachable"  # no connection could be made; may go better next time
+    REFUSED = "refused"  # wrong password, unknown database, no right: won't go better
+    LOCK_WAIT = "lock_wait"
+    DEADLOCK = "deadlock"
+    STATEMENT_TIMEOUT = "statement_timeout"
+    LOST = "lost"  # the connection broke while in use
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits of a session, in seconds."""
+
+    lock: float
+    statement: float | None = None
+
+    @property
+    def lock_seconds(self) -> int:
+        """The lock time-out in whole seconds, at least one."""
+        return max(1, round(self.lock))
+
+
+class Dialect(Protocol):
+    """What differs between servers."""
+
+    @property
+    def transactional_ddl(self) -> bool:
+        """Whether a failed revision is rolled back whole."""
+
+    def on_connect(self, timeouts: Timeouts, schema: str | None, label: str) -> Sequence[str]:
+        """SQL to run first on a new connection; ``label`` tells who we are where that shows."""
+
+    def lock_key(self) -> str | None:
+        """SQL for the key of the lock of the session's database or schema, as one value; NULL
+        where there is no such database or schema. ``None``: this dialect locks a file instead."""
+
+    def acquire(self, key: str, timeouts: Timeouts) -> str:
+        """SQL that waits for the lock, and returns 1 if it was had."""
+
+    def held(self, key: str) -> str:
+        """SQL that returns a number above 0 while this very session holds the lock."""
+
+    def holder(self, key: str) -> str:
+        """SQL that describes who holds the lock, as one value; no row where it can't be told."""
+
+    def fault(self, error: BaseException) -> Fault:
+        """The kind of a DBAPI error."""

@@ -1,0 +1,101 @@
+"""PostgreSQL: DDL rolls back; advisory locks of a database, held by a session."""
+
+from collections.abc import Sequence
+
+from orchestrator.dialects.base import Fault, Timeouts
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_FAULTS = {
+    "55P03": Fault.LOCK_WAIT,
+    "40P01": Fault.DEADLOCK,
+    "40001": Fault.DEADLOCK,
+    "57014": Fault.STATEMENT_TIMEOUT,
+    "53300": Fault.UNREACHABLE,  # too many connections
+    "57P03": Fault.UNREACHABLE,  # starting up, shutting down
+    "57P01": Fault.LOST,
+    "57P02": Fault.LOST,
+    "08003": Fault.LOST,
+    "08006": Fault.LOST,
+    "3D000": Fault.REFUSED,
+    "28P01": Fault.REFUSED,
+    "28000": Fault.REFUSED,
+    "42501": Fault.OTHER,
+}
+# libpq reports what happened before there was a session without an SQLSTATE.
+_REFUSED = ("authentication failed", "does not exist", "no password supplied", "no pg_hba.conf")
+_LOST = (
+    "server closed the connection",
+    "connection is closed",
+    "connection is lost",
+    "terminating connection",
+)
+
+
+class PostgreSQL:
+    """PostgreSQL 12 and later."""
+
+    transactional_ddl = True
+
+    def on_connect(self, timeouts: Timeouts, schema: str | None, label: str) -> Sequence[str]:
+        """Short waits for locks, who we are, and the schema as the only one on the path.
+
+        Only one: with ``public`` behind it, ``DROP TABLE x`` would fall through to it.
+        """
+        sql = [
+            f"SET lock_timeout = {max(1, round(timeouts.lock * 1000))}",
+            f"SET application_name = {_literal(label[:63])}",
+        ]
+        if timeouts.statement is not None:
+            sql.append(f"SET statement_timeout = {max(1, round(timeouts.statement * 1000))}")
+        if schema is not None:
+            sql.append(f"SET search_path TO {_identifier(schema)}")
+        return sql
+
+    def lock_key(self) -> str:
+        """The schema's name, hashed; advisory locks belong to one database already."""
+        return "SELECT hashtextextended('orchestrator:' || current_schema(), 0)"
+
+    def acquire(self, key: str, timeouts: Timeouts) -> str:  # noqa: ARG002 - lock_timeout applies
+        """1 when it was had; ``lock_timeout`` raises 55P03."""
+        return f"SELECT 1 FROM (SELECT pg_advisory_lock({key})) AS had"
+
+    def held(self, key: str) -> str:
+        """How many such locks the backend that answers this query holds."""
+        return f"SELECT count(*) FROM pg_locks l WHERE {_is_lock(key)} AND l.pid = pg_backend_pid()"
+
+    def holder(self, key: str) -> str:
+        """The backend that holds it."""
+        return (
+            "SELECT concat('backend ', l.pid, ' of ', a.usename, ' (', a.application_name,"
+            " ') from ', coalesce(host(a.client_addr), 'a local socket'), ', ', a.state, ' since ',"
+            " to_char(a.state_change, 'YYYY-MM-DD HH24:MI:SS'))"
+            f" FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE {_is_lock(key)}"
+        )
+
+    def fault(self, error: BaseException) -> Fault:
+        """By SQLSTATE (psycopg 3, psycopg2, asyncpg), else by what libpq says."""
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if state:
+            return _FAULTS.get(state, Fault.UNREACHABLE if state.startswith("08") else Fault.OTHER)
+        text = str(error).lower()
+        if type(error).__name__ not in {"OperationalError", "ConnectionTimeout", "InterfaceError"}:
+            return Fault.OTHER
+        if any(words in text for words in _LOST):
+            return Fault.LOST
+        return Fault.REFUSED if any(words in text for words in _REFUSED) else Fault.UNREACHABLE
+
+
+def _is_lock(key: str) -> str:
+    return (
+        "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        f" AND ((l.classid::bigint << 32) | l.objid::bigint) = {key}"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,40 @@
+"""SQLite: a file; its lock is a file beside it, held by a process."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from orchestrator.dialects.base import Fault, Timeouts
+
+
+class SQLite:
+    """SQLite, with DDL in real transactions (the worker begins them itself)."""
+
+    transactional_ddl = True
+
+    def on_connect(self, timeouts: Timeouts, schema: str | None, label: str) -> Sequence[str]:  # noqa: ARG002 - a file has neither
+        """How long to wait for other writers."""
+        return (f"PRAGMA busy_timeout = {round(timeouts.lock * 1000)}",)
+
+    def lock_key(self) -> None:
+        """A lock file instead."""
+
+    def acquire(self, key: str, timeouts: Timeouts) -> str:
+        """Never asked."""
+        raise NotImplementedError
+
+    def held(self, key: str) -> str:
+        """Never asked."""
+        raise NotImplementedError
+
+    def holder(self, key: str) -> str:
+        """Never asked."""
+        raise NotImplementedError
+
+    def fault(self, error: BaseException) -> Fault:
+        """By SQLite's result code."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return Fault.LOCK_WAIT
+        if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM}:
+            return Fault.REFUSED
+        return Fault.OTHER

@@ -1,0 +1,238 @@
+"""Worker processes on this machine: one job each at a time, and no job takes another down.
+
+Workers are forked from a server that has everything imported already (spawned where there is no
+``fork``). Each has a pipe of its own, so that one that dies in the middle of a message harms
+nobody else.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from typing import Any
+
+_JOBS_PER_WORKER = 250
+"""A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something a worker sent while it works on ``key``."""
+
+    key: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last thing a worker sent about ``key``."""
+
+    key: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The worker of ``key`` is gone without an answer."""
+
+    key: str
+    reason: str
+    timed_out: bool = False
+
+
+Event = Message | Finished | Lost
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    process: Any
+    pipe: Connection
+    key: str | None = None
+    deadline: float = float("inf")
+    jobs: int = field(default=0)
+
+
+class Pool:
+    """At most ``size`` worker processes that run ``serve(pipe, *arguments)``.
+
+    ``is_last`` tells the message that ends a job. Guarantees: each submitted key gets exactly one
+    ``Finished`` or ``Lost``; a worker that dies or overruns its time costs only its own key.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[..., None],
+        arguments: tuple[Any, ...],
+        *,
+        size: int,
+        is_last: Callable[[Any], bool],
+        preload: Sequence[str] = (),
+    ) -> None:
+        self._serve = serve
+        self._arguments = arguments
+        self._size = size
+        self._is_last = is_last
+        self._context = _context(preload)
+        self._workers: list[_Worker] = []
+
+    @property
+    def busy(self) -> int:
+        """How many jobs are running."""
+        return sum(worker.key is not None for worker in self._workers)
+
+    def submit(self, key: str, job: Any, timeout: float) -> None:
+        """Give a job to an idle worker, starting one where there is none.
+
+        The caller never submits more than ``size`` at once. Raises ``RuntimeError`` if it does.
+        """
+        worker = self._idle() or self._start()
+        worker.key = key
+        worker.jobs += 1
+        worker.deadline = time.monotonic() + timeout
+        # It may have died while idle; wait() finds out, and says so for this key.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.pipe.send(job)
+
+    def wait(self, timeout: float) -> list[Event]:
+        """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
+        now = time.monotonic()
+        until = min([now + timeout, *(worker.deadline for worker in self._workers)])
+        waitables: list[Any] = [worker.pipe for worker in self._workers]
+        if not waitables:
+            time.sleep(max(0.0, until - now))
+            return []
+        ready = set(connection.wait(waitables, max(0.0, until - now)))
+        events = [e for w in tuple(self._workers) if w.pipe in ready for e in self._read(w)]
+        return [*events, *self._overdue()]
+
+    def kill(self) -> list[Lost]:
+        """Stop all workers at once, and say which keys that cost."""
+        lost = [
+            Lost(worker.key, "its worker was stopped")
+            for worker in self._workers
+            if worker.key is not None
+        ]
+        for worker in tuple(self._workers):
+            self._remove(worker, kill=True)
+        return lost
+
+    def close(self) -> None:
+        """End idle workers; those that still work are stopped."""
+        for worker in tuple(self._workers):
+            self._remove(worker, kill=worker.key is not None)
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _idle(self) -> _Worker | None:
+        return next((worker for worker in self._workers if worker.key is None), None)
+
+    def _start(self) -> _Worker:
+        if len(self._workers) >= self._size:
+            raise RuntimeError("more jobs than workers")
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=self._serve, args=(theirs, *self._arguments), daemon=True
+        )
+        with _no_main_module(), _sigint_blocked():
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _read(self, worker: _Worker) -> Iterator[Event]:
+        key = worker.key
+        try:
+            while worker.pipe.poll():
+                content = worker.pipe.recv()
+                if key is None:
+                    continue
+                if not self._is_last(content):
+                    yield Message(key, content)
+                    continue
+                worker.key, worker.deadline = None, float("inf")
+                yield Finished(key, content)
+                if worker.jobs >= _JOBS_PER_WORKER:
+                    self._remove(worker, kill=False)
+                return
+        except (EOFError, OSError):
+            self._remove(worker, kill=False)
+            if key is not None:
+                yield Lost(key, _ending(worker.process.exitcode))
+
+    def _overdue(self) -> Iterator[Lost]:
+        now = time.monotonic()
+        for worker in tuple(self._workers):
+            if worker.key is not None and worker.deadline <= now:
+                self._remove(worker, kill=True)
+                yield Lost(worker.key, "it took longer than target_timeout", timed_out=True)
+
+    def _remove(self, worker: _Worker, *, kill: bool) -> None:
+        self._workers.remove(worker)
+        if kill:
+            worker.process.kill()
+        worker.pipe.close()
+        worker.process.join(5)
+        if worker.process.exitcode is None:
+            worker.process.kill()
+            worker.process.join(5)
+
+
+def _context(preload: Sequence[str]) -> Any:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    return context
+
+
+def start_fork_server(preload: Sequence[str]) -> None:
+    """Start importing in the background, while the caller still reads its files."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        _context(preload)
+        from multiprocessing import forkserver
+
+        with _no_main_module(), _sigint_blocked():
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    # multiprocessing imports the parent's main script into each worker: a caller's program
+    # without the `if __name__ == "__main__"` idiom would run again in every one of them.
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    # A Ctrl-C between the fork and the worker's first line would end it with a traceback.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ending(exitcode: int | None) -> str:
+    if exitcode is None:
+        return "its worker closed the connection"
+    if exitcode >= 0:
+        return f"its worker ended itself with exit code {exitcode}"
+    name = signal.Signals(-exitcode).name
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"its worker was killed by {name}{hint}"

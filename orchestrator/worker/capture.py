@@ -1,0 +1,39 @@
+"""What migrations print, kept out of our own output."""
+
+import os
+import sys
+import tempfile
+from typing import IO
+
+_MOST = 20_000
+
+
+class Capture:
+    """Sends this process's standard output and error to a file of its own, for good.
+
+    At the level of file descriptors: a migration's subprocess and a C library write there, too.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        for stream in (1, 2):
+            os.dup2(self._file.fileno(), stream)
+
+    def begin(self) -> None:
+        """Forget what was written so far."""
+        self._flush()
+        os.ftruncate(self._file.fileno(), 0)
+        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+
+    def text(self) -> str:
+        """Return what was written since ``begin``, the end of it where it is long."""
+        self._flush()
+        size = os.fstat(self._file.fileno()).st_size
+        start = max(0, size - _MOST)
+        text = os.pread(self._file.fileno(), _MOST, start).decode(errors="replace")
+        return text if not start else "…" + text
+
+    def _flush(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()

@@ -1,0 +1,76 @@
+"""What a worker process keeps between jobs: the file, its secrets, the scripts."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.config.load import ConfigFile, load
+from orchestrator.config.redaction import Redactor
+from orchestrator.config.secrets import Secrets
+from orchestrator.dialects import Timeouts
+from orchestrator.errors import Refused
+from orchestrator.fleet.expand import target as make_target
+from orchestrator.fleet.location import Location
+from orchestrator.rollout.limits import limits
+from orchestrator.worker.jobs import Job
+from orchestrator.worker.scripts import Scripts, load_scripts
+
+
+@dataclass(slots=True)
+class Context:
+    """Loaded once per worker, and again only when a job names another file."""
+
+    commands: Mapping[str, str]
+    """What ``${cmd:}`` secrets printed, so that a vault is asked once per run."""
+    notify: Callable[[str], None]
+    """Told each revision as it starts."""
+    _file: ConfigFile | None = None
+    _secrets: Secrets | None = None
+    _scripts: dict[str, Scripts] = field(default_factory=dict)
+    _passwords: set[str] = field(default_factory=set)
+
+    def file(self, job: Job) -> ConfigFile:
+        """Load the job's file. Raises ``Refused`` when it is not the one the job was made from."""
+        if self._file is None or self._file.path != job.config or self._file.digest != job.digest:
+            file = load(job.config)
+            if file.digest != job.digest:
+                raise Refused(f"{job.config} was changed while the command ran; run it again")
+            self._file, self._scripts = file, {}
+            self._secrets = Secrets(file.folder, commands=self.commands)
+            if str(file.folder) not in sys.path:
+                sys.path.insert(0, str(file.folder))
+        return self._file
+
+    def location(self, job: Job) -> Location:
+        """Resolve where the job's target is, secrets included."""
+        file = self.file(job)
+        assert self._secrets is not None
+        target = make_target(file.config, file.folder, job.environment, job.database, job.labels)
+        location = target.address.resolve(self._secrets.value)
+        if location.password is not None:
+            self._passwords.add(location.password)
+        return location
+
+    def secrets(self, job: Job) -> Secrets:
+        """The resolver of the job's file."""
+        self.file(job)
+        assert self._secrets is not None
+        return self._secrets
+
+    def timeouts(self, job: Job) -> Timeouts:
+        """The session's limits for the job's target."""
+        settings = limits(self.file(job).config, job.environment, job.database)
+        return Timeouts(settings.lock_timeout, settings.statement_timeout)
+
+    def scripts(self, job: Job) -> Scripts:
+        """The job's database's revisions; their files are read once per worker."""
+        file = self.file(job)
+        if job.database not in self._scripts:
+            database = file.config.databases[job.database]
+            self._scripts[job.database] = load_scripts(job.database, database, file.folder)
+        return self._scripts[job.database]
+
+    def redactor(self) -> Redactor:
+        """Hides every secret that was resolved so far, and every password of a URL."""
+        values = self._secrets.values if self._secrets is not None else frozenset[str]()
+        return Redactor(values | self._passwords)

@@ -1,0 +1,13 @@
+"""The first function of a worker process, so that its parent need not import what it imports."""
+
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+
+
+def work(
+    pipe: Connection, commands: Mapping[str, str], environ: Mapping[str, str], folder: str
+) -> None:
+    """Serve jobs until the other end of ``pipe`` is closed."""
+    from orchestrator.worker.serve import serve
+
+    serve(pipe, commands, environ, folder)

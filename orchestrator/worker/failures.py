@@ -1,0 +1,140 @@
+"""Exceptions of a job, as a ``Failure`` with cause and next step."""
+
+import traceback
+from pathlib import Path
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+
+from orchestrator.dialects import Dialect, Fault, dialect_of
+from orchestrator.errors import OrchestratorError
+from orchestrator.rollout.outcomes import Failure
+from orchestrator.worker.environment import NotRun
+from orchestrator.worker.pooler import TransactionPooling
+from orchestrator.worker.recorder import Recorder
+from orchestrator.worker.scripts import UnknownRevision
+from orchestrator.worker.session import LostLock, NoSchema
+
+_SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE})
+
+_NEXT_STEP = {
+    Fault.UNREACHABLE: "check that the server is up and can be reached from here",
+    Fault.REFUSED: "check the URL, the user's password and its rights",
+    Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
+    Fault.DEADLOCK: "run it again when the database is less busy",
+    Fault.STATEMENT_TIMEOUT: "raise statement_timeout, or make the statement cheaper",
+    Fault.LOST: "check the server's log; run it again once the server is well",
+}
+
+
+def fault_of(error: BaseException, backend: str) -> Fault | None:
+    """Return the kind of a database error, ``None`` for any other error."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return dialect_of(backend).fault(error.orig)
+    return None
+
+
+def failure_of(
+    error: BaseException, backend: str, folder: Path | None = None, recorder: Recorder | None = None
+) -> Failure:
+    """Describe ``error``. ``folder`` is the script location, to say where in it it happened."""
+    fault = fault_of(error, backend)
+    revision = recorder.revision if recorder else None
+    stays = _what_stays(recorder, dialect_of(backend), fault)
+    statement = error.statement if isinstance(error, DBAPIError) else None
+    return Failure(
+        message=_message(error, folder),
+        next_step=_next_step(error, fault, stays, revision),
+        revision=revision,
+        statement=statement,
+        executed=stays,
+        half_applied=bool(stays),
+        retryable=_is_retryable(fault, recorder, dialect_of(backend)),
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def _what_stays(
+    recorder: Recorder | None, dialect: Dialect, fault: Fault | None
+) -> tuple[str, ...]:
+    """The statements of the failed revision that were not rolled back."""
+    if recorder is None or (dialect.transactional_ddl and not recorder.committed):
+        return ()
+    if fault is Fault.LOST and recorder.statement is not None:
+        return (*recorder.executed, f"{recorder.statement} -- maybe: the connection was lost")
+    return tuple(recorder.executed)
+
+
+def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Dialect) -> bool:
+    if recorder is None or recorder.revision is None:
+        return fault in _SAFE or fault is Fault.LOST
+    if dialect.transactional_ddl:
+        return not recorder.committed and (fault in _SAFE or fault is Fault.LOST)
+    # Without transactional DDL only a statement that surely did nothing may be tried again.
+    return not recorder.executed and fault in _SAFE
+
+
+def _message(error: BaseException, folder: Path | None) -> str:
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return _database_words(error.orig)
+    if isinstance(error, NoSuchModuleError):
+        return f"{error}; no such driver is installed"
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {error.msg}"
+    if isinstance(
+        error,
+        CommandError
+        | OrchestratorError
+        | NotRun
+        | UnknownRevision
+        | LostLock
+        | NoSchema
+        | TransactionPooling,
+    ):
+        return str(error)
+    if isinstance(error, SystemExit):
+        return f"the migration ended its own process: SystemExit({error.code})" + _where(
+            error, folder
+        )
+    return f"{type(error).__name__}: {error}" + _where(error, folder)
+
+
+def _database_words(error: BaseException) -> str:
+    """The database's own message: ``(1146, "Table …")`` becomes ``1146: Table …``."""
+    if len(error.args) == 2 and isinstance(error.args[0], int):
+        return f"{error.args[0]}: {error.args[1]}"
+    return str(error).strip()
+
+
+def _where(error: BaseException, folder: Path | None) -> str:
+    """The last place in the user's own scripts, which is where they look first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if folder is not None and Path(f.filename).is_relative_to(folder)]
+    return f" ({ours[-1].filename}:{ours[-1].lineno})" if ours else ""
+
+
+def _next_step(
+    error: BaseException, fault: Fault | None, stays: tuple[str, ...], revision: str | None
+) -> str | None:
+    if stays:
+        return (
+            f"the server can't roll back DDL: revision {revision} is half applied. Undo the "
+            "executed statements by hand, or finish the revision by hand and stamp it; then upgrade"
+        )
+    if fault is not None:
+        return _NEXT_STEP.get(
+            fault, f"mend revision {revision}, then upgrade again" if revision else None
+        )
+    if isinstance(error, UnknownRevision):
+        return "deploy the scripts that have it, or stamp the target with a known one (--purge)"
+    if isinstance(error, NoSchema):
+        return "create it first; the orchestrator creates no schemas"
+    if isinstance(error, TransactionPooling):
+        return "connect to PostgreSQL directly, or through a pool in session mode"
+    if isinstance(error, ImportError):
+        return "install what is missing, or put its folder beside environments.toml"
+    if isinstance(error, CommandError) and "Multiple head revisions" in str(error):
+        return "use --revision heads, or merge the branches with alembic merge"
+    if revision is not None:
+        return f"mend revision {revision}, then upgrade again"
+    return None

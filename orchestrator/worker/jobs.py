@@ -1,0 +1,47 @@
+"""What a worker is asked to do: names only, never a secret."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Verb(StrEnum):
+    """What a job does."""
+
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    STAMP = "stamp"
+    STATUS = "status"
+    CHECK = "check"
+    SQL = "sql"
+    REVISION = "revision"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One verb on one target, or on one database's scripts where ``environment`` is empty.
+
+    The worker reads ``config`` itself and refuses to work when its digest is another one.
+    """
+
+    verb: Verb
+    config: Path
+    digest: str
+    database: str
+    environment: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The tenant's labels; empty for a shared target."""
+    revision: str = "heads"
+    dry_run: bool = False
+    purge: bool = False
+    message: str = ""
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Sent by a worker when it reaches a revision."""
+
+    revision: str

@@ -1,0 +1,24 @@
+"""Imported once by the fork server, so that a worker starts with everything in memory."""
+
+import contextlib
+import importlib
+
+import alembic.autogenerate
+import alembic.command
+import alembic.op
+import mako.template
+import sqlalchemy.orm
+
+import orchestrator.worker.serve
+
+for _module in (
+    "pymysql",
+    "psycopg",
+    "sqlalchemy.dialects.mysql.pymysql",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+):
+    with contextlib.suppress(ImportError):  # a driver is an extra
+        importlib.import_module(_module)
+
+__all__ = ["alembic", "mako", "orchestrator", "sqlalchemy"]

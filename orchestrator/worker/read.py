@@ -1,0 +1,111 @@
+"""status, check and sql: what is read from one target, changing nothing."""
+
+from typing import Any
+
+from alembic.autogenerate.api import RevisionContext
+from alembic.runtime.migration import MigrationContext
+
+from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.worker.context import Context
+from orchestrator.worker.differences import differences
+from orchestrator.worker.environment import render_sql, run_environment
+from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
+from orchestrator.worker.session import NoSchema, Session, open_session
+
+
+def status(job: Job, target: str, context: Context) -> Outcome:
+    """Read the heads, and tell which revisions are pending."""
+    scripts = context.scripts(job)
+    with open_session(context.location(job), context.timeouts(job)) as session:
+        return _standing(target, scripts, _heads(session, scripts))
+
+
+def check(job: Job, target: str, context: Context) -> Outcome:
+    """Compare the models with the database, through the user's own ``env.py``.
+
+    A target that is not at head is ``BEHIND``: comparing it would only list what its pending
+    revisions do.
+    """
+    scripts = context.scripts(job)
+    with open_session(context.location(job), context.timeouts(job)) as session:
+        standing = _standing(target, scripts, _heads(session, scripts))
+        if standing.state is State.EMPTY and standing.revisions:
+            return Outcome(target, State.BEHIND, revisions=standing.revisions)
+        if standing.state not in {State.CURRENT, State.EMPTY}:
+            return standing
+        found = differences(_compare(scripts, session, context, job))
+    state = State.DIFFERS if found else State.IN_SYNC
+    return Outcome(target, state, standing.heads, standing.heads, differences=found)
+
+
+def sql(job: Job, target: str, context: Context) -> Outcome:
+    """Return the SQL that an upgrade from the target's heads would run, as ``data``."""
+    scripts = context.scripts(job)
+    with open_session(context.location(job), context.timeouts(job)) as session:
+        heads = _heads(session, scripts)
+        scripts.assert_known(heads)
+        steps = scripts.steps(Verb.UPGRADE, job.revision, heads)
+        if not steps:
+            return Outcome(target, State.UNCHANGED, heads, heads)
+        text = render_sql(scripts, session, context.file(job).folder, job.revision, heads)
+    return Outcome(target, State.PLANNED, heads, heads, revisions_of(steps), data=text)
+
+
+def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
+    """Return Alembic's collector of what autogenerate finds."""
+    defaults: dict[str, Any] = {
+        "message": None,
+        "autogenerate": True,
+        "sql": False,
+        "head": "head",
+        "splice": False,
+        "branch_label": None,
+        "version_path": None,
+        "rev_id": None,
+        "depends_on": None,
+    }
+    return RevisionContext(scripts.config, scripts.directory, {**defaults, **arguments})
+
+
+def _compare(scripts: Scripts, session: Session, context: Context, job: Job) -> list[Any]:
+    collected = autogenerate(scripts)
+
+    def compare(heads: tuple[str, ...], migration: MigrationContext) -> list[Any]:
+        collected.run_autogenerate(heads, migration)
+        return []
+
+    run_environment(
+        scripts,
+        session,
+        context.file(job).folder,
+        compare,
+        template_args=collected.template_args,
+        revision_context=collected,
+    )
+    found = collected.generated_revisions[-1].upgrade_ops_list
+    return [diff for operations in found for diff in operations.as_diffs()]
+
+
+def _heads(session: Session, scripts: Scripts) -> tuple[str, ...]:
+    sql = session.dialect.lock_key()
+    if sql is not None and session.value(sql) is None:
+        what = session.location.schema or session.location.database or "the database"
+        raise NoSchema(f"there is no schema or database '{what}'")
+    return session.heads(scripts.database.version_table)
+
+
+def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
+    try:
+        scripts.assert_known(heads)
+    except UnknownRevision as error:
+        failure = Failure(str(error), "deploy the scripts that have it, or stamp a known one")
+        return Outcome(target, State.UNKNOWN_REVISION, heads, heads, failure=failure)
+    pending = _pending(scripts, heads)
+    behind = State.BEHIND if pending else State.CURRENT
+    state = behind if heads else State.EMPTY
+    return Outcome(target, state, heads, heads, pending)
+
+
+def _pending(scripts: Scripts, heads: tuple[str, ...]) -> tuple[Revision, ...]:
+    return revisions_of(scripts.steps(Verb.UPGRADE, "heads", heads))

@@ -1,0 +1,47 @@
+"""What a migration is doing: the revision, its statements, and which of them stay."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+_CHANGES_NOTHING = re.compile(
+    r"\s*(?:/\*.*?\*/\s*)?(SELECT|SHOW|PRAGMA|SET|BEGIN|EXPLAIN|DESC|DESCRIBE|SAVEPOINT|RELEASE)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOST_STATEMENTS = 500
+
+
+class Recorder:
+    """Records the statements of the revision that is running, for the report of its failure."""
+
+    def __init__(self, engine: Engine, on_revision: Callable[[str], None]) -> None:
+        self.revision: str | None = None
+        self.executed: list[str] = []
+        """Statements of this revision that were executed and may have changed something."""
+        self.statement: str | None = None
+        """The statement that is running or failed."""
+        self.committed = False
+        """A statement of this revision ran outside of a transaction."""
+        self._on_revision = on_revision
+        event.listen(engine, "before_cursor_execute", self._before)
+        event.listen(engine, "after_cursor_execute", self._after)
+
+    def begin(self, revision: str) -> None:
+        """A revision starts."""
+        self.revision, self.executed, self.committed = revision, [], False
+        self._on_revision(revision)
+
+    def _before(self, _connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if self.revision is not None:
+            self.statement = statement
+
+    def _after(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        self.statement = None
+        if self.revision is None or _CHANGES_NOTHING.match(statement):
+            return
+        if connection.get_isolation_level() == "AUTOCOMMIT":
+            self.committed = True
+        if len(self.executed) < _MOST_STATEMENTS:
+            self.executed.append(statement)

@@ -1,0 +1,136 @@
+"""A database's Alembic scripts, as Alembic sees them, loaded once per worker."""
+
+import importlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import HeadMaintainer
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import ResolutionError, RevisionError
+from alembic.util import CommandError
+from sqlalchemy import MetaData
+
+from orchestrator.config.models import Database
+from orchestrator.rollout.outcomes import Revision
+
+
+class UnknownRevision(Exception):  # noqa: N818 - a state that is reported, not a fault
+    """The database is at a revision that the scripts don't have."""
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(f"the database is at revision '{revision}', which the scripts don't have")
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """One database's revisions and ``env.py``."""
+
+    name: str
+    database: Database
+    directory: ScriptDirectory
+    config: AlembicConfig
+
+    @property
+    def folder(self) -> Path:
+        """The script location."""
+        return Path(self.directory.dir)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The newest revisions, sorted."""
+        return tuple(sorted(self.directory.get_heads()))
+
+    def assert_known(self, heads: Iterable[str]) -> None:
+        """Raise ``UnknownRevision`` for a head that the scripts don't have."""
+        for head in heads:
+            try:
+                self.directory.revision_map.get_revision(head)
+            except (ResolutionError, RevisionError, CommandError):
+                raise UnknownRevision(head) from None
+
+    def steps(self, verb: str, revision: str, heads: tuple[str, ...]) -> list[Any]:
+        """Return Alembic's steps from ``heads``. Raises ``CommandError`` as ``alembic`` does."""
+        destination = (
+            tuple(part.strip() for part in revision.split(",")) if "," in revision else revision
+        )
+        if verb == "upgrade":
+            return list(self.directory._upgrade_revs(destination, heads))  # type: ignore[arg-type]
+        if verb == "downgrade":
+            return list(self.directory._downgrade_revs(revision, heads))  # type: ignore[arg-type]
+        targets = destination if isinstance(destination, tuple) else (destination,)
+        return list(self.directory._stamp_revs(targets, heads))
+
+    def metadata(self) -> MetaData | None:
+        """Import the model that ``environments.toml`` names, if it names one."""
+        if self.database.metadata is None:
+            return None
+        module, _, name = self.database.metadata.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found if isinstance(found, MetaData) else found.metadata
+
+
+class _Simulated(HeadMaintainer):
+    """Alembic's own bookkeeping of heads, without a database."""
+
+    def __init__(self, heads: Iterable[str]) -> None:
+        self.heads = set(heads)
+
+    def _insert_version(self, version: str) -> None:
+        self.heads.add(version)
+
+    def _delete_version(self, version: str) -> None:
+        self.heads.remove(version)
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        self.heads.remove(from_)
+        self.heads.add(to_)
+
+
+def heads_after(heads: Iterable[str], steps: Iterable[Any]) -> tuple[str, ...]:
+    """Return the heads that the version table must show once ``steps`` have run, sorted."""
+    simulated = _Simulated(heads)
+    for step in steps:
+        simulated.update_to_step(step)
+    return tuple(sorted(simulated.heads))
+
+
+def load_scripts(name: str, database: Database, folder: Path) -> Scripts:
+    """Read a script directory. Raises ``CommandError`` where there is none."""
+    config = alembic_config(database, folder)
+    return Scripts(name, database, ScriptDirectory.from_config(config), config)
+
+
+def alembic_config(database: Database, folder: Path, url: str | None = None) -> AlembicConfig:
+    """Return the ``Config`` that ``env.py`` gets; what it holds in memory goes nowhere else."""
+    config = AlembicConfig()
+    location = database.script_location
+    if ":" not in location:  # "package:folder" is Alembic's own notation
+        location = str(folder / location)
+    config.set_main_option("script_location", location.replace("%", "%%"))
+    if url is not None:
+        config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config
+
+
+def revisions_of(steps: Sequence[Any]) -> tuple[Revision, ...]:
+    """Return the revisions that steps apply or revert, in their order."""
+    return tuple(revision_of(step.revision) for step in steps if hasattr(step, "revision"))
+
+
+def revision_of(script: Script) -> Revision:
+    """Return what people want to know of a revision file."""
+    down = script.down_revision or ()
+    return Revision(
+        id=script.revision,
+        message=script.doc or "",
+        down=(down,) if isinstance(down, str) else tuple(down),
+        branch_labels=tuple(sorted(script.branch_labels)),
+        is_head=script.is_head,
+        path=str(script.path),
+    )

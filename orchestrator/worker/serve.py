@@ -1,0 +1,114 @@
+"""A worker process: takes one job after another from a pipe, and answers each with an outcome."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+from orchestrator.config.redaction import Redactor
+from orchestrator.dialects import Fault
+from orchestrator.errors import Refused, SecretError
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.worker import author, migrate, read
+from orchestrator.worker.capture import Capture
+from orchestrator.worker.context import Context
+from orchestrator.worker.failures import failure_of, fault_of
+from orchestrator.worker.jobs import Job, Running, Verb
+from orchestrator.worker.scripts import UnknownRevision
+from orchestrator.worker.session import NoSchema
+
+Run = Callable[[Job, str, Context], Outcome]
+
+_READS = frozenset({Verb.STATUS, Verb.CHECK})
+_NO_ACCESS = frozenset({Fault.UNREACHABLE, Fault.REFUSED, Fault.LOST})
+_RUN: Mapping[Verb, Run] = {
+    Verb.UPGRADE: migrate.migrate,
+    Verb.DOWNGRADE: migrate.migrate,
+    Verb.STAMP: migrate.migrate,
+    Verb.STATUS: read.status,
+    Verb.CHECK: read.check,
+    Verb.SQL: read.sql,
+    Verb.REVISION: author.revision,
+    Verb.HISTORY: author.history,
+}
+
+
+def serve(
+    pipe: Connection, commands: Mapping[str, str], environ: Mapping[str, str], folder: str
+) -> None:
+    """Work until the other end closes the pipe. A parent that died ends its workers so.
+
+    ``commands``: what ``${cmd:}`` secrets printed. ``environ`` and ``folder`` are the parent's:
+    those of the fork server are from when it started. Ctrl-C is the parent's to handle.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(folder)
+    capture = Capture()
+    context = Context(commands, notify=lambda revision: pipe.send(Running(revision)))
+    try:
+        while True:
+            job: Job = pipe.recv()
+            capture.begin()
+            outcome = run(job, context)
+            pipe.send(_finished(outcome, capture.text(), context.redactor()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # nobody is left to tell; a user's atexit handlers have nothing to add
+
+
+def run(job: Job, context: Context) -> Outcome:
+    """Run one job. Whatever is raised becomes a failed outcome."""
+    target = target_name(job)
+    backend = "sqlite"
+    try:
+        if job.environment:
+            backend = context.location(job).backend
+        work = migrate.plan if job.dry_run else _RUN[job.verb]
+        return work(job, target, context)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to arbitrary user code
+        return _failed(job, target, error, backend, context)
+
+
+def target_name(job: Job) -> str:
+    """``environment/database/tenant``, or the database alone where the job has no target."""
+    parts = (job.environment, job.database, job.labels.get("name"))
+    return "/".join(part for part in parts if part)
+
+
+def _failed(job: Job, target: str, error: BaseException, backend: str, context: Context) -> Outcome:
+    folder = None
+    if not isinstance(error, SecretError | Refused):
+        try:
+            folder = context.scripts(job).folder
+        except Exception:  # noqa: BLE001 - that the scripts don't load is the error itself
+            folder = context.file(job).folder
+    failure = failure_of(error, backend, folder)
+    if job.verb in _READS and isinstance(error, UnknownRevision):
+        return Outcome(target, State.UNKNOWN_REVISION, failure=failure)
+    cant_reach = fault_of(error, backend) in _NO_ACCESS or isinstance(error, NoSchema | SecretError)
+    state = State.UNREACHABLE if job.verb in _READS and cant_reach else State.FAILED
+    return Outcome(target, state, failure=failure)
+
+
+def _finished(outcome: Outcome, output: str, redact: Redactor) -> Outcome:
+    """Hide every secret in whatever leaves this process."""
+    failure = outcome.failure
+    return replace(
+        outcome,
+        output=redact(output),
+        failure=None if failure is None else _redacted(failure, redact),
+        data=redact(outcome.data) if isinstance(outcome.data, str) else outcome.data,
+    )
+
+
+def _redacted(failure: Failure, redact: Redactor) -> Failure:
+    return replace(
+        failure,
+        message=redact(failure.message),
+        statement=None if failure.statement is None else redact(failure.statement),
+        executed=tuple(map(redact, failure.executed)),
+        traceback=None if failure.traceback is None else redact(failure.traceback),
+    )
