@@ -70,7 +70,7 @@ def find(start: Path) -> Path:
             return folder / FILE_NAME
     raise ConfigError(
         f"no {FILE_NAME} in {start} or a folder above it\n"
-        f"  make one with `orchestrator init`, or name one with --config PATH or {VARIABLE}"
+        f"      make one with `orchestrator init`, or name one with --config PATH or {VARIABLE}"
     )
 
 
@@ -85,9 +85,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        message = f"{shown_path(path)}: no such file\n  make one with `orchestrator init`"
+        message = f"{shown_path(path)}: no such file\n      make one with `orchestrator init`"
     except IsADirectoryError:
-        message = f"{shown_path(path)}: is a folder\n  name the file in it: {FILE_NAME}"
+        message = f"{shown_path(path)}: is a folder\n      name the file in it: {FILE_NAME}"
     except (OSError, ValueError) as error:
         message = f"{shown_path(path)}: {getattr(error, 'strerror', None) or 'not a path'}"
     raise ConfigError(message)
@@ -100,12 +100,12 @@ def _decode(path: Path, data: bytes) -> str:
         before = data[: error.start].decode().removeprefix("\ufeff")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise ConfigError(
-            f"{shown_path(path)}:{line}:{column}: not UTF-8\n  save the file as UTF-8 in your editor"
+            f"{shown_path(path)}:{line}:{column}: not UTF-8\n      save it as UTF-8 in your editor"
         ) from None
     if not text.strip():
         raise ConfigError(
             f"{shown_path(path)}:1:1: the file is empty\n"
-            "  `orchestrator init` in an empty folder writes one to start from"
+            "      `orchestrator init` in an empty folder writes one to start from"
         )
     return text
 

@@ -1,47 +1,59 @@
 """The models of ``environments.toml``: frozen, closed, and the source of its JSON Schema."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    StringConstraints,
-    Tag,
+from pydantic import Field, StringConstraints
+
+from orchestrator.config.base import Count, Flag, Limit, Model, Name, Scalar, TemplateText, Text
+from orchestrator.config.tenants import (
+    TENANT_SOURCES,
+    Tenant,
+    TenantItem,
+    Tenants,
+    TenantsFromCommand,
+    TenantsFromCsv,
+    TenantsFromDatabases,
+    TenantsFromFiles,
+    TenantsFromQuery,
+    TenantsFromSchemas,
+    TenantSource,
 )
+from orchestrator.config.units import Duration, Timeout, seconds
 
-from orchestrator.config.template import parse
-from orchestrator.config.units import Duration, seconds
+__all__ = [
+    "TENANT_SOURCES",
+    "Config",
+    "Database",
+    "DatabaseOverrides",
+    "Environment",
+    "Model",
+    "Name",
+    "ProjectSettings",
+    "Rollout",
+    "Scalar",
+    "TemplateText",
+    "Tenant",
+    "TenantItem",
+    "TenantSource",
+    "Tenants",
+    "TenantsFromCommand",
+    "TenantsFromCsv",
+    "TenantsFromDatabases",
+    "TenantsFromFiles",
+    "TenantsFromQuery",
+    "TenantsFromSchemas",
+]
 
-Scalar = str | int | float | bool
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
-
-
-def _is_template(text: str) -> str:
-    parse(text)
-    return text
-
-
-TemplateText = Annotated[str, AfterValidator(_is_template)]
-
-
-class Model(BaseModel):
-    """What every table of the file has in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+_URL = "postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/{tenant}"
 
 
 class ProjectSettings(Model):
     """What the project is called, and its promotion path."""
 
-    name: str = Field(min_length=1)
+    name: Text = Field(examples=["shop"])
     """The project's name, shown in reports."""
-    order: tuple[str, ...] | None = None
+    order: tuple[str, ...] | None = Field(default=None, examples=[["dev", "staging", "prod"]])
     """The promotion path: environments in the order in which they are upgraded. Left out: the
     order of the file. An environment that is not listed is upgraded only when it is selected."""
     ledger: TemplateText = "sqlite:///.orchestrator/ledger.db"
@@ -51,14 +63,16 @@ class ProjectSettings(Model):
 class Database(Model):
     """A logical database: one model and one Alembic migration history."""
 
-    script_location: str = Field(min_length=1)
+    script_location: Text = Field(examples=["migrations/orders"])
     """The folder of ``env.py`` and ``versions/``, as in Alembic."""
-    metadata: Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")] | None = None
+    metadata: Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")] | None = Field(
+        default=None, examples=["migrations.orders.models:Base"]
+    )
     """Where the model's ``MetaData``, or its declarative base, is: ``package.module:name``. Used
     where ``env.py`` passes no ``target_metadata`` of its own."""
-    after: tuple[str, ...] = ()
+    after: tuple[str, ...] = Field(default=(), examples=[["catalog"]])
     """Databases that must be done first, within one tenant."""
-    version_table: str = Field(default="alembic_version", min_length=1)
+    version_table: Text = "alembic_version"
     """The name of Alembic's version table."""
     scratch: TemplateText | None = None
     """The URL of a disposable database that ``revision`` may bring to head and compare with.
@@ -68,17 +82,17 @@ class Database(Model):
 class Rollout(Model):
     """How an environment is upgraded: limits, time-outs, retries."""
 
-    max_parallel: PositiveInt = 16
+    max_parallel: Limit = 16
     """Targets worked on at once."""
-    max_per_server: PositiveInt = 8
+    max_per_server: Limit = 8
     """Targets of one server worked on at once."""
-    lock_timeout: Duration = seconds("5s")
+    lock_timeout: Timeout = seconds("5s")
     """How long to wait for the target's lock and for each lock of its tables."""
-    statement_timeout: Duration | None = None
+    statement_timeout: Timeout | None = None
     """How long one statement may run. Left out: no limit."""
-    target_timeout: Duration = seconds("1h")
+    target_timeout: Timeout = seconds("1h")
     """How long one attempt at one target may take; its worker is then stopped."""
-    retries: NonNegativeInt = 3
+    retries: Count = 3
     """How many more attempts a target gets when nothing was changed yet: it could not be reached,
     a lock was not had in time, a deadlock."""
     retry_delay: Duration = seconds("1s")
@@ -88,161 +102,38 @@ class Rollout(Model):
 class DatabaseOverrides(Model):
     """What differs for one database in one environment."""
 
-    url: TemplateText | None = None
+    url: TemplateText | None = Field(default=None, examples=[_URL])
     """Its own URL."""
-    schema_: TemplateText | None = Field(default=None, alias="schema")
+    schema_: TemplateText | None = Field(default=None, alias="schema", examples=["{tenant}"])
     """Its own schema (PostgreSQL)."""
-    max_parallel: PositiveInt | None = None
+    max_parallel: Limit | None = None
     """At most so many targets of this database at once."""
-    max_per_server: PositiveInt | None = None
+    max_per_server: Limit | None = None
     """At most so many targets of this database on one server at once."""
-    lock_timeout: Duration | None = None
+    lock_timeout: Timeout | None = None
     """Its own lock time-out."""
-    statement_timeout: Duration | None = None
+    statement_timeout: Timeout | None = None
     """Its own statement time-out."""
-    target_timeout: Duration | None = None
+    target_timeout: Timeout | None = None
     """Its own time-out for one attempt."""
-    retries: NonNegativeInt | None = None
+    retries: Count | None = None
     """Its own number of retries."""
     retry_delay: Duration | None = None
     """Its own wait before the first retry."""
 
 
-class Tenant(Model):
-    """A tenant and its labels: every key beside ``name`` is a label of its own."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
-    __pydantic_extra__: dict[str, Scalar]
-
-    name: str = Field(min_length=1)
-    """The tenant's name."""
-
-
-class TenantsFromCsv(Model):
-    """Tenants from a CSV file: a header with ``name``, each further column is a label."""
-
-    csv: str = Field(min_length=1)
-    """The file's path."""
-
-
-class TenantsFromQuery(Model):
-    """Tenants from a SQL query on a control database."""
-
-    query: str = Field(min_length=1)
-    """Returns a column ``name``; each further column is a label."""
-    url: TemplateText
-    """The control database."""
-
-
-class TenantsFromCommand(Model):
-    """Tenants from a command that prints JSON lines: ``{"name": "acme", "tier": "free"}``."""
-
-    command: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
-    """The program and its arguments. It runs in the folder of ``environments.toml``."""
-
-
-class TenantsFromDatabases(Model):
-    """Tenants discovered from the databases of the environment's server."""
-
-    databases: str = Field(min_length=1)
-    """A pattern in which ``%`` stands for anything: ``shop_%``. What the environment's ``url`` has
-    in place of ``{tenant}`` is the tenant's name."""
-    url: TemplateText | None = None
-    """Where to look. Left out: the server of the environment's ``url``."""
-
-
-class TenantsFromSchemas(Model):
-    """Tenants discovered from the schemas of the environment's PostgreSQL database."""
-
-    schemas: str = Field(min_length=1)
-    """A pattern in which ``%`` stands for anything: ``tenant_%``. What the environment's ``schema``
-    has in place of ``{tenant}`` is the tenant's name."""
-    url: TemplateText | None = None
-    """Where to look. Left out: the environment's ``url``."""
-
-
-class TenantsFromFiles(Model):
-    """Tenants discovered from SQLite files."""
-
-    files: str = Field(min_length=1)
-    """A glob: ``var/prod/*.db``. What the environment's ``url`` has in place of ``{tenant}`` is the
-    tenant's name."""
-
-
-_SOURCES = {
-    "csv": TenantsFromCsv,
-    "query": TenantsFromQuery,
-    "command": TenantsFromCommand,
-    "databases": TenantsFromDatabases,
-    "schemas": TenantsFromSchemas,
-    "files": TenantsFromFiles,
-}
-TENANT_SOURCES: tuple[str, ...] = tuple(_SOURCES)
-
-
-def _kind_of_tenants(value: Any) -> str | None:
-    if isinstance(value, list | tuple):
-        return "list"
-    if isinstance(value, Model):
-        return next((kind for kind, model in _SOURCES.items() if isinstance(value, model)), None)
-    if isinstance(value, Mapping):
-        return next((kind for kind in _SOURCES if kind in value), None)
-    return None
-
-
-def _kind_of_tenant(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "name"
-    return "labels" if isinstance(value, Mapping | Tenant) else None
-
-
-TenantItem = Annotated[
-    Annotated[Annotated[str, StringConstraints(min_length=1)], Tag("name")]
-    | Annotated[Tenant, Tag("labels")],
-    Discriminator(
-        _kind_of_tenant,
-        custom_error_type="tenant",
-        custom_error_message='a tenant is a name, or a table of labels: { name = "acme", tier = "free" }',
-    ),
-]
-TenantSource = (
-    TenantsFromCsv
-    | TenantsFromQuery
-    | TenantsFromCommand
-    | TenantsFromDatabases
-    | TenantsFromSchemas
-    | TenantsFromFiles
-)
-Tenants = Annotated[
-    Annotated[tuple[TenantItem, ...], Tag("list")]
-    | Annotated[TenantsFromCsv, Tag("csv")]
-    | Annotated[TenantsFromQuery, Tag("query")]
-    | Annotated[TenantsFromCommand, Tag("command")]
-    | Annotated[TenantsFromDatabases, Tag("databases")]
-    | Annotated[TenantsFromSchemas, Tag("schemas")]
-    | Annotated[TenantsFromFiles, Tag("files")],
-    Discriminator(
-        _kind_of_tenants,
-        custom_error_type="tenants",
-        custom_error_message=(
-            "tenants are a list, or a table with one of csv, query, command, databases, schemas, files"
-        ),
-    ),
-]
-
-
 class Environment(Model):
     """Where databases are deployed, and how carefully."""
 
-    url: TemplateText
+    url: TemplateText = Field(examples=[_URL])
     """The URL of a target, with placeholders: ``{tenant}``, ``{database}``, ``{environment}``, any
     label of the tenant, and secrets ``${env:NAME}``, ``${file:PATH}``, ``${cmd:COMMAND}``. Without
     a placeholder of the tenant it names one target that all tenants share."""
-    schema_: TemplateText | None = Field(default=None, alias="schema")
+    schema_: TemplateText | None = Field(default=None, alias="schema", examples=["{tenant}"])
     """The schema of a target (PostgreSQL), with placeholders. The version table is in it, too."""
-    tenants: Tenants = ()
+    tenants: Tenants = Field(default=(), examples=[["acme", "birch"]])
     """The tenants: a list of names or of tables of labels, or where to find them."""
-    protected: bool = False
+    protected: Flag = False
     """Ask before changing anything, or need ``--yes``."""
     databases: Mapping[str, DatabaseOverrides] = {}
     """What differs for single databases."""

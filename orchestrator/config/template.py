@@ -5,6 +5,7 @@ only where it is used. ``str()`` of a template always shows secrets by name, nev
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,6 +13,7 @@ from typing import Literal, get_args
 SecretKind = Literal["env", "file", "cmd"]
 SECRET_KINDS: tuple[str, ...] = get_args(SecretKind)
 
+_RIGHT = {"env": "${env:NAME}", "file": "${file:PATH}", "cmd": "${cmd:COMMAND}"}
 _LABEL = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME_OF_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -119,43 +121,58 @@ def _closing(text: str, start: int) -> int:
         depth += (text[at] == "{") - (text[at] == "}")
         if text[at] == "}" and depth == 0:
             return at
-    raise TemplateError("'${' is never closed; write ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}")
+    raise TemplateError(f"'${{' is never closed; write {', '.join(_RIGHT.values())}")
 
 
 def _secret(inside: str) -> Secret:
     kind, colon, body = inside.partition(":")
     if not colon or kind not in SECRET_KINDS:
-        right = f"${{env:{inside}}}" if _NAME_OF_VARIABLE.fullmatch(inside) else "${env:NAME}"
-        raise TemplateError(
-            f"unknown placeholder '${{{inside}}}'; write {right}, ${{file:PATH}} or ${{cmd:COMMAND}}"
-        )
-    parts: list[str | Label] = []
+        raise TemplateError(_unknown(inside))
+    parts = tuple(_body(body))
+    if not parts or (kind == "env" and not _is_variable(parts)):
+        raise TemplateError(f"'${{{kind}:}}' names nothing; write {_RIGHT[kind]}")
+    if kind == "cmd" and not _can_be_split(body):
+        raise TemplateError("'${cmd:}' has a quote that is never closed, or no command")
+    return Secret(kind, parts)  # type: ignore[arg-type]  # checked against SECRET_KINDS
+
+
+def _body(body: str) -> Iterator[str | Label]:
     at = 0
     for match in _LABEL.finditer(body):
         if match.start() > at:
-            parts.append(body[at : match.start()])
-        parts.append(Label(match[1]))
+            yield body[at : match.start()]
+        yield Label(match[1])
         at = match.end()
     if at < len(body):
-        parts.append(body[at:])
-    if not parts or (kind == "env" and not _is_variable(parts)):
-        raise TemplateError(f"'${{{inside}}}' names nothing; write ${{env:NAME}}")
-    return Secret(kind, tuple(parts))  # type: ignore[arg-type]  # checked against SECRET_KINDS
+        yield body[at:]
 
 
-def _is_variable(parts: list[str | Label]) -> bool:
-    return bool(
-        _NAME_OF_VARIABLE.fullmatch("".join(p if isinstance(p, str) else "X" for p in parts))
-    )
+def _is_variable(parts: tuple[str | Label, ...]) -> bool:
+    return bool(_NAME_OF_VARIABLE.fullmatch("".join(p if isinstance(p, str) else "X" for p in parts)))
+
+
+def _can_be_split(command: str) -> bool:
+    try:
+        return bool(shlex.split(command))
+    except ValueError:
+        return False
+
+
+# What is said shows nothing but names: braces may be part of somebody's password.
+def _unknown(inside: str) -> str:
+    if _NAME_OF_VARIABLE.fullmatch(inside):
+        return f"unknown placeholder '${{{inside}}}'; write ${{env:{inside}}}"
+    return f"unknown placeholder; write {', '.join(_RIGHT.values())}"
 
 
 def _bad_brace(text: str, at: int) -> str:
     if text[at] == "}":
-        return "'}' without '{'; a placeholder is written {tenant}"
-    inside = text[at + 1 :].partition("}")[0]
-    if "}" not in text[at:]:
-        return "'{' is never closed; a placeholder is written {tenant}"
-    return f"'{{{inside}}}' is no placeholder; a label's name has letters, digits and '_' only"
+        wrong = "'}' without '{'"
+    elif "}" not in text[at:]:
+        wrong = "'{' is never closed"
+    else:
+        wrong = "a label's name has letters, digits and '_' only"
+    return f"{wrong}; a placeholder is written {{tenant}}, and in a URL a brace of its own %7B or %7D"
 
 
 def _fill(part: Part, labels: Mapping[str, str]) -> Part:

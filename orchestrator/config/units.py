@@ -3,18 +3,26 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 365 * _SECONDS["d"]
 _PATTERN = r"^\d+(\.\d+)?(ms|s|m|h|d)$"
 
 
 def seconds(value: Any) -> float:
-    """Return a duration in seconds. Raises ``ValueError`` for anything but ``<number><unit>``."""
-    match = re.fullmatch(_PATTERN, value) if isinstance(value, str) else None
+    """Return a duration in seconds.
+
+    Raises ``ValueError`` for anything but ``<number><unit>``, and for more than a year: no
+    server can count that far in milliseconds.
+    """
+    match = re.fullmatch(_PATTERN, value, re.ASCII) if isinstance(value, str) else None
     if match is None:
         raise ValueError('a duration is a number and a unit: "500ms", "5s", "15m", "24h" or "7d"')
-    return float(value[: -len(match[2])]) * _SECONDS[match[2]]
+    result = float(value[: -len(match[2])]) * _SECONDS[match[2]]
+    if result > _LONGEST:
+        raise ValueError("a duration is at most a year: 365d")
+    return result
 
 
 def duration(value: float) -> str:
@@ -25,6 +33,13 @@ def duration(value: float) -> str:
     return f"{value * 1000:.0f}ms"
 
 
+def _more_than_nothing(value: float) -> float:
+    # To a server, 0 means either "at once" or "never", depending on whose it is.
+    if value < _SECONDS["ms"]:
+        raise ValueError("a time-out is at least 1ms")
+    return value
+
+
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
@@ -32,3 +47,4 @@ Duration = Annotated[
         {"type": "string", "pattern": _PATTERN, "examples": ["500ms", "5s", "15m", "24h"]}
     ),
 ]
+Timeout = Annotated[Duration, AfterValidator(_more_than_nothing)]

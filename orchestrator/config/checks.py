@@ -1,0 +1,98 @@
+"""What types can't say: names that must exist, cycles, duplicates, labels that nothing fills."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from orchestrator.config.checks_tenants import check_tenants
+from orchestrator.config.checks_urls import check_urls
+from orchestrator.config.models import Config, Database
+from orchestrator.config.names import name_problem
+from orchestrator.config.problems import Path, Problem
+from orchestrator.config.suggest import did_you_mean
+
+
+def check(config: Config) -> list[Problem]:
+    """Return every mistake in a file whose types are right."""
+    return [
+        *_names("databases", config.databases),
+        *_names("environments", config.environments),
+        *_order(config),
+        *_after(config.databases),
+        *_cycles(config.databases),
+        *_overrides(config),
+        *(p for name, env in config.environments.items() for p in check_tenants(name, env)),
+        *check_urls(config),
+    ]
+
+
+def _names(table: str, named: Mapping[str, object]) -> Iterator[Problem]:
+    for name in named:
+        problem = name_problem(name)
+        if problem:
+            kind = table.removesuffix("s")
+            yield Problem((table, name), f"'{name}' can't name a {kind}", problem, on_key=True)
+
+
+def _order(config: Config) -> Iterator[Problem]:
+    at = ("project", "order")
+    yield from _listed(at, config.project.order or (), config.environments, "environment")
+
+
+def _after(databases: Mapping[str, Database]) -> Iterator[Problem]:
+    for name, database in databases.items():
+        at = ("databases", name, "after")
+        yield from _listed(at, database.after, databases, "database")
+        for index, other in enumerate(database.after):
+            if other == name:
+                yield Problem((*at, index), f"database '{name}' can't come after itself")
+
+
+def _listed(
+    at: Path, names: Sequence[str], known: Mapping[str, object], kind: str
+) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+            yield Problem((*at, index), f"unknown {kind} '{name}' in {at[-1]}", hint)
+        elif name in names[:index]:
+            yield Problem((*at, index), f"{kind} '{name}' is twice in {at[-1]}")
+
+
+def _cycles(databases: Mapping[str, Database]) -> Iterator[Problem]:
+    """Yield each cycle once, at the ``after`` that closes it."""
+    done: set[str] = set()
+    for start in databases:
+        if start not in done:
+            yield from _walk(databases, start, done)
+
+
+def _walk(databases: Mapping[str, Database], start: str, done: set[str]) -> Iterator[Problem]:
+    # A stack of our own: a long chain must not end in a RecursionError.
+    trail, pending = [start], [_edges(databases, start)]
+    while pending:
+        index, after = next(pending[-1], (0, None))
+        if after is None:
+            pending.pop()
+            done.add(trail.pop())
+        elif after in trail:
+            cycle = " → ".join([*trail[trail.index(after) :], after])
+            at = ("databases", trail[-1], "after", index)
+            yield Problem(at, f"databases come after each other: {cycle}")
+        elif after not in done:
+            trail.append(after)
+            pending.append(_edges(databases, after))
+
+
+def _edges(databases: Mapping[str, Database], name: str) -> Iterator[tuple[int, str | None]]:
+    for index, other in enumerate(databases[name].after):
+        if other in databases and other != name:
+            yield index, other
+
+
+def _overrides(config: Config) -> Iterator[Problem]:
+    known = config.databases
+    for name, environment in config.environments.items():
+        for database in environment.databases:
+            if database not in known:
+                hint = did_you_mean(database, known) or f"there are: {', '.join(known)}"
+                at = ("environments", name, "databases", database)
+                yield Problem(at, f"unknown database '{database}'", hint, on_key=True)
