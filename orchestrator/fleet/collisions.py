@@ -1,0 +1,38 @@
+"""Find targets that are one physical database or schema."""
+
+from collections.abc import Sequence
+
+from orchestrator.config.models import Config
+from orchestrator.fleet.findings import Findings
+from orchestrator.fleet.plot import plot
+from orchestrator.fleet.target import Target
+
+
+def note_collisions(findings: Findings, config: Config, targets: Sequence[Target]) -> None:
+    """Note every target whose place is the place of one before it."""
+    seen: dict[str, Target] = {}
+    for target in targets:
+        first = seen.setdefault(target.address.identity, target)
+        if first is not target:
+            _note(findings, config, first, target)
+
+
+def _note(findings: Findings, config: Config, first: Target, second: Target) -> None:
+    where = plot(config, second.environment, second.database)
+    schema = second.address.schema
+    place = f"{second.address}, schema {schema}" if schema else f"{second.address}"
+    kind = "schema" if schema else "database"
+    findings.add(
+        where.url_at,
+        f"targets of their own share one {kind}",
+        f"{first.name} and {second.name} ({place})",
+        _hint(first, second, "url or schema" if schema else "url"),
+    )
+
+
+def _hint(first: Target, second: Target, text: str) -> str:
+    if first.environment != second.environment:
+        return f"put {{environment}} into the {text}, or give each environment a server"
+    if first.database != second.database:
+        return f"put {{database}} into the {text}"
+    return f"put {{tenant}} into the {text}, or another label that no two tenants share"

@@ -1,0 +1,60 @@
+"""What each target of one environment waits for."""
+
+from collections.abc import Sequence
+
+from orchestrator.config.models import Config
+from orchestrator.fleet.target import Target
+
+Names = tuple[str, ...]
+
+
+class Waiting:
+    """The targets of one environment by database and tenant, and who waits for whom."""
+
+    def __init__(self, targets: Sequence[Target], config: Config, shared: frozenset[str]) -> None:
+        self._names = {(target.database, target.tenant): target.name for target in targets}
+        self._tenants = tuple(dict.fromkeys(t.tenant for t in targets if t.tenant is not None))
+        self._after = {name: config.databases[name].after for name in config.databases}
+        self._shared = shared
+        self._of_everyone: dict[str, Names] = {}
+        self._same: dict[Names, Names] = {}
+
+    def of(self, target: Target) -> Names:
+        """Return the names of the targets that must succeed first."""
+        return self._before(target.database, target.tenant)
+
+    def _before(self, database: str, tenant: str | None) -> Names:
+        found = [self._at(other, tenant) for other in self._after[database]]
+        return self._joined([names for names in found if names])
+
+    def _at(self, database: str, tenant: str | None) -> Names:
+        """What stands for a database that is waited for: its target, or what that waits for."""
+        if database in self._shared:
+            return self._everyone(database)
+        if tenant is None:
+            return self._everyone(database)
+        name = self._names.get((database, tenant))
+        return self._before(database, tenant) if name is None else self._one(name)
+
+    def _everyone(self, database: str) -> Names:
+        if database not in self._of_everyone:
+            self._of_everyone[database] = self._joined(
+                [self._shared_one(database)]
+                if database in self._shared
+                else [self._at(database, tenant) for tenant in self._tenants]
+            )
+        return self._of_everyone[database]
+
+    def _shared_one(self, database: str) -> Names:
+        name = self._names.get((database, None))
+        return self._before(database, None) if name is None else self._one(name)
+
+    def _one(self, name: str) -> Names:
+        return self._same.setdefault((name,), (name,))
+
+    def _joined(self, found: list[Names]) -> Names:
+        """Join tuples, each name once. One alone is passed on, so that it stays shared."""
+        if len(found) < 2:
+            return found[0] if found else ()
+        names = tuple(dict.fromkeys(name for part in found for name in part))
+        return self._same.setdefault(names, names) if len(names) < 10 else names
