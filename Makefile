@@ -1,0 +1,91 @@
+# Everything sets itself up: Python 3.11 or later and make are all that must be there.
+
+PYTHON ?= python3
+# Of the tests alone: make test PYTEST="-k lock"
+PYTEST ?=
+ARGS   ?=
+
+BIN    := .venv/bin
+NEWEST := .venv/.ready
+LOWEST := .venv-lowest/.ready
+RUN    := -q -n auto $(PYTEST)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup servers test test-newest test-lowest lint format types floors \
+        demo bench schema lock clean
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(NEWEST)  ## Make .venv, with the newest versions of everything and this project in it
+
+test: $(NEWEST) $(LOWEST) servers  ## Run every check: lint, types, floors, tests with the newest and lowest versions
+	@$(MAKE) --no-print-directory lint types floors
+	@$(MAKE) --no-print-directory test-newest
+	@$(MAKE) --no-print-directory test-lowest
+
+test-newest: $(NEWEST) servers  ## Run the tests with the newest versions
+	@echo "== tests, newest versions"
+	@$(BIN)/pytest $(RUN)
+
+test-lowest: $(LOWEST) servers  ## Run the tests with the lowest versions that pyproject.toml allows
+	@echo "== tests, lowest versions"
+	@.venv-lowest/bin/pytest $(RUN)
+
+lint: $(NEWEST)  ## Check style and format
+	@echo "== lint"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check --diff .
+
+format: $(NEWEST)  ## Put style and format right
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(NEWEST)  ## Check types
+	@echo "== types"
+	@$(BIN)/mypy
+
+floors: $(NEWEST)  ## Check that modules import only from floors below their own
+	@echo "== floors"
+	@$(BIN)/lint-imports
+
+demo: $(NEWEST)  ## Upgrade the example fleet on SQLite files under var/
+	@scripts/demo
+
+bench: $(NEWEST) servers  ## Measure against shell loops and plain SQL: make bench ARGS="..."
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+schema: $(NEWEST)  ## Write environments.schema.json from the models
+	@$(BIN)/orchestrator config schema > environments.schema.json.new
+	@mv environments.schema.json.new environments.schema.json
+
+lock: $(NEWEST)  ## Write the lock files from pyproject.toml
+	@scripts/lock
+
+clean:  ## Remove everything that was made here
+	rm -rf .venv .venv-lowest var build dist .orchestrator
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+servers:
+	@scripts/install-servers
+
+$(BIN)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or later is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@PYTHON="$(PYTHON)" scripts/install-servers venv
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Installed without a build of its own: hatchling is in the lock file, too.
+INSTALL = $(BIN)/uv pip sync --quiet --python $(@D)/bin/python $< && \
+    $(BIN)/uv pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation -e . && \
+    touch $@
+
+$(NEWEST): requirements/newest.txt pyproject.toml $(BIN)/uv
+	@$(INSTALL)
+
+$(LOWEST): requirements/lowest.txt pyproject.toml $(BIN)/uv
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL)
