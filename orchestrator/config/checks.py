@@ -84,7 +84,8 @@ def _walk(databases: Mapping[str, Database], start: str, done: set[str]) -> Iter
 
 def _edges(databases: Mapping[str, Database], name: str) -> Iterator[tuple[int, str | None]]:
     for index, other in enumerate(databases[name].after):
-        if other in databases and other != name:
+        # One mistake, one message: other checks speak of these.
+        if other in databases and other != name and other not in databases[name].after[:index]:
             yield index, other
 
 

@@ -100,7 +100,7 @@ def _lacking(at: Path, label: str, tenants: Sequence[str | Tenant]) -> Iterator[
 
 
 def _known(label: str, known: frozenset[str]) -> str:
-    placeholders = ", ".join(f"{{{name}}}" for name in sorted(known))
+    placeholders = ", ".join(f"{{{name}}}" for name in sorted(known) if name.isidentifier())
     return did_you_mean(label, known) or (
         f"there are: {placeholders}" if known else "leave the placeholder out"
     )

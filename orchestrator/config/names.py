@@ -53,5 +53,5 @@ def _bad_character(name: str) -> str | None:
         if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
             return f"it has a control character, U+{ord(character):04X}"
         if character in _FORBIDDEN:
-            return f"it has a {character}"
+            return f"it has a {character} in it"
     return None

@@ -148,7 +148,9 @@ def _body(body: str) -> Iterator[str | Label]:
 
 
 def _is_variable(parts: tuple[str | Label, ...]) -> bool:
-    return bool(_NAME_OF_VARIABLE.fullmatch("".join(p if isinstance(p, str) else "X" for p in parts)))
+    return bool(
+        _NAME_OF_VARIABLE.fullmatch("".join(p if isinstance(p, str) else "X" for p in parts))
+    )
 
 
 def _can_be_split(command: str) -> bool:
@@ -172,7 +174,9 @@ def _bad_brace(text: str, at: int) -> str:
         wrong = "'{' is never closed"
     else:
         wrong = "a label's name has letters, digits and '_' only"
-    return f"{wrong}; a placeholder is written {{tenant}}, and in a URL a brace of its own %7B or %7D"
+    return (
+        f"{wrong}; a placeholder is written {{tenant}}, and in a URL a brace of its own %7B or %7D"
+    )
 
 
 def _fill(part: Part, labels: Mapping[str, str]) -> Part:
