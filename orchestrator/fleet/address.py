@@ -135,7 +135,10 @@ class Address:
             return self
         first, *rest = self.whole.parts
         assert isinstance(first, Secret)
-        url = split(Template((secret(first), *rest)))
+        try:
+            url = split(Template((secret(first), *rest)))
+        except ValueError as error:
+            raise ValueError(f"{first}: what it holds is {error}") from None
         return _address(url, self.schema, self.folder)
 
     def _query(self, text: Callable[[Template], str]) -> Query:
@@ -205,7 +208,7 @@ def _address(url: UrlParts, schema: Template, folder: str) -> Address:
 
 def _port(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit()):
-        raise ValueError("the port of the URL is not a number")
+        raise ValueError("a URL whose port is not a number")
     return int(text) if text else None
 
 

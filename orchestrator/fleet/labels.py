@@ -25,19 +25,21 @@ def labels_from_row(row: Mapping[str, object]) -> TenantLabels:
     no text.
     """
     labels = {
-        intern(key): intern(text)
+        intern(str(key)): intern(text)
         for key, value in row.items()
         if (text := _text(key, value)) is not None
     }
     if not labels.get("name"):
         known = ", ".join(row) or "nothing"
-        raise ValueError("its name is empty" if "name" in row else f"has no name, only {known}")
+        raise ValueError("has an empty name" if "name" in row else f"has no name, only {known}")
     return labels
 
 
 def _text(label: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _encodable(label, str(value))
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping | list | tuple | set):
@@ -49,3 +51,11 @@ def _text(label: str, value: object) -> str | None:
         except UnicodeDecodeError:
             raise ValueError(f"label '{label}' is binary; a label is text") from None
     return str(value)
+
+
+def _encodable(label: str, text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, as JSON can have it
+        raise ValueError(f"label '{label}' is not Unicode text") from None
+    return text

@@ -53,6 +53,11 @@ class Location:
         return server_of(self.backend, self.host or "", str(self.port or ""), self.query)
 
     @property
+    def file(self) -> str | None:
+        """The path of a SQLite file, also where the database is a ``file:`` URI."""
+        return None if self.database is None else _sqlite_file(self.database, self.query)
+
+    @property
     def identity(self) -> str:
         """Equal for two locations of one physical database or schema, and only for those."""
         return identity_of(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from orchestrator.config.template import Part, Template
+from orchestrator.config.template import Label, Part, Template
 
 NOT_A_URL = (
     "not a database URL; write driver://user:password@host:port/database, as in"
@@ -45,13 +45,18 @@ def split(url: Template) -> UrlParts:
     while the URL is taken apart. Raises ``ValueError`` with a message that holds nothing of the
     URL, as there may be a password in it.
     """
+    if url.parts and isinstance(url.parts[0], Label):
+        raise ValueError(
+            "a URL can't start with a label, as labels are shown and a URL may have a password;"
+            " start it with a driver (mysql+pymysql://) or a secret (${env:URL_OF_{tenant}})"
+        )
     masked = Masked(url)
     match = _URL.fullmatch(masked.text)
     if match is None:
         raise ValueError(NOT_A_URL)
     port = match["port"] or ""
     if not masked.has_placeholder(port) and not (port.isascii() and (port.isdigit() or not port)):
-        raise ValueError("the port of the URL is not a number")
+        raise ValueError("a URL whose port is not a number")
     return UrlParts(
         driver=match["driver"],
         username=masked.template(match["username"], unquote),

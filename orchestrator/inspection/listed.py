@@ -1,0 +1,157 @@
+"""Tenants that somebody keeps a list of: in a file, in a database, behind a command."""
+
+import csv
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.config.problems import Problem, Problems
+from orchestrator.config.redaction import Redactor
+from orchestrator.config.secrets import Secrets
+from orchestrator.config.tenants import TenantsFromCommand, TenantsFromCsv, TenantsFromQuery
+from orchestrator.errors import TargetsFailed
+from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.labels import TenantLabels, labels_from_row
+from orchestrator.fleet.words import some
+from orchestrator.inspection.asking import rows
+
+_TIMEOUT = 60
+_REPORTED = 20
+
+Row = tuple[str, Mapping[str, object]]
+"""Where it is, for a message, and its columns."""
+
+
+def from_csv(source: TenantsFromCsv, environment: str, folder: Path) -> Sequence[TenantLabels]:
+    """Read tenants from a CSV file. An empty cell is no label."""
+    path = folder / source.csv
+    mistakes = _Mistakes(environment, "csv")
+    try:
+        # "utf-8-sig": spreadsheets put a mark at the start of the file.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return mistakes.labels(_csv_rows(source.csv, csv.reader(file, strict=True), mistakes))
+    except OSError as error:
+        raise mistakes.error(f"{source.csv}: {error.strerror or 'it can not be read'}") from None
+    except UnicodeDecodeError:
+        raise mistakes.error(f"{source.csv} is not UTF-8") from None
+
+
+def from_query(
+    source: TenantsFromQuery, environment: str, folder: Path, secrets: Secrets
+) -> Sequence[TenantLabels]:
+    """Read tenants from a query on a control database. ``NULL`` is no label."""
+    mistakes = _Mistakes(environment, "query")
+    try:
+        template = AddressTemplate.parse(source.url, None, folder)
+        location = template.fill({"environment": environment}).resolve(secrets.value)
+    except KeyError as error:
+        raise mistakes.error(f"nothing fills {{{error.args[0]}}} in its url") from None
+    except ValueError as error:
+        raise mistakes.error(str(error)) from None
+    found = rows(environment, location, source.query, secrets)
+    return mistakes.labels((f"row {at}", row) for at, row in enumerate(found, 1))
+
+
+def from_command(
+    source: TenantsFromCommand, environment: str, folder: Path, secrets: Secrets
+) -> Sequence[TenantLabels]:
+    """Read tenants from what a command prints: one JSON object a line."""
+    mistakes = _Mistakes(environment, "command")
+    output = _output(source, environment, folder, Redactor(secrets.values))
+    return mistakes.labels(_json_rows(output, mistakes))
+
+
+class _Mistakes:
+    """What is wrong with rows of a source, to be reported all at once."""
+
+    def __init__(self, environment: str, kind: str) -> None:
+        self._environment = environment
+        self._at = ("environments", environment, "tenants", kind)
+        self._found: list[str] = []
+
+    def add(self, mistake: str) -> None:
+        self._found.append(mistake)
+
+    def labels(self, found: Iterable[Row]) -> Sequence[TenantLabels]:
+        """Turn rows into labels. Raises ``Problems`` when there was any mistake."""
+        labels = []
+        for where, row in found:
+            try:
+                labels.append(labels_from_row(row))
+            except ValueError as error:
+                self.add(f"{where} {error}")
+        if self._found:
+            raise self.error(some(self._found, _REPORTED, "; "))
+        return labels
+
+    def error(self, what: str) -> Problems:
+        return Problems([Problem(self._at, f"tenants of '{self._environment}': {what}")])
+
+
+def _csv_rows(name: str, reader: "csv._reader", mistakes: _Mistakes) -> Iterator[Row]:
+    try:
+        header = [column.strip() for column in next(reader, [])]
+        if "name" not in header:
+            known = ", ".join(header) or "nothing"
+            mistakes.add(f"{name}:1 has no column 'name', only {known}")
+            return
+        if len(set(header)) < len(header):
+            mistakes.add(f"{name}:1 has two columns of one name")
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                many = f"{len(row)} columns where the header has {len(header)}"
+                mistakes.add(f"{name}:{reader.line_num} has {many}")
+                continue
+            cells = {key: cell or None for key, cell in zip(header, row, strict=True)}
+            yield f"{name}:{reader.line_num}", cells
+    except csv.Error as error:
+        mistakes.add(f"{name}:{reader.line_num} is not CSV: {error}")
+
+
+def _json_rows(output: str, mistakes: _Mistakes) -> Iterator[Row]:
+    for at, line in enumerate(output.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            yield f"line {at}", row
+        else:
+            mistakes.add(f'line {at} is not like {{"name": "acme", "tier": "free"}}')
+
+
+def _output(source: TenantsFromCommand, environment: str, folder: Path, redact: Redactor) -> str:
+    def failed(why: str) -> TargetsFailed:
+        command = " ".join(source.command)
+        return TargetsFailed(
+            redact(
+                f"the tenants of '{environment}' could not be read: {command}: {why}\n"
+                f"  run it in {folder} to see more"
+            )
+        )
+
+    try:
+        done = subprocess.run(
+            source.command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        output = done.stdout.decode()
+    except subprocess.TimeoutExpired:
+        raise failed(f"no answer within {_TIMEOUT} s") from None
+    except UnicodeDecodeError:
+        raise failed("what it printed is not UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise failed(getattr(error, "strerror", None) or "it can't be run") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise failed(f"exit code {done.returncode}" + (f": {said[-1]}" if said else ""))
+    return output
