@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -103,9 +103,9 @@ class LiveProgress:
         self._failures += 1
         if self._failures <= _BLOCKS:
             for block in failures([(target, outcome)]):
-                self._console.print(block)
+                self._console.print(Group(block, Text()))
         elif self._failures == _BLOCKS + 1:
-            self._console.print(Text("\nmore failures follow; all are reported at the end"))
+            self._console.print(Text("more failures follow; all are reported at the end"))
 
     def _show(self) -> None:
         live = Live(

@@ -41,7 +41,7 @@ class PlainProgress(Silent):
             f"{'retrying':<11} {target.name}  in {elapsed(delay)}: {_first(failure.message)}"
         )
 
-    def finished(self, target: Target, outcome: Outcome) -> None:
+    def finished(self, target: Target, outcome: Outcome) -> None:  # noqa: ARG002
         """Say what became of the target, at once or with others."""
         self._done += 1
         if not self._changing:

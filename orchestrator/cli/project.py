@@ -1,5 +1,6 @@
 """Opening the project, with or without progress."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,9 +22,9 @@ def quiet(invocation: Invocation) -> "Project":
 def watched(project: "Project") -> Iterator["Project"]:
     """Show on stderr what ``project`` does inside. The terminal is left clean however it ends."""
     from orchestrator.cli.progress import progress
-    from orchestrator.cli.show import stderr_console
+    from orchestrator.render.console import console
 
-    with progress(stderr_console()) as observer:
+    with progress(console(sys.stderr)) as observer:
         before, project.observer = project.observer, observer
         try:
             yield project

@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from orchestrator.cli.invocation import Invocation
 
@@ -28,7 +28,7 @@ def show(
 def write(text: "RenderableType") -> None:
     """Write a text result to stdout."""
     with _reader_may_leave():
-        _console(sys.stdout).print(text)
+        _print(text, sys.stdout)
 
 
 def write_json(value: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ def write_plain(text: str) -> None:
 
 def note(text: "RenderableType") -> None:
     """Write to stderr what is not a result."""
-    _console(sys.stderr).print(text)
+    _print(text, sys.stderr)
 
 
 def error(message: str) -> None:
@@ -57,15 +57,14 @@ def error(message: str) -> None:
     note(Text.assemble(("error:", "bold red"), " ", safe(message)))
 
 
-def stderr_console() -> "Console":
-    """Return a console for progress and prompts."""
-    return _console(sys.stderr)
+def _print(text: "RenderableType", stream: TextIO) -> None:
+    from orchestrator.render.console import console, plain
 
-
-def _console(stream: Any) -> "Console":
-    from orchestrator.render.console import console
-
-    return console(stream)
+    on_stream = console(stream)
+    if on_stream.is_terminal:
+        on_stream.print(text)
+    else:
+        stream.write(plain(text))
 
 
 @contextmanager

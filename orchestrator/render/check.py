@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator.actions.results import Result
-from orchestrator.render.groups import Pair, block, grouped, target_names, titled, troubles
+from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled, troubles
 from orchestrator.render.states import by_environment
 from orchestrator.render.status import total
 from orchestrator.render.words import count, safe
@@ -16,9 +16,7 @@ from orchestrator.rollout.outcomes import State
 def report(result: Result) -> Group:
     """Return what differs, told once for all targets of a database that differ alike."""
     pairs = list(zip(result.targets, result.outcomes, strict=True))
-    return Group(
-        by_environment(pairs), *_differences(pairs), *troubles(pairs), Text(), total(result)
-    )
+    return spaced(*by_environment(pairs), *_differences(pairs), *troubles(pairs), total(result))
 
 
 def _differences(pairs: Sequence[Pair]) -> Iterator[Group]:

@@ -26,7 +26,7 @@ def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
         yield block(_title(group), *body, details(outcome, debug=debug))
     if hidden := sum(map(len, groups[_BLOCKS:])):
         text = f"and {count(hidden, 'more failed target')} (-o json lists all)"
-        yield Group(Text(), Text(text, style="red"))
+        yield Group(Text(text, style="red"))
 
 
 def _sameness(pair: Pair) -> Hashable:

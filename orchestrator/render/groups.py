@@ -28,9 +28,13 @@ def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
 
 
 def block(title: Text, *body: RenderableType) -> Group:
-    """Return a title with an indented body, after an empty line."""
-    indented = (Padding.indent(part, _INDENT) for part in body)
-    return Group(Text(), title, *indented)
+    """Return a title with an indented body."""
+    return Group(title, *(Padding.indent(part, _INDENT) for part in body))
+
+
+def spaced(*sections: RenderableType) -> Group:
+    """Return sections with an empty line between each two."""
+    return Group(*[part for section in sections for part in (Text(), section)][1:])
 
 
 def titled(state: State, rest: str) -> Text:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from orchestrator.actions.results import History
+from orchestrator.render.groups import block, spaced
 from orchestrator.render.states import style, word
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, safe
@@ -26,7 +27,7 @@ def report(history: History) -> Group:
     ]
     rows.append([Text("empty", style="dim"), *_standing(history, ""), Text()])
     header = ["revision", *map(safe, history.environments), "message"]
-    return Group(Columns(header, rows), *_unreadable(history))
+    return spaced(Columns(header, rows), *_unreadable(history))
 
 
 def _standing(history: History, revision: str) -> list[Text]:
@@ -42,20 +43,19 @@ def _message(message: str, labels: tuple[str, ...], *, head: bool) -> Text:
     return Text.assemble(safe(message), (f" ({safe(', '.join(notes))})" if notes else "", "green"))
 
 
-def _unreadable(history: History) -> Iterator[RenderableType]:
-    if not history.unreadable:
-        return
-    yield Text()
-    yield Text(f"Not counted: {count(len(history.unreadable), 'target')}", style="bold")
-    yield from map(_line, history.unreadable[:_SHOWN])
+def _unreadable(history: History) -> Iterator[Group]:
+    lines = [_line(outcome) for outcome in history.unreadable[:_SHOWN]]
     if (hidden := len(history.unreadable) - _SHOWN) > 0:
-        yield Text(f"  and {hidden:,} more (-o json lists all)")
+        lines.append(Text(f"and {hidden:,} more (-o json lists all)"))
+    if lines:
+        title = f"Not counted: {count(len(history.unreadable), 'target')}"
+        yield block(Text(title, style="bold"), *lines)
 
 
 def _line(outcome: Outcome) -> Text:
     cause = outcome.failure.message if outcome.failure else ", ".join(outcome.heads)
     return Text.assemble(
-        f"  {safe(outcome.target)}  ",
+        f"{safe(outcome.target)}  ",
         (word(outcome.state), style(outcome.state)),
         f"  {safe(cause)}",
     )

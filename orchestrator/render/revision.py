@@ -6,13 +6,15 @@ from orchestrator.actions.results import NewRevision
 from orchestrator.render.words import safe
 
 
-def report(written: NewRevision, *, asked: bool) -> Text:
-    """Return where the file is; ``asked`` says that an empty one was asked for."""
-    line = f"Wrote {safe(written.path)} (revision {safe(written.id)} of {safe(written.database)})"
-    if asked:
-        return Text(f"{line}\nWrite its upgrade() and downgrade().")
-    if written.empty:
+def report(written: NewRevision) -> Text:
+    """Return where the file is and what to do with it, or that there was nothing to write."""
+    database = safe(written.database)
+    if written.path is None:
         return Text(
-            f"{line}\nThe models have no changes: the revision is empty. Fill it or delete it."
+            f"Nothing to write: the models of {database} are what its revisions make.\n"
+            "For a revision without changes of the models, pass --empty."
         )
-    return Text(f"{line}\nRead it before you run it: autogenerate does not see everything.")
+    step = "Write its upgrade() and downgrade()."
+    if not written.empty:
+        step = "Read it before you run it: autogenerate does not see everything."
+    return Text(f"Wrote {safe(written.path)}: revision {safe(written.id)} of {database}\n{step}")

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from orchestrator.actions.results import SqlFiles
 from orchestrator.render.failure import failures
+from orchestrator.render.groups import spaced
 from orchestrator.render.words import NAMES_SHOWN, count, safe
 
 
@@ -24,13 +25,12 @@ def report(written: SqlFiles, folder: Path) -> Group:
             else "Wrote nothing."
         )
     )
-    return Group(*_files(written), *failures(pairs), Text(safe(total)))
+    return spaced(*_files(written), *failures(pairs), Text(safe(total)))
 
 
-def _files(written: SqlFiles) -> Iterator[Text]:
-    files = list(written.files.values())
-    yield from (Text(safe(file)) for file in files[:NAMES_SHOWN])
+def _files(written: SqlFiles) -> Iterator[Group]:
+    files = [Text(safe(file)) for file in written.files.values()]
     if (hidden := len(files) - NAMES_SHOWN) > 0:
-        yield Text(f"and {hidden:,} more")
+        files = [*files[:NAMES_SHOWN], Text(f"and {hidden:,} more")]
     if files:
-        yield Text()
+        yield Group(*files)

@@ -1,7 +1,7 @@
 """How states look."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.text import Text
 
@@ -47,10 +47,11 @@ def matrix(pairs: Pairs) -> Columns:
     return Columns(["", *map(safe, databases)], rows)
 
 
-def by_environment(pairs: Pairs) -> Columns:
-    """Return counts by state for each environment."""
+def by_environment(pairs: Pairs) -> Iterator[Columns]:
+    """Yield counts by state for each environment, where there are several."""
     tallies: dict[str, Counter[State]] = {}
     for target, outcome in pairs:
         tallies.setdefault(target.environment, Counter())[outcome.state] += 1
     rows = [[Text(safe(name)), cell(tally)] for name, tally in tallies.items()]
-    return Columns(["", ""], rows, headed=False)
+    if len(rows) > 1:
+        yield Columns(["", ""], rows, headed=False)

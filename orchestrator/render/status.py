@@ -4,7 +4,7 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator.actions.results import Result
-from orchestrator.render.groups import troubles
+from orchestrator.render.groups import spaced, troubles
 from orchestrator.render.states import cell, matrix
 from orchestrator.render.words import count, elapsed
 
@@ -12,7 +12,7 @@ from orchestrator.render.words import count, elapsed
 def report(result: Result) -> Group:
     """Return the matrix of environments and databases, and below it the odd ones out."""
     pairs = list(zip(result.targets, result.outcomes, strict=True))
-    return Group(matrix(pairs), *troubles(pairs), Text(), total(result))
+    return spaced(matrix(pairs), *troubles(pairs), total(result))
 
 
 def total(result: Result) -> Text:

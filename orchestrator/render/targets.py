@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator.fleet.target import Target
+from orchestrator.render.groups import spaced
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, labels, safe
 
@@ -18,7 +19,7 @@ def table(found: Sequence[Target]) -> Group:
     # The URL says what the server column says, if less plainly.
     columns = Columns(["target", "server", "url", "labels"], rows, dispensable=1)
     servers = count(len({target.server for target in found}), "server")
-    return Group(columns, Text(), Text(f"{count(len(found), 'target')} on {servers}"))
+    return spaced(columns, Text(f"{count(len(found), 'target')} on {servers}"))
 
 
 def _labels(target: Target) -> str:

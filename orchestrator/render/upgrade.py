@@ -7,7 +7,7 @@ from rich.text import Text
 
 from orchestrator.actions.results import Result
 from orchestrator.render.failure import failures
-from orchestrator.render.groups import Pair, block, grouped, target_names, titled
+from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled
 from orchestrator.render.states import by_environment
 from orchestrator.render.status import total
 from orchestrator.render.table import Columns
@@ -25,15 +25,14 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
         where = "head" if revision in _HEADS else safe(revision)
         standing = f"{count(len(pairs), 'target')} {'is' if len(pairs) == 1 else 'are'} at {where}."
         return Group(Text(f"Nothing to do: {standing}"))
-    return Group(
-        by_environment(pairs),
+    note = [Text("Dry run: nothing was changed.")] if result.dry_run else []
+    return spaced(
+        *by_environment(pairs),
         *_planned(result.verb, pairs),
         *_blocked(pairs),
         *_not_started(pairs),
         *failures(pairs, debug=debug),
-        Text(),
-        total(result),
-        *([Text("Dry run: nothing was changed.")] if result.dry_run else []),
+        Group(total(result), *note),
     )
 
 

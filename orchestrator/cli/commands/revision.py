@@ -31,4 +31,4 @@ def revision(
 
     call = invocation.of(context, output)
     written = quiet(call).revision(database, message, empty=empty)
-    show(call, lambda: revision.report(written, asked=empty), lambda: json.revision(written))
+    show(call, lambda: revision.report(written), lambda: json.revision(written))

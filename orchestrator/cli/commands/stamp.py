@@ -7,6 +7,7 @@ import typer
 from orchestrator.cli import invocation
 from orchestrator.cli.confirm import confirm
 from orchestrator.cli.options import (
+    DryRun,
     Exclude,
     OutputOption,
     RequiredSelectors,
@@ -25,6 +26,7 @@ def stamp(
         str, typer.Option("--revision", help="What to record: a revision, heads, or base.")
     ],
     purge: Annotated[bool, typer.Option("--purge", help="Empty the version table first.")] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     where: Where = None,
     exclude: Exclude = None,
@@ -44,11 +46,11 @@ def stamp(
 
     call = invocation.of(context, output)
     project, chosen = quiet(call), selection(selectors, where, exclude)
-    if not yes:
+    if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))
     with watched(project):
-        result = project.stamp(chosen, revision, purge=purge)
+        result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run)
     show(
         call,
         lambda: upgrade.report(result, revision, debug=call.debug),
