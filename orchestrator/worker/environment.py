@@ -19,49 +19,51 @@ class NotRun(Exception):  # noqa: N818 - explained to the user as it is
     """``env.py`` did not do what every Alembic environment does."""
 
 
-class TargetEnvironment(EnvironmentContext):
-    """An ``EnvironmentContext`` that is bound to one target.
+def target_environment(
+    scripts: Scripts, session: Session, folder: Path, **options: Any
+) -> EnvironmentContext:
+    """Return an ``EnvironmentContext`` that is bound to one target.
 
-    ``context.configure`` gets the session's connection in place of whatever ``env.py`` passes;
-    all its other options are kept.
+    Its ``configure`` takes the session's connection in place of whatever ``env.py`` passes, and
+    keeps all other options. (Not a subclass: Alembic's proxies know only its own class.)
     """
+    url = url_of(session.location).render_as_string(hide_password=False)
+    config = alembic_config(scripts.database, folder, url)
+    config.attributes["connection"] = session.connection
+    environment = EnvironmentContext(config, scripts.directory, **options)
+    configure = environment.configure
 
-    def __init__(self, scripts: Scripts, session: Session, folder: Path, **options: Any) -> None:
-        url = url_of(session.location).render_as_string(hide_password=False)
-        config = alembic_config(scripts.database, folder, url)
-        config.attributes["connection"] = session.connection
-        super().__init__(config, scripts.directory, **options)
-        self._scripts = scripts
-        self._session = session
-        self.configured = False
-
-    def configure(self, connection: Any = None, **options: Any) -> None:  # type: ignore[override]  # noqa: ARG002
-        """Configure the migration context for our connection, or for SQL of our dialect."""
-        for name in ("url", "dialect_name"):
-            options.pop(name, None)
-        self._check_version_table(options)
-        if options.get("target_metadata") is None:
-            options["target_metadata"] = self._scripts.metadata()
-        if self._session.location.backend == "sqlite" and options.get("transactional_ddl") is None:
-            options["transactional_ddl"] = True  # the session begins real transactions
-        self.configured = True
-        if self.is_offline_mode():
-            options["literal_binds"] = True
-            options["dialect_opts"] = {"paramstyle": "named"}
-            super().configure(dialect_name=self._session.location.backend, **options)
+    def ours(
+        connection: Any = None, url: Any = None, dialect_name: Any = None, **theirs: Any
+    ) -> None:  # noqa: ARG001 - what env.py asks for is replaced
+        kept = _options(theirs, scripts, session)
+        backend = session.location.backend
+        if environment.is_offline_mode():
+            kept |= {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
+            configure(dialect_name=backend, **kept)
         else:
             # Alembic leaves a transaction that it finds open to the caller.
-            self._session.connection.rollback()
-            super().configure(connection=self._session.connection, **options)
+            session.connection.rollback()
+            configure(connection=session.connection, **kept)
 
-    def _check_version_table(self, options: dict[str, Any]) -> None:
-        ours = self._scripts.database.version_table
-        theirs = options.setdefault("version_table", ours)
-        if theirs != ours:
-            raise NotRun(
-                f"env.py keeps its versions in table '{theirs}', environments.toml says '{ours}'; "
-                f'write version_table = "{theirs}" in [databases.{self._scripts.name}]'
-            )
+    environment.configure = ours  # type: ignore[method-assign]
+    return environment
+
+
+def _options(theirs: dict[str, Any], scripts: Scripts, session: Session) -> dict[str, Any]:
+    table = scripts.database.version_table
+    kept = {"version_table": table, **theirs}
+    if kept["version_table"] != table:
+        raise NotRun(
+            f"env.py keeps its versions in table '{kept['version_table']}', environments.toml says "
+            f"'{table}'; write version_table = \"{kept['version_table']}\" in "
+            f"[databases.{scripts.name}]"
+        )
+    if kept.get("target_metadata") is None:
+        kept["target_metadata"] = scripts.metadata()
+    if session.location.backend == "sqlite" and kept.get("transactional_ddl") is None:
+        kept["transactional_ddl"] = True  # the session begins real transactions
+    return kept
 
 
 def run_environment(
@@ -75,7 +77,7 @@ def run_environment(
         ran = True
         return fn(heads, context)
 
-    environment = TargetEnvironment(scripts, session, folder, fn=once, **options)
+    environment = target_environment(scripts, session, folder, fn=once, **options)
     try:
         with environment:
             scripts.directory.run_env()

@@ -1,0 +1,190 @@
+"""A project in a temporary folder, and the real command run on it."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# What `alembic init` writes, less the comments: an env.py that knows nothing of the orchestrator.
+ENV_PY = """
+from logging.config import fileConfig
+from sqlalchemy import engine_from_config, pool
+from alembic import context
+
+config = context.config
+if config.config_file_name is not None:
+    fileConfig(config.config_file_name)
+target_metadata = None
+
+
+def run_migrations_offline():
+    url = config.get_main_option("sqlalchemy.url")
+    context.configure(url=url, target_metadata=target_metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_migrations_online():
+    connectable = engine_from_config(
+        config.get_section(config.config_ini_section, {}),
+        prefix="sqlalchemy.",
+        poolclass=pool.NullPool,
+    )
+    with connectable.connect() as connection:
+        context.configure(connection=connection, target_metadata=target_metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_migrations_offline()
+else:
+    run_migrations_online()
+"""
+
+REVISION = '''"""{message}"""
+import os, sys, time
+from alembic import context, op
+import sqlalchemy as sa
+{header}
+revision = {id!r}
+down_revision = {down!r}
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+{upgrade}
+
+
+def downgrade():
+{downgrade}
+'''
+
+
+@dataclass
+class Ran:
+    """A finished command."""
+
+    command: list[str]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def states(self) -> dict[str, str]:
+        """Target name → state, of JSON output."""
+        return {target["name"]: target["state"] for target in self.json["targets"]}
+
+    def __str__(self) -> str:
+        shown = " ".join(self.command)
+        return f"$ {shown}  (exit {self.code})\n--- stdout\n{self.out}--- stderr\n{self.err}"
+
+
+@dataclass
+class Workshop:
+    """Writes a project, runs the command on it."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def config(self, text: str) -> None:
+        (self.folder / "environments.toml").write_text(textwrap.dedent(text))
+
+    def scripts(self, database: str = "app", env_py: str = ENV_PY) -> Path:
+        location = self.folder / "migrations" / database
+        (location / "versions").mkdir(parents=True, exist_ok=True)
+        (location / "env.py").write_text(env_py)
+        template = SCRIPT_MAKO
+        (location / "script.py.mako").write_text(template)
+        return location
+
+    def revision(
+        self,
+        id: str,  # noqa: A002
+        down: str | tuple[str, ...] | None,
+        upgrade: str,
+        downgrade: str = "pass",
+        *,
+        database: str = "app",
+        header: str = "",
+        message: str = "a revision",
+    ) -> Path:
+        path = self.folder / "migrations" / database / "versions" / f"{id}.py"
+        body = REVISION.format(
+            message=message,
+            id=id,
+            down=down,
+            header=header,
+            upgrade=textwrap.indent(textwrap.dedent(upgrade).strip(), "    "),
+            downgrade=textwrap.indent(textwrap.dedent(downgrade).strip(), "    "),
+        )
+        path.write_text(body)
+        return path
+
+    def run(self, *arguments: str, code: int | None = 0, timeout: float = 120, **options: Any) -> Ran:
+        """Run the command. Fails with its whole output unless it ends with ``code``."""
+        command = [sys.executable, "-m", "orchestrator", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=options.pop("cwd", self.folder),
+            env=self._environ(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            check=False,
+            **options,
+        )
+        ran = Ran(["orchestrator", *arguments], done.returncode, done.stdout, done.stderr)
+        assert code is None or ran.code == code, f"expected exit {code}\n{ran}"
+        assert "Traceback" not in ran.out + ran.err or "--debug" in arguments, ran
+        return ran
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command without waiting, in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *arguments],
+            cwd=self.folder,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _environ(self) -> dict[str, str]:
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
+        return {**plain, "PYTHONWARNINGS": "error::ResourceWarning", **self.environ}
+
+
+SCRIPT_MAKO = '''"""${message}
+
+Revision ID: ${up_revision}
+Revises: ${down_revision | comma,n}
+"""
+from alembic import op
+import sqlalchemy as sa
+${imports if imports else ""}
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade():
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade():
+    ${downgrades if downgrades else "pass"}
+'''
