@@ -37,7 +37,7 @@ def _sameness(pair: Pair) -> Hashable:
 def _title(group: Sequence[Pair]) -> Text:
     target, outcome = group[0]
     who = target.name if len(group) == 1 else count(len(group), "target")
-    return Text.assemble((word(outcome.state), style(outcome.state)), "  ", (safe(who), "bold"))
+    return Text.assemble((word(outcome.state), style(outcome.state)), ": ", (safe(who), "bold"))
 
 
 def details(outcome: Outcome, *, debug: bool = False) -> RenderableType:

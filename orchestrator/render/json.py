@@ -140,6 +140,7 @@ def _target(target: Target) -> Object:
         "labels": labels(target.labels),
         "server": target.server,
         "url": str(target.address),
+        "schema": str(target.address.schema) or None,
     }
 
 

@@ -28,8 +28,12 @@ def word(state: State) -> str:
 
 def cell(tally: Mapping[State, int]) -> Text:
     """Return counts by state in one line: ``6 current · 2 behind``; ``-`` for none."""
-    parts = [Text(f"{tally[s]:,} {word(s)}", style=style(s)) for s in State if tally.get(s)]
+    parts = [Text(_counted(s, tally[s]), style=style(s)) for s in State if tally.get(s)]
     return Text(" · ", style="dim").join(parts) if parts else Text("-", style="dim")
+
+
+def _counted(state: State, number: int) -> str:
+    return f"{number:,} {'differ' if state is State.DIFFERS and number > 1 else word(state)}"
 
 
 def matrix(pairs: Pairs) -> Columns:

@@ -41,7 +41,9 @@ def _planned(verb: str, pairs: Sequence[Pair]) -> Iterator[Group]:
     for group in grouped(planned, _same_plan):
         target, outcome = group[0]
         title = f"{count(len(group), 'target')} of {target.environment}/{target.database}"
-        title += f" at {heads(outcome.heads_before)}"
+        title += (
+            f", now at {heads(outcome.heads_before)}" if outcome.heads_before else ", now empty"
+        )
         number = count(len(outcome.revisions), "revision")
         title += f", {number} to {_WORDS.get(verb, 'apply')}"
         rows = [[Text(safe(r.id)), Text(safe(r.message))] for r in outcome.revisions]
