@@ -13,8 +13,8 @@ from orchestrator.config.suggest import did_you_mean
 def check(config: Config) -> list[Problem]:
     """Return every mistake in a file whose types are right."""
     return [
-        *_names("databases", config.databases),
-        *_names("environments", config.environments),
+        *_names("databases", config.databases, "a database"),
+        *_names("environments", config.environments, "an environment"),
         *_order(config),
         *_after(config.databases),
         *_cycles(config.databases),
@@ -24,12 +24,11 @@ def check(config: Config) -> list[Problem]:
     ]
 
 
-def _names(table: str, named: Mapping[str, object]) -> Iterator[Problem]:
+def _names(table: str, named: Mapping[str, object], kind: str) -> Iterator[Problem]:
     for name in named:
         problem = name_problem(name)
         if problem:
-            kind = table.removesuffix("s")
-            yield Problem((table, name), f"'{name}' can't name a {kind}", problem, on_key=True)
+            yield Problem((table, name), f"'{name}' can't name {kind}", problem, on_key=True)
 
 
 def _order(config: Config) -> Iterator[Problem]:

@@ -11,7 +11,9 @@ _ONLY_PLACEHOLDERS = re.compile(rf"({_PLACEHOLDER})*")
 _USER = re.compile(rf"//(?:{_PLACEHOLDER}|[^\s\"'/@:\[])*+:")
 _PORT = re.compile(r"\d*(?=[/?\s\"'#,]|$)")
 # A URL whose "://" was mistyped is still a URL with a password.
-_DAMAGED = re.compile(r"(?:^|(?<!\$\{env)(?<!\$\{cmd)(?<!\$\{file):)([^\s\"'@:=]+)@", re.MULTILINE)
+_DAMAGED = re.compile(
+    r"(?:^|(?<!\$\{env)(?<!\$\{cmd)(?<!\$\{file):)(?!/)([^\s\"'@:=]+)@", re.MULTILINE
+)
 _SECRET_KEY = re.compile(
     r"(?:passw|pwd|token|secret|api_?key|credential)[\w.-]*[\"']?\s*=\s*", re.IGNORECASE
 )

@@ -28,7 +28,8 @@ def repair(raw: dict[str, Any], broken: Iterable[tuple[Path, str | None]]) -> di
     """
     copy = deepcopy(raw)
     for path, meant in broken:
-        _mend(copy, widened(path), meant)
+        if path:
+            _mend(copy, widened(path), meant)
     return copy
 
 

@@ -19,7 +19,10 @@ def json_schema() -> dict[str, Any]:
 
 
 def render() -> str:
-    """Return the schema as the text of a file. Equal models give equal text, whatever Pydantic's version."""
+    """Return the schema as the text of a file.
+
+    Equal models give equal text, whatever the version of Pydantic.
+    """
     return json.dumps(json_schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
