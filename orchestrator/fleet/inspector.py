@@ -7,7 +7,6 @@ from orchestrator.config.models import Config
 from orchestrator.config.names import RESERVED_LABELS, label_problem, tenant_name_problem
 from orchestrator.config.problems import Path
 from orchestrator.config.suggest import did_you_mean
-from orchestrator.config.template import Label
 from orchestrator.config.tenants import Tenant
 from orchestrator.fleet.address import OWN_LABELS, Address, AddressTemplate
 from orchestrator.fleet.findings import Findings
@@ -30,7 +29,6 @@ class Inspector:
         self._config = config
         self._findings = findings
         self._places = places(template.blank)
-        self._segments = _segments_with_labels(template.blank)
 
     def passes(self, index: int | None, labels: Mapping[str, str]) -> bool:
         """Whether every label is there and fits its place. ``index`` is the tenant's."""
@@ -44,7 +42,7 @@ class Inspector:
             flaw = place.flaw(labels[label])
             if flaw is not None:
                 fits = False
-                at = self._at(label, index)
+                at = self._at(label, index, labels)
                 self._findings.add(at, f"label '{label}': {flaw}", repr(labels[label]))
         return fits
 
@@ -95,30 +93,38 @@ class Inspector:
         if in_memory(path, query):
             what = "a database in memory is gone when the connection is; name a file"
             self._findings.add(self._where.url_at, what)
-        segments = path.split("/")
-        if any(segments[i] in ("", ".", "..") for i in self._segments):
-            what = "its labels leave the folder of a file"
-            self._findings.add(self._where.url_at, what, path)
 
-    def _at(self, label: str, index: int | None) -> Path:
+    def _at(self, label: str, index: int | None, labels: Mapping[str, str]) -> Path:
         if index is None or label in OWN_LABELS:
             return self._at_label(label)
-        return label_at(self._config, self._where.environment, index, label)
+        return label_at(self._config, self._where.environment, index, labels["name"], label)
 
     def _at_label(self, label: str) -> Path:
         in_url = f"{{{label}}}" in self._where.url
         return self._where.url_at if in_url else self._where.schema_at
 
 
-def label_at(config: Config, environment: str, index: int, label: str) -> Path:
-    """Return where the file gives a label to a tenant, or says where tenants come from."""
+def label_at(config: Config, environment: str, index: int, name: str, label: str) -> Path:
+    """Return where the file gives a label to a tenant, or says where tenants come from.
+
+    ``index`` is the tenant's among those it was read with, which may not be all of the file's.
+    """
     at: Path = ("environments", environment, "tenants")
     tenants = config.environments[environment].tenants
     if not isinstance(tenants, tuple):
         return at
+    if index >= len(tenants) or _name(tenants[index]) != name:
+        found = (at for at, tenant in enumerate(tenants) if _name(tenant) == name)
+        index = next(found, -1)
+    if index < 0:
+        return at
     if isinstance(tenants[index], Tenant):
         return (*at, index, "name" if label == "tenant" else label)
     return (*at, index)
+
+
+def _name(tenant: Tenant | str) -> str:
+    return tenant if isinstance(tenant, str) else tenant.name
 
 
 def note_tenants(
@@ -129,25 +135,12 @@ def note_tenants(
     top: Path = ("environments", environment, "tenants")
     for index, row in enumerate(rows):
         name = row["name"]
-        at = label_at(config, environment, index, "name")
+        at = label_at(config, environment, index, name, "name")
         if times[name] > 1:
             findings.add(top, "tenants of one name", repr(name))
         problem = tenant_name_problem(name)
         if problem is not None:
             findings.add(at, f"not a tenant's name, {problem}", repr(name))
         for label in RESERVED_LABELS.intersection(row):
-            at = label_at(config, environment, index, label)
+            at = label_at(config, environment, index, name, label)
             findings.add(at, f"'{label}': {label_problem(label)}")
-
-
-def _segments_with_labels(blank: Address) -> tuple[int, ...]:
-    if blank.backend != "sqlite":
-        return ()
-    segments: list[int] = []
-    at = 0
-    for part in blank.database.parts:
-        if isinstance(part, Label):
-            segments.append(at)
-        else:
-            at += str(part).count("/")
-    return tuple(segments)

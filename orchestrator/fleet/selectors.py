@@ -126,37 +126,39 @@ def _where(targets: Sequence[Target], label: str, value: str) -> Sequence[Target
     values = {t.labels[label]: None for t in targets if label in t.labels}
     if not values:
         labels = dict.fromkeys(name for target in targets for name in target.labels)
-        raise UsageError(_unknown("label", label, labels))
+        raise UsageError(_nothing(f"no target has a label '{label}'", label, labels))
     if value not in values:
-        raise UsageError(_unknown(f"value of the label '{label}'", value, values))
+        raise UsageError(_nothing(f"no target has {label}={value}", value, values))
     return [target for target in targets if target.labels.get(label) == value]
 
 
 def _check(selector: Selector, pattern: str, kind: str, known: Sequence[str]) -> None:
     if not any(_matches(name, pattern) for name in known):
-        inside = "" if selector.text == pattern else f" (in '{selector}')"
-        raise UsageError(_unknown(kind, pattern, known, inside))
+        raise UsageError(_no_name(selector, kind, pattern, known))
 
 
 def _no_match(selector: Selector, targets: Sequence[Target]) -> str:
     """Say which part of a selector matches nothing where the parts before it do."""
     patterns = (selector.environment, selector.database, selector.tenant)
-    inside = f" (in '{selector}')" if "/" in selector.text else ""
     left = [(t.environment, t.database, t.tenant) for t in targets]
     for at, kind in enumerate(("environment", "database", "tenant")):
         known = dict.fromkeys(name for parts in left if (name := parts[at]) is not None)
         left = [parts for parts in left if _matches(parts[at] or "", patterns[at])]
         if not left:
-            return _unknown(kind, patterns[at], known, inside)
+            return _no_name(selector, kind, patterns[at], known)
     return f"'{selector}' matches no target"
 
 
-def _unknown(kind: str, word: str, known: Iterable[str], inside: str = "") -> str:
+def _no_name(selector: Selector, kind: str, pattern: str, known: Iterable[str]) -> str:
+    what = f"no {kind} matches" if _GLOB.search(pattern) else f"there is no {kind}"
+    inside = f" (in '{selector}')" if "/" in selector.text else ""
+    return _nothing(f"{what} '{pattern}'{inside}", pattern, known)
+
+
+def _nothing(what: str, word: str, known: Iterable[str]) -> str:
     names = list(known)
-    what = f"no {kind} matches" if _GLOB.search(word) else f"there is no {kind}"
     there_are = f"there are: {some(names, _LISTED)}" if names else "there are none"
-    guess = did_you_mean(word, names)
-    return "; ".join(filter(None, (f"{what} '{word}'{inside}", guess, there_are)))
+    return "\n  ".join(filter(None, (what, did_you_mean(word, names), there_are)))
 
 
 def _words(selectors: Sequence[Selector]) -> str:

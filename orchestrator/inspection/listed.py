@@ -30,7 +30,7 @@ def from_csv(source: TenantsFromCsv, environment: str, folder: Path) -> Sequence
     try:
         # "utf-8-sig": spreadsheets put a mark at the start of the file.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return mistakes.labels(_csv_rows(source.csv, csv.reader(file, strict=True), mistakes))
+            return mistakes.labels(_csv_rows(source.csv, file, mistakes))
     except OSError as error:
         raise mistakes.error(f"{source.csv}: {error.strerror or 'it can not be read'}") from None
     except UnicodeDecodeError:
@@ -89,26 +89,30 @@ class _Mistakes:
         return Problems([Problem(self._at, f"tenants of '{self._environment}': {what}")])
 
 
-def _csv_rows(name: str, reader: "csv._reader", mistakes: _Mistakes) -> Iterator[Row]:
+def _csv_rows(name: str, file: Iterable[str], mistakes: _Mistakes) -> Iterator[Row]:
+    reader = csv.reader(file, strict=True)
     try:
         header = [column.strip() for column in next(reader, [])]
-        if "name" not in header:
-            known = ", ".join(header) or "nothing"
-            mistakes.add(f"{name}:1 has no column 'name', only {known}")
+        flaw = _flaw_of_header(header)
+        if flaw:
+            mistakes.add(f"{name}:1 {flaw}")
             return
-        if len(set(header)) < len(header):
-            mistakes.add(f"{name}:1 has two columns of one name")
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(header):
-                many = f"{len(row)} columns where the header has {len(header)}"
-                mistakes.add(f"{name}:{reader.line_num} has {many}")
-                continue
-            cells = {key: cell or None for key, cell in zip(header, row, strict=True)}
-            yield f"{name}:{reader.line_num}", cells
+        for row in filter(None, reader):
+            where = f"{name}:{reader.line_num}"
+            if len(row) == len(header):
+                yield where, {key: cell or None for key, cell in zip(header, row, strict=True)}
+            else:
+                many = "1 column" if len(row) == 1 else f"{len(row)} columns"
+                mistakes.add(f"{where} has {many} where the header has {len(header)}")
     except csv.Error as error:
         mistakes.add(f"{name}:{reader.line_num} is not CSV: {error}")
+
+
+def _flaw_of_header(header: Sequence[str]) -> str | None:
+    if "name" not in header:
+        return f"has no column 'name', only {', '.join(header) or 'nothing'}"
+    twice = [column for column in header if header.count(column) > 1]
+    return f"has two columns '{twice[0]}'" if twice else None
 
 
 def _json_rows(output: str, mistakes: _Mistakes) -> Iterator[Row]:

@@ -37,9 +37,8 @@ def read_tenants(
     if not found:
         key, _ = next(iter(source))
         at = ("environments", environment, "tenants", key)
-        raise Problems(
-            [Problem(at, f"environment '{environment}' has no tenants: {_none(source)}")]
-        )
+        what = f"environment '{environment}' has no tenants: {_none(source)}"
+        raise Problems([Problem(at, what)])
     return tuple(found)
 
 
