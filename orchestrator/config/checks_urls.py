@@ -8,7 +8,9 @@ from orchestrator.config.models import (
     Tenant,
     TenantsFromCommand,
     TenantsFromCsv,
+    TenantsFromDatabases,
     TenantsFromQuery,
+    TenantsFromSchemas,
 )
 from orchestrator.config.problems import Path, Problem
 from orchestrator.config.suggest import did_you_mean
@@ -25,16 +27,19 @@ def check_urls(config: Config) -> Iterator[Problem]:
     yield from _url(("project", "ledger"), config.project.ledger, frozenset())
     for name, database in config.databases.items():
         if database.scratch:
-            yield from _url(("databases", name, "scratch"), database.scratch, frozenset())
+            at = ("databases", name, "scratch")
+            yield from _url(at, database.scratch, frozenset({"database"}))
     for name, environment in config.environments.items():
         yield from _environment(name, environment)
 
 
 def _environment(name: str, environment: Environment) -> Iterator[Problem]:
     at: Path = ("environments", name)
-    source = getattr(environment.tenants, "url", None)
-    if source:
-        yield from _url((*at, "tenants", "url"), source, _ALWAYS)
+    source = environment.tenants
+    if isinstance(source, TenantsFromQuery):
+        yield from _url((*at, "tenants", "url"), source.url, frozenset({"environment"}))
+    if isinstance(source, TenantsFromDatabases | TenantsFromSchemas) and source.url:
+        yield from _url((*at, "tenants", "url"), source.url, _ALWAYS)
     for where, url, schema, own_schema in _places(at, environment):
         if url is not None:
             yield from _form((*where, "url"), url)

@@ -197,6 +197,17 @@ def test_valid_files_are_valid(text, tmp_path):
             "environments.toml:5:18: nothing fills {tenant} here\n      leave the placeholder out",
         ),
         (
+            DEV + 'databases.orders.scratch = "mysql://h/{database}_{environment}"',
+            "environments.toml:5:28: nothing fills {environment} here\n      there are: {database}",
+        ),
+        (
+            'environments.dev = { url = "${env:X}", tenants = { query = "x", url = "my/{tenant}" } }',
+            "environments.toml:4:71: nothing fills {tenant} here\n      there are: {environment}\n"
+            "environments.toml:4:71: this is not a database URL\n      expected driver://…, for"
+            " example: postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/shop\n"
+            "2 mistakes in environments.toml",
+        ),
+        (
             DEV + 'environments.dev.rollout.lock_timeout = "0s"',
             "environments.toml:5:41: a time-out is at least 1ms",
         ),
