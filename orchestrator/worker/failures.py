@@ -61,8 +61,8 @@ def _what_stays(
     if recorder is None or (dialect.transactional_ddl and not recorder.committed):
         return ()
     if fault is Fault.LOST and recorder.statement is not None:
-        return (*recorder.executed, f"{recorder.statement} -- maybe: the connection was lost")
-    return tuple(recorder.executed)
+        return (*recorder.staying, f"{recorder.statement} -- maybe: the connection was lost")
+    return recorder.staying
 
 
 def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Dialect) -> bool:
@@ -71,7 +71,7 @@ def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Diale
     if dialect.transactional_ddl:
         return not recorder.committed and (fault in _SAFE or fault is Fault.LOST)
     # Without transactional DDL only a statement that surely did nothing may be tried again.
-    return not recorder.executed and fault in _SAFE
+    return not recorder.staying and fault in _SAFE
 
 
 def _message(error: BaseException, folder: Path | None) -> str:

@@ -10,6 +10,7 @@ _CHANGES_NOTHING = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?(SELECT|SHOW|PRAGMA|SET|BEGIN|EXPLAIN|DESC|DESCRIBE|SAVEPOINT|RELEASE)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_ROLLS_BACK = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _MOST_STATEMENTS = 500
 
 
@@ -27,6 +28,17 @@ class Recorder:
         self._on_revision = on_revision
         event.listen(engine, "before_cursor_execute", self._before)
         event.listen(engine, "after_cursor_execute", self._after)
+
+    @property
+    def staying(self) -> tuple[str, ...]:
+        """Statements that stay on a server whose DDL commits: all up to the last that is no DML.
+
+        What was written after that is rolled back with the failed revision's transaction.
+        """
+        last = len(self.executed)
+        while last and _ROLLS_BACK.match(self.executed[last - 1]) and not self.committed:
+            last -= 1
+        return tuple(self.executed[:last])
 
     def begin(self, revision: str) -> None:
         """A revision starts."""

@@ -45,7 +45,9 @@ def test_all_targets_are_truly_at_head_with_the_right_tables(new_fleet, kind, co
         assert fleet.heads(tenant) == ["c3"]
         assert fleet.tables(tenant) == {"alembic_version", "items", "counter"}
         assert fleet.rows(tenant, "SELECT count(*) FROM counter") == [(1,)]
-    assert fleet.workshop.run("status", "-o", "json").states() == dict.fromkeys(ran.states(), "current")
+    assert fleet.workshop.run("status", "-o", "json").states() == dict.fromkeys(
+        ran.states(), "current"
+    )
     again = fleet.workshop.run("upgrade", "-o", "json")
     assert set(again.states().values()) == {"unchanged"}
 

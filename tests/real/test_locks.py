@@ -1,0 +1,226 @@
+"""No two runs ever work on one target at once; waits are short, and say who holds what."""
+
+import contextlib
+import fcntl
+import json
+import time
+
+import pytest
+
+from tests.real.conftest import Fleet
+from tests.real.test_failures import CREATE, target
+
+SLOW = (
+    CREATE
+    + """
+time.sleep(3)
+op.create_table("log", sa.Column("n", sa.Integer))
+op.execute("INSERT INTO log VALUES (1)")
+"""
+)
+
+
+def test_two_orchestrators_started_together_do_the_work_once(fleet: Fleet):
+    fleet.declare(3, lock_timeout='"20s"')
+    fleet.workshop.revision("a1", None, SLOW)
+
+    both = [fleet.workshop.start("upgrade", "-o", "json") for _ in range(2)]
+
+    told = []
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
+        told.append({t["name"]: t["state"] for t in json.loads(out)["targets"]})
+    for tenant in fleet.tenants:
+        states = {states[f"prod/app/{tenant}"] for states in told}
+        assert states == {"done", "unchanged"}
+        assert fleet.rows(tenant, "SELECT count(*) FROM log") == [(1,)]
+
+
+def test_a_target_that_is_locked_is_refused_and_says_by_whom(fleet: Fleet):
+    fleet.declare(2, lock_timeout='"1s"')
+    fleet.workshop.revision("a1", None, CREATE + "\ntime.sleep(8)")
+    first = fleet.workshop.start("upgrade", "prod/app/t000")
+    time.sleep(3.5)
+
+    ran = fleet.workshop.run("upgrade", "prod/app/t000", "-o", "json", code=5)
+
+    assert ran.states() == {"prod/app/t000": "locked"}
+    told = target(ran, "prod/app/t000")
+    assert told["attempts"] == 1
+    who = {"sqlite": "process ", "mariadb": "connection ", "postgres": "orchestrator "}[fleet.kind]
+    assert told["failure"]["message"].startswith("locked by ")
+    assert who in told["failure"]["message"]
+    out, err = first.communicate(timeout=60)
+    assert first.returncode == 0, out + err
+    assert fleet.heads("t000") == ["a1"]
+
+
+@contextlib.contextmanager
+def holding(fleet: Fleet, tenant: str):
+    """Hold a lock on table ``items`` from another session."""
+    if fleet.kind == "sqlite":
+        import sqlite3
+
+        connection = sqlite3.connect(
+            fleet.workshop.folder / "var" / f"{tenant}.db", isolation_level=None
+        )
+        connection.execute("BEGIN IMMEDIATE")
+    else:
+        connection = fleet.server.connect(fleet.database(tenant))
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT * FROM items")
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def test_a_migration_behind_a_metadata_lock_gives_up_soon_and_changes_nothing(fleet: Fleet):
+    fleet.declare(2, lock_timeout='"1s"', retries=1)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.run("upgrade")
+    fleet.workshop.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
+
+    with holding(fleet, "t000"):
+        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    assert ran.states() == {"prod/app/t000": "failed", "prod/app/t001": "done"}
+    told = target(ran, "prod/app/t000")
+    assert told["attempts"] == 2, "a lock wait that changed nothing is tried again"
+    assert told["failure"]["next_step"] == (
+        "find the session that holds the table, or raise lock_timeout"
+    )
+    assert told["failure"]["half_applied"] is False
+    assert fleet.heads("t000") == ["a1"]
+    fleet.workshop.run("upgrade")
+    assert fleet.heads("t000") == ["b2"]
+
+
+def test_a_lock_wait_is_retried_until_the_lock_is_free(fleet: Fleet):
+    fleet.declare(1, lock_timeout='"1s"', retries=10)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.run("upgrade")
+    fleet.workshop.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
+
+    with holding(fleet, "t000"):
+        process = fleet.workshop.start("upgrade", "-o", "json")
+        time.sleep(4)
+
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert json.loads(out)["targets"][0]["attempts"] > 1
+    assert fleet.heads("t000") == ["b2"]
+
+
+def test_a_lock_wait_in_the_middle_of_a_revision_is_not_retried_where_ddl_stays(new_fleet):
+    fleet = new_fleet("mariadb")
+    fleet.declare(1, lock_timeout='"1s"', retries=5)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.run("upgrade")
+    fleet.workshop.revision(
+        "b2",
+        "a1",
+        'op.create_table("before", sa.Column("id", sa.Integer))\n'
+        'op.add_column("items", sa.Column("price", sa.Integer))',
+    )
+
+    with holding(fleet, "t000"):
+        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    told = target(ran, "prod/app/t000")
+    assert told["attempts"] == 1, "a second attempt would create the table twice"
+    assert told["failure"]["half_applied"] is True
+    assert len(told["failure"]["executed"]) == 1
+
+
+def test_a_statement_that_takes_too_long_is_stopped(new_fleet):
+    for kind, statement in (("mariadb", "SELECT SLEEP(20)"), ("postgres", "SELECT pg_sleep(20)")):
+        fleet = new_fleet(kind)
+        fleet.declare(1, statement_timeout='"1s"')
+        fleet.workshop.revision("a1", None, f'op.execute("{statement}")')
+
+        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+        told = target(ran, "prod/app/t000")
+        assert told["failure"]["statement"] == statement
+        assert told["failure"]["next_step"].startswith("raise statement_timeout")
+        assert told["attempts"] == 1
+
+
+def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_target(new_fleet):
+    """The server goes on with it; the lock is its session's, so nobody else gets in meanwhile."""
+    fleet = new_fleet("mariadb")
+    fleet.declare(1, lock_timeout='"2s"')
+    fleet.workshop.revision("a1", None, 'op.execute("CREATE TABLE slow AS SELECT SLEEP(8) AS s")')
+    process = fleet.workshop.start("upgrade")
+    time.sleep(3)
+    import os
+    import signal
+
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=5)
+
+    assert ran.states() == {"prod/app/t000": "locked"}
+
+
+def test_a_pooler_that_swaps_sessions_is_refused(pgbouncer, new_fleet, postgres):
+    fleet = new_fleet("postgres")
+    fleet.declare(2)
+    fleet.workshop.revision("a1", None, CREATE)
+    bouncer = pgbouncer(postgres, mode="transaction")
+    path = fleet.workshop.folder / "environments.toml"
+    path.write_text(path.read_text().replace(f":{postgres.port}/", f":{bouncer.port}/"))
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    for told in ran.json["targets"]:
+        assert "transaction mode" in told["failure"]["message"]
+        assert "directly" in told["failure"]["next_step"]
+    assert fleet.tables("t000") == set()
+
+
+def test_a_pooler_that_keeps_sessions_is_fine(pgbouncer, new_fleet, postgres):
+    fleet = new_fleet("postgres")
+    fleet.declare(2)
+    fleet.workshop.revision("a1", None, CREATE)
+    bouncer = pgbouncer(postgres, mode="session")
+    path = fleet.workshop.folder / "environments.toml"
+    path.write_text(path.read_text().replace(f":{postgres.port}/", f":{bouncer.port}/"))
+
+    fleet.workshop.run("upgrade")
+
+    assert fleet.heads("t000") == ["a1"]
+
+
+def test_a_lock_file_left_behind_by_a_dead_process_holds_nobody_up(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1)
+    fleet.workshop.revision("a1", None, CREATE)
+    (fleet.workshop.folder / "var").mkdir()
+    lock = fleet.workshop.folder / "var/t000.db.lock"
+    lock.write_text("left behind")
+
+    fleet.workshop.run("upgrade")
+
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("content", ["", "not json", '{"pid": 4711, "host": "db1", "since": "x"}'])
+def test_a_lock_file_that_somebody_holds_is_respected_whatever_is_in_it(new_fleet, content):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1, lock_timeout='"1s"')
+    fleet.workshop.revision("a1", None, CREATE)
+    (fleet.workshop.folder / "var").mkdir()
+    with (fleet.workshop.folder / "var/t000.db.lock").open("w") as lock:
+        lock.write(content)
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        ran = fleet.workshop.run("upgrade", "-o", "json", code=5)
+
+    expected = "process 4711 on db1" if "4711" in content else "another process"
+    assert expected in target(ran, "prod/app/t000")["failure"]["message"]
