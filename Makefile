@@ -74,7 +74,7 @@ $(BIN)/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or later is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
 	@PYTHON="$(PYTHON)" scripts/install-servers venv
-	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
@@ -87,5 +87,5 @@ $(NEWEST): requirements/newest.txt pyproject.toml $(BIN)/uv
 	@$(INSTALL)
 
 $(LOWEST): requirements/lowest.txt pyproject.toml $(BIN)/uv
-	@test -x $(@D)/bin/python || $(PYTHON) -m venv --without-pip $(@D)
+	@$(@D)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(@D)
 	@$(INSTALL)
