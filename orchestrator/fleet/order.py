@@ -14,8 +14,9 @@ def ordered(targets: Sequence[Target], config: Config) -> tuple[Target, ...]:
     """Return the targets in the order in which they run.
 
     Environments by the promotion path, those off it last. Within one: shared targets, then
-    tenants as listed, each with its databases by ``after``, then shared targets that are
-    ``after`` a tenant's database. No target comes before one that it depends on.
+    tenants in the order in which ``targets`` first has them, each with its databases by
+    ``after``, then shared targets that are ``after`` a tenant's database. No target comes before
+    one that it depends on. To keep tenants as listed, order first and select afterwards.
     """
     environments = {name: at for at, name in enumerate(_environments(config))}
     databases = {name: at for at, name in enumerate(sorted_databases(config))}

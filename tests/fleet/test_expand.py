@@ -259,8 +259,8 @@ def test_no_accepted_value_leaves_its_folder(x, y):
     assert "\0" not in str(path)
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
-@given(st.lists(WILD, min_size=2, max_size=5))
+@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=50)
+@given(st.lists(WILD, min_size=2, max_size=3))
 def test_accepted_targets_have_names_of_three_parts(tenants):
     config = make_config({"d": ()}, dev={"url": "mysql://u:{tenant}@h/{i}", "tenants": DISCOVERED})
     labels = [{"name": name, "i": str(i)} for i, name in enumerate(tenants)]

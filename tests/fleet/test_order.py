@@ -2,7 +2,7 @@ import random
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.fleet.order import dependencies, ordered, reversed_, sorted_databases
@@ -70,10 +70,11 @@ def test_a_target_waits_for_exactly_what_it_needs(fleet):
         assert len(set(deps[target.name])) == len(deps[target.name])
 
 
+@settings(max_examples=30)
 @given(fleets(), st.randoms())
-def test_the_order_of_a_part_is_the_order_of_the_whole(fleet, rand):
-    config, everything, chosen = fleet
-    assert list(ordered(chosen, config)) == chosen
+def test_the_order_is_the_same_whatever_order_databases_came_in(fleet, rand):
+    config, everything, _ = fleet
+    assert ordered(everything, config) == everything
     mixed = sorted(everything, key=lambda t: t.database)
     rand.shuffle(mixed)
     mixed.sort(key=lambda t: ("t3", "t1", "t2", None).index(t.tenant))
