@@ -1,10 +1,15 @@
 """A project in a temporary folder, and the real command run on it."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +94,50 @@ class Ran:
 
 
 @dataclass
+class Started:
+    """A command that still runs."""
+
+    command: list[str]
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def err(self) -> str:
+        """What it has written to standard error so far."""
+        return (self.folder / "err").read_text()
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: a terminal sends it to the whole process group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the command and its workers with SIGKILL."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+    def wait(self, code: int | None = 0, timeout: float = 120) -> Ran:
+        """Wait for its end. Fails with its whole output unless it ends with ``code``."""
+        self.process.wait(timeout)
+        ran = Ran(
+            self.command, self.process.returncode, (self.folder / "out").read_text(), self.err
+        )
+        assert code is None or ran.code == code, f"expected exit {code}\n{ran}"
+        assert "Traceback" not in ran.err, ran
+        return ran
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for a condition, however busy the machine is. An exception counts as not yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(Exception):
+            if condition():
+                return
+        assert time.monotonic() < deadline, "what was waited for never came"
+        time.sleep(0.05)
+
+
+@dataclass
 class Workshop:
     """Writes a project, runs the command on it."""
 
@@ -129,7 +178,9 @@ class Workshop:
         path.write_text(body)
         return path
 
-    def run(self, *arguments: str, code: int | None = 0, timeout: float = 120, **options: Any) -> Ran:
+    def run(
+        self, *arguments: str, code: int | None = 0, timeout: float = 120, **options: Any
+    ) -> Ran:
         """Run the command. Fails with its whole output unless it ends with ``code``."""
         command = [sys.executable, "-m", "orchestrator", *arguments]
         done = subprocess.run(
@@ -148,18 +199,20 @@ class Workshop:
         assert "Traceback" not in ran.out + ran.err or "--debug" in arguments, ran
         return ran
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> "Started":
         """Start the command without waiting, in a process group of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *arguments],
-            cwd=self.folder,
-            env=self._environ(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator", *arguments],
+                cwd=self.folder,
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        return Started(["orchestrator", *arguments], process, folder)
 
     def _environ(self) -> dict[str, str]:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}

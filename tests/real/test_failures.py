@@ -1,14 +1,13 @@
 """What goes wrong on one target is told exactly, and costs no other target anything."""
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.real.conftest import Fleet
+from tests.workshop import wait_until
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
 FAIL_ON_T001 = """
@@ -312,8 +311,9 @@ def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet):
         None,
         """
         url = op.get_bind().engine.url
-        print(url.password, url.render_as_string(hide_password=False))
-        raise RuntimeError(f"cannot use {url.password} of {url.render_as_string(hide_password=False)}")
+        whole = url.render_as_string(hide_password=False)
+        print(url.password, whole)
+        raise RuntimeError(f"cannot use {url.password} of {whole}")
         """,
     )
 
@@ -328,17 +328,16 @@ def test_the_process_list_shows_no_secret(new_fleet):
     fleet = new_fleet("mariadb")
     fleet.declare(1)
     fleet.workshop.revision("a1", None, "time.sleep(3); " + CREATE)
-    process = fleet.workshop.start("upgrade")
-    seen = []
-    for _ in range(20):
+    started = fleet.workshop.start("upgrade")
+    seen: list[str] = []
+    while started.process.poll() is None:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 seen.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
             except OSError:
                 continue
         time.sleep(0.1)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, out + err
+    started.wait()
     assert any("orchestrator upgrade" in line for line in seen)
     assert not [line for line in seen if "p%40ss" in line or fleet.password in line]
 
@@ -349,16 +348,15 @@ def test_a_server_killed_mid_run_fails_its_targets_and_resumes(private_mariadb, 
     fleet.declare(6, max_per_server=3, retries=6)
     fleet.workshop.revision("a1", None, CREATE)
     fleet.workshop.revision("b2", "a1", "time.sleep(1)\nop.execute('SELECT SLEEP(1)')")
-    process = fleet.workshop.start("upgrade", "-o", "json")
-    _wait_for(lambda: "items" in fleet.tables("t000"))
+    started = fleet.workshop.start("upgrade", "-o", "json")
+    wait_until(lambda: "items" in fleet.tables("t000"))
 
     server.kill()
-    time.sleep(0.5)
     server.restart()
 
-    out, err = process.communicate(timeout=120)
-    states = {t["name"]: t["state"] for t in json.loads(out)["targets"]}
-    assert process.returncode in (0, 3), err
+    ran = started.wait(code=None)
+    assert ran.code in (0, 3), ran
+    states = ran.states()
     for tenant in fleet.tenants:
         told = states[f"prod/app/{tenant}"]
         assert told in ("done", "failed"), told
@@ -373,39 +371,28 @@ def test_postgres_killed_mid_run_resumes_by_itself(private_postgres, new_fleet):
     fleet.declare(6, max_per_server=3, retries=8)
     fleet.workshop.revision("a1", None, CREATE)
     fleet.workshop.revision("b2", "a1", "op.execute('SELECT pg_sleep(1)')")
-    process = fleet.workshop.start("upgrade", "-o", "json")
-    time.sleep(2.5)
+    started = fleet.workshop.start("upgrade")
+    sleeping = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(1)'"
+    wait_until(lambda: server.execute(sleeping))
 
     server.kill()
-    time.sleep(0.5)
     server.restart()
 
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, out + err
+    started.wait()
+    assert "retry" in started.err
     assert all(fleet.heads(tenant) == ["b2"] for tenant in fleet.tenants)
 
 
 def test_the_orchestrator_killed_mid_run_leaves_targets_whole(fleet: Fleet):
     fleet.declare(6, max_parallel=2)
-    fleet.workshop.revision("a1", None, CREATE + "\ntime.sleep(0.5)")
-    process = fleet.workshop.start("upgrade")
-    time.sleep(2.5)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    marker = fleet.workshop.folder / "started"
+    fleet.workshop.revision(
+        "a1", None, f"{CREATE}\nopen({str(marker)!r}, 'w').close()\ntime.sleep(0.5)"
+    )
+    started = fleet.workshop.start("upgrade")
+    wait_until(marker.exists)
+    started.kill()
 
     fleet.workshop.run("upgrade", code=None if fleet.kind == "mariadb" else 0)
     if fleet.kind != "mariadb":  # there, what was half applied must be mended by hand
         assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
-
-
-def _wait_for(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if condition():
-                return
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)

@@ -2,13 +2,12 @@
 
 import contextlib
 import fcntl
-import json
-import time
 
 import pytest
 
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE, target
+from tests.workshop import wait_until
 
 SLOW = (
     CREATE
@@ -26,22 +25,24 @@ def test_two_orchestrators_started_together_do_the_work_once(fleet: Fleet):
 
     both = [fleet.workshop.start("upgrade", "-o", "json") for _ in range(2)]
 
-    told = []
-    for process in both:
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, out + err
-        told.append({t["name"]: t["state"] for t in json.loads(out)["targets"]})
+    told = [started.wait().states() for started in both]
     for tenant in fleet.tenants:
         states = {states[f"prod/app/{tenant}"] for states in told}
         assert states == {"done", "unchanged"}
         assert fleet.rows(tenant, "SELECT count(*) FROM log") == [(1,)]
 
 
-def test_a_target_that_is_locked_is_refused_and_says_by_whom(fleet: Fleet):
+def test_a_target_that_is_locked_is_refused_and_says_by_whom(fleet: Fleet, tmp_path):
     fleet.declare(2, lock_timeout='"1s"')
-    fleet.workshop.revision("a1", None, CREATE + "\ntime.sleep(8)")
+    started, release = tmp_path / "started", tmp_path / "release"
+    fleet.workshop.revision(
+        "a1",
+        None,
+        f"open({str(started)!r}, 'w').close()\n"
+        f"while not os.path.exists({str(release)!r}): time.sleep(0.05)\n{CREATE}",
+    )
     first = fleet.workshop.start("upgrade", "prod/app/t000")
-    time.sleep(3.5)
+    wait_until(started.exists)
 
     ran = fleet.workshop.run("upgrade", "prod/app/t000", "-o", "json", code=5)
 
@@ -51,8 +52,8 @@ def test_a_target_that_is_locked_is_refused_and_says_by_whom(fleet: Fleet):
     who = {"sqlite": "process ", "mariadb": "connection ", "postgres": "orchestrator "}[fleet.kind]
     assert told["failure"]["message"].startswith("locked by ")
     assert who in told["failure"]["message"]
-    out, err = first.communicate(timeout=60)
-    assert first.returncode == 0, out + err
+    release.touch()
+    first.wait()
     assert fleet.heads("t000") == ["a1"]
 
 
@@ -105,12 +106,10 @@ def test_a_lock_wait_is_retried_until_the_lock_is_free(fleet: Fleet):
     fleet.workshop.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
 
     with holding(fleet, "t000"):
-        process = fleet.workshop.start("upgrade", "-o", "json")
-        time.sleep(4)
+        started = fleet.workshop.start("upgrade", "-o", "json")
+        wait_until(lambda: "retry" in started.err)
 
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, out + err
-    assert json.loads(out)["targets"][0]["attempts"] > 1
+    assert target(started.wait(), "prod/app/t000")["attempts"] > 1
     assert fleet.heads("t000") == ["b2"]
 
 
@@ -153,18 +152,21 @@ def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_targe
     """The server goes on with it; the lock is its session's, so nobody else gets in meanwhile."""
     fleet = new_fleet("mariadb")
     fleet.declare(1, lock_timeout='"2s"')
-    fleet.workshop.revision("a1", None, 'op.execute("CREATE TABLE slow AS SELECT SLEEP(8) AS s")')
-    process = fleet.workshop.start("upgrade")
-    time.sleep(3)
-    import os
-    import signal
-
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    fleet.workshop.revision("a1", None, 'op.execute("CREATE TABLE slow AS SELECT SLEEP(300) AS s")')
+    orphans = (
+        "SELECT id FROM information_schema.processlist WHERE info LIKE 'CREATE TABLE slow%' "
+        f"AND db = '{fleet.database('t000')}'"
+    )
+    started = fleet.workshop.start("upgrade")
+    wait_until(lambda: fleet.server.execute(orphans))
+    started.kill()
 
     ran = fleet.workshop.run("upgrade", "-o", "json", code=5)
 
     assert ran.states() == {"prod/app/t000": "locked"}
+    ((orphan,),) = fleet.server.execute(orphans)
+    assert f"connection {orphan} " in target(ran, "prod/app/t000")["failure"]["message"]
+    fleet.server.execute(f"KILL {orphan}")
 
 
 def test_a_pooler_that_swaps_sessions_is_refused(pgbouncer, new_fleet, postgres):

@@ -5,12 +5,19 @@ import pytest
 from tests.real.conftest import Fleet
 
 CREATE_ITEMS = """
-op.create_table("items", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(50)))
+op.create_table(
+    "items", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(50))
+)
 op.bulk_insert(sa.table("items", sa.column("name", sa.String)), [{"name": "first"}])
 """
 ADD_PRICE = """
 op.add_column("items", sa.Column("price", sa.Integer, server_default="0"))
 op.create_index("ix_items_name", "items", ["name"])
+"""
+DROP_PRICE = """
+op.drop_index("ix_items_name", "items")
+with op.batch_alter_table("items") as t:
+    t.drop_column("price")
 """
 COUNT = """
 op.create_table("counter", sa.Column("n", sa.Integer))
@@ -21,13 +28,7 @@ op.execute("INSERT INTO counter SELECT id FROM items")
 def three_revisions(fleet: Fleet) -> None:
     shop = fleet.workshop
     shop.revision("a1", None, CREATE_ITEMS, 'op.drop_table("items")', message="create items")
-    shop.revision(
-        "b2",
-        "a1",
-        ADD_PRICE,
-        'op.drop_index("ix_items_name", "items")\nwith op.batch_alter_table("items") as t:\n    t.drop_column("price")',
-        message="add price",
-    )
+    shop.revision("b2", "a1", ADD_PRICE, DROP_PRICE, message="add price")
     shop.revision("c3", "b2", COUNT, 'op.drop_table("counter")', message="count items")
 
 

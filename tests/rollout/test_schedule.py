@@ -132,7 +132,9 @@ def test_the_rest_of_the_stage_goes_on_but_the_next_stage_is_blocked() -> None:
 
 
 def test_settling_what_does_not_run_is_a_bug() -> None:
-    schedule = Schedule([Work("a", "dev", (), (Slot("s", 1),)), Work("b", "dev", (), (Slot("s", 1),))])
+    schedule = Schedule(
+        [Work("a", "dev", (), (Slot("s", 1),)), Work("b", "dev", (), (Slot("s", 1),))]
+    )
     schedule.start()
     with pytest.raises(ValueError, match="b is not running"):
         schedule.finish("b", succeeded=True)
