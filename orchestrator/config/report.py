@@ -1,7 +1,9 @@
 """Show mistakes in ``environments.toml`` with their place, their line and a caret."""
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 
 from orchestrator.config.masking import MASK, masked, secret_stretches
@@ -17,6 +19,8 @@ class Source:
     def __init__(self, path: Path, text: str) -> None:
         self.name = shown_path(path)
         self.text = text
+        self._lines = text.split("\n")
+        self._offsets = [0, *accumulate(len(line) + 1 for line in self._lines)]
         self._hidden = secret_stretches(text)
 
     def report(self, problems: Sequence[Problem]) -> str:
@@ -51,9 +55,8 @@ class Source:
 
     def _shown(self, number: int, column: int, width: int) -> tuple[str, int, int]:
         """Return a line without its secrets, cut to fit, and where the caret starts and ends."""
-        lines = self.text.split("\n")
-        line = lines[number - 1].rstrip("\r")
-        offset = sum(len(before) + 1 for before in lines[: number - 1])
+        line = self._lines[number - 1].rstrip("\r")
+        offset = self._offsets[number - 1]
         start, end = column - 1, column - 1 + width
         for first, last in reversed(list(self._within(offset, len(line)))):
             line = line[:first] + MASK + line[last:]
@@ -62,10 +65,12 @@ class Source:
         return _cut(plain(line), start, max(end, start + 1))
 
     def _within(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
-        for first, last in self._hidden:
-            first, last = max(first - offset, 0), min(last - offset, length)
-            if first < last:
-                yield first, last
+        # They are sorted and apart: start at the first that ends within the line.
+        at = bisect_right(self._hidden, offset, key=lambda stretch: stretch[1])
+        for first, last in islice(self._hidden, at, None):
+            if first >= offset + length:
+                break
+            yield max(first - offset, 0), min(last - offset, length)
 
 
 def shown_path(path: Path) -> str:
