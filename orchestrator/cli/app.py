@@ -1,5 +1,6 @@
 """The program: its commands, and the one place where errors become messages and exit codes."""
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,6 +59,9 @@ def run(arguments: Sequence[str]) -> int:
     Nothing escapes but ``SystemExit``: every error becomes one message on stderr.
     """
     invocation = Invocation(debug="--debug" in arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks is no reason to end with a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
     with failures.explained(invocation) as failed:
         code = get_command(build()).main(
             hoist(arguments), prog_name="orchestrator", standalone_mode=False, obj=invocation

@@ -12,7 +12,7 @@ from orchestrator.rollout.outcomes import Failure, Outcome, State
 
 _CHANGING = frozenset({"upgrade", "downgrade", "stamp"})
 # Told one by one only where there are few: in big fleets they are most targets, and no news.
-_NO_NEWS = frozenset({State.UNCHANGED, State.PLANNED, State.BLOCKED, State.NOT_STARTED})
+_NO_NEWS = frozenset({State.UNCHANGED, State.BLOCKED, State.NOT_STARTED})
 _FEW = 50
 _PACK = 100
 
@@ -44,7 +44,7 @@ class PlainProgress(Silent):
     def finished(self, target: Target, outcome: Outcome) -> None:  # noqa: ARG002
         """Say what became of the target, at once or with others."""
         self._done += 1
-        if not self._changing:
+        if not self._changing or outcome.state is State.PLANNED:
             self._tenth()
         elif outcome.state in _NO_NEWS and self._total > _FEW:
             self._pack(outcome.state)

@@ -54,10 +54,10 @@ def shown(path: Path, config: Mapping[str, Any]) -> Text:
 
 def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-    if path and (plain or not table):
+    if path and plain:
         yield f"[{'.'.join(map(_key, path))}]"
     yield from (f"{_key(key)} = {_value(value)}" for key, value in plain.items())
-    if plain or (path and not table):
+    if plain:
         yield ""
     for key, value in table.items():
         if isinstance(value, Mapping):

@@ -15,7 +15,6 @@ from orchestrator.render.words import NAMES_SHOWN, count, heads, names, safe
 from orchestrator.rollout.outcomes import State
 
 _HEADS = frozenset({"head", "heads"})
-_WORDS = {"downgrade": "revert", "stamp": "record"}
 
 
 def report(result: Result, revision: str, *, debug: bool = False) -> Group:
@@ -28,7 +27,7 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
     note = [Text("Dry run: nothing was changed.")] if result.dry_run else []
     return spaced(
         *by_environment(pairs),
-        *_planned(result.verb, pairs),
+        *_planned(result, revision, pairs),
         *_blocked(pairs),
         *_not_started(pairs),
         *failures(pairs, debug=debug),
@@ -36,16 +35,19 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
     )
 
 
-def _planned(verb: str, pairs: Sequence[Pair]) -> Iterator[Group]:
+def _planned(result: Result, revision: str, pairs: Sequence[Pair]) -> Iterator[Group]:
     planned = [pair for pair in pairs if pair[1].state is State.PLANNED]
     for group in grouped(planned, _same_plan):
         target, outcome = group[0]
-        title = f"{count(len(group), 'target')} of {target.environment}/{target.database}"
-        title += (
-            f", now at {heads(outcome.heads_before)}" if outcome.heads_before else ", now empty"
+        now = f"at {heads(outcome.heads_before)}" if outcome.heads_before else "empty"
+        title = (
+            f"{count(len(group), 'target')} of {target.environment}/{target.database}, now {now}"
         )
-        number = count(len(outcome.revisions), "revision")
-        title += f", {number} to {_WORDS.get(verb, 'apply')}"
+        if outcome.revisions:
+            verb = "revert" if result.verb == "downgrade" else "apply"
+            title += f", {count(len(outcome.revisions), 'revision')} to {verb}"
+        elif result.verb == "stamp":
+            title += f", to be stamped as {revision}"
         rows = [[Text(safe(r.id)), Text(safe(r.message))] for r in outcome.revisions]
         body = [Columns(["", ""], rows, headed=False)] if rows else []
         yield block(titled(State.PLANNED, title), target_names(group), *body)
