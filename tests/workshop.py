@@ -215,7 +215,9 @@ class Workshop:
         return Started(["orchestrator", *arguments], process, folder)
 
     def _environ(self) -> dict[str, str]:
-        plain = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
+        # Without bytecode every command compiles all that it imports, which no user's does.
+        drop = ("ORCHESTRATOR_", "PYTHONDONTWRITEBYTECODE")
+        plain = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
         return {**plain, "PYTHONWARNINGS": "error::ResourceWarning", **self.environ}
 
 

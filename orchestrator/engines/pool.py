@@ -200,8 +200,9 @@ def start_fork_server(preload: Sequence[str]) -> None:
     """Start importing in the background, while the caller still reads its files."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         _context(preload)
-        from multiprocessing import forkserver
+        from multiprocessing import forkserver, resource_tracker
 
+        resource_tracker.ensure_running()  # starting it unblocks SIGINT, so it goes first
         with _no_main_module(), _sigint_blocked():
             forkserver.ensure_running()
 
