@@ -6,6 +6,7 @@ from orchestrator.config.models import Config
 from orchestrator.fleet.target import Target
 
 Names = tuple[str, ...]
+_FEW = 10
 
 
 class Waiting:
@@ -29,12 +30,10 @@ class Waiting:
 
     def _at(self, database: str, tenant: str | None) -> Names:
         """What stands for a database that is waited for: its target, or what that waits for."""
-        if database in self._shared:
-            return self._everyone(database)
-        if tenant is None:
+        if tenant is None or database in self._shared:
             return self._everyone(database)
         name = self._names.get((database, tenant))
-        return self._before(database, tenant) if name is None else self._one(name)
+        return self._before(database, tenant) if name is None else (name,)
 
     def _everyone(self, database: str) -> Names:
         if database not in self._of_everyone:
@@ -47,14 +46,12 @@ class Waiting:
 
     def _shared_one(self, database: str) -> Names:
         name = self._names.get((database, None))
-        return self._before(database, None) if name is None else self._one(name)
-
-    def _one(self, name: str) -> Names:
-        return self._same.setdefault((name,), (name,))
+        return self._before(database, None) if name is None else (name,)
 
     def _joined(self, found: list[Names]) -> Names:
         """Join tuples, each name once. One alone is passed on, so that it stays shared."""
         if len(found) < 2:
             return found[0] if found else ()
         names = tuple(dict.fromkeys(name for part in found for name in part))
-        return self._same.setdefault(names, names) if len(names) < 10 else names
+        # Every tenant may wait for the same few shared ones. (Long tuples are slow to look up.)
+        return self._same.setdefault(names, names) if len(names) < _FEW else names

@@ -53,6 +53,13 @@ def test_a_secret_password_stays_in_its_place_behind_a_secret_start(password):
     assert found.database == "acme"
 
 
+def test_text_around_a_placeholder_is_decoded_and_its_value_is_not():
+    url = "mysql+pymysql://a%40{x}%41:%25{x}%25@db1/%5F{x}?k=%26{x}+b"
+    found = location(url, x="%41+")
+    assert (found.username, found.password) == ("a@%41+A", "%%41+%")
+    assert (found.database, found.query) == ("_%41+", {"k": "&%41+ b"})
+
+
 def test_the_whole_url_may_be_a_secret():
     secrets = {"URL": "postgresql+psycopg://app:p%40ss@DB1/shop"}
     found = location("${env:URL}", "{tenant}", secrets, tenant="acme")
@@ -131,6 +138,7 @@ def test_this_machine_is_one_server_however_it_is_spelt(driver, host, port):
         (("sqlite:///a/../x.db", None), ("sqlite:////srv/shop/x.db", None), True),
         (("sqlite:///file:x.db?uri=true&mode=rw", None), ("sqlite:///./x.db", None), True),
         (("sqlite:///file:/srv/shop/x%20y?uri=true", None), ("sqlite:///x y", None), True),
+        (("sqlite:///file:/srv/shop/x%2520y?uri=true", None), ("sqlite:///x y", None), True),
         (("sqlite:///x.db", None), ("sqlite:///y.db", None), False),
     ],
 )

@@ -225,6 +225,7 @@ PLACES = [
     "mysql+pymysql://h/a_{x}",
     "mysql+pymysql://h/{x}",
 ]
+FILTERS = [HealthCheck.filter_too_much, HealthCheck.too_slow]
 WILD = st.one_of(
     st.text("ab1.-_", min_size=1, max_size=5),
     st.text(st.characters(codec="utf-8"), max_size=5),
@@ -248,7 +249,7 @@ def test_no_accepted_value_changes_another_part_of_the_url(url, value):
         assert (getattr(again, part) or "") == (expected or ""), part
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=FILTERS)
 @given(WILD, WILD)
 def test_no_accepted_value_leaves_its_folder(x, y):
     url = "sqlite:///var/{x}/a{y}.db"
@@ -259,7 +260,7 @@ def test_no_accepted_value_leaves_its_folder(x, y):
     assert "\0" not in str(path)
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=50)
+@settings(suppress_health_check=FILTERS, max_examples=50)
 @given(st.lists(WILD, min_size=2, max_size=3))
 def test_accepted_targets_have_names_of_three_parts(tenants):
     config = make_config({"d": ()}, dev={"url": "mysql://u:{tenant}@h/{i}", "tenants": DISCOVERED})

@@ -46,6 +46,8 @@ def test_databases(server, shop, tmp_path):
     url = template(server, f"{shop}_{{tenant}}_{{database}}")
     tenants = {"databases": f"{shop}_%"}
     assert names(read(tmp_path, tenants, url)) == ["a", "a_old", "b"]
+    some = {"databases": f"{shop}_a%"}
+    assert names(read(tmp_path, some, url)) == ["a", "a_old"]
     found = read(tmp_path, tenants, url, databases=("orders", "old_orders", "catalog"))
     assert names(found) == ["a", "b", "c"]
 
