@@ -2,7 +2,7 @@
 is touched."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.actions.drivers import check_drivers
@@ -11,18 +11,18 @@ from orchestrator.config.problems import Problems
 from orchestrator.config.secrets import Secrets
 from orchestrator.errors import UsageError
 from orchestrator.fleet.expand import expand
+from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.order import ordered
 from orchestrator.fleet.selectors import Selector, environments_needed, select
 from orchestrator.fleet.target import Target
-from orchestrator.inspection.tenants import read_tenants
 
 
 def find_targets(
     file: ConfigFile,
-    secrets: Secrets,
+    tenants_of: Callable[[str], Sequence[TenantLabels]],
     selectors: Sequence[str],
-    where: dict[str, str],
+    where: Mapping[str, str],
     exclude: Sequence[str],
 ) -> tuple[Target, ...]:
     """Return the selected targets, in configured order.
@@ -35,7 +35,7 @@ def find_targets(
     excluded = [Selector.parse(text) for text in exclude]
     try:
         needed = environments_needed(parsed, config)
-        tenants = {name: read_tenants(name, config, folder, secrets) for name in needed}
+        tenants = {name: tenants_of(name) for name in needed}
         targets = ordered(expand(config, folder, tenants), config)
     except Problems as error:
         raise file.error(error.problems) from None

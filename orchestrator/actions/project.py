@@ -25,8 +25,10 @@ from orchestrator.config.secrets import Secrets
 from orchestrator.config.suggest import did_you_mean
 from orchestrator.engines.pool import Finished, Pool, start_fork_server
 from orchestrator.errors import OrchestratorError, TargetsFailed, UsageError
+from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
+from orchestrator.inspection.tenants import read_tenants
 from orchestrator.rollout.limits import limits
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Work
@@ -53,13 +55,15 @@ class Project:
     """A fleet declared in one ``environments.toml``.
 
     Every verb returns a frozen result; what went wrong on single targets is in it. Raises
-    ``OrchestratorError`` where nothing could be started.
+    ``OrchestratorError`` where nothing could be started. Tenants are read and commands of secrets
+    run once per ``Project``, so that what was confirmed is what runs; make a new one to read again.
     """
 
     def __init__(self, file: ConfigFile, observer: Observer | None = None) -> None:
         self.file = file
         self.observer = observer or Silent()
         self._secrets = Secrets(file.folder)
+        self._tenants: dict[str, tuple[TenantLabels, ...]] = {}
 
     @classmethod
     def load(cls, path: Path | None = None, observer: Observer | None = None) -> "Project":
@@ -69,8 +73,13 @@ class Project:
     def targets(self, selection: Selection = ALL) -> tuple[Target, ...]:
         """Return the selected targets in the order in which they would run. Connects only to
         where tenants are discovered."""
-        where = dict(selection.where)
-        return find_targets(self.file, self._secrets, selection.selectors, where, selection.exclude)
+        return find_targets(
+            self.file,
+            self._tenants_of,
+            selection.selectors,
+            selection.where,
+            selection.exclude,
+        )
 
     def status(self, selection: Selection = ALL) -> Result:
         """Read every target's heads, and tell which revisions are pending."""
@@ -128,6 +137,12 @@ class Project:
         names = {target.environment for target in targets}
         environments = self.file.config.environments.items()
         return tuple(name for name, e in environments if e.protected and name in names)
+
+    def _tenants_of(self, environment: str) -> tuple[TenantLabels, ...]:
+        if environment not in self._tenants:
+            config, folder = self.file.config, self.file.folder
+            self._tenants[environment] = read_tenants(environment, config, folder, self._secrets)
+        return self._tenants[environment]
 
     def _read(self, verb: Verb, selection: Selection, revision: str = "heads") -> Result:
         start_fork_server(_PRELOAD)

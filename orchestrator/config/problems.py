@@ -18,7 +18,7 @@ class Problem:
     """Point at the key rather than at its value."""
 
 
-class Problems(Exception):  # noqa: N818 - it carries problems; ConfigError is the error
+class Problems(Exception):
     """Mistakes found by a check that has no file at hand. ``ConfigFile.error`` makes a
     ``ConfigError`` of them."""
 

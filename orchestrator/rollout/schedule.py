@@ -70,7 +70,7 @@ class Schedule:
             self._stages.setdefault(work.stage, []).append(at)
         self._pending_stages = list(self._stages)
         self._left_in_stage = 0
-        self._failed_in_stage: str | None = None
+        self._failed_in_stage: list[int] = []
         self._stopped = False
         self._next_stage()
 
@@ -120,7 +120,7 @@ class Schedule:
         if succeeded:
             self._release_dependents(name)
         else:
-            self._failed_in_stage = self._failed_in_stage or name
+            self._failed_in_stage.append(at)
             blocked.extend(self._block_dependents(name))
         self._settle(at)
         if not self._left_in_stage:
@@ -184,14 +184,15 @@ class Schedule:
         self._left_in_stage -= 1
 
     def _leave_stage(self) -> list[Blocked]:
-        if self._failed_in_stage is None:
+        if not self._failed_in_stage:
             self._next_stage()
             return []
+        cause = self._works[min(self._failed_in_stage)].name
         rest = [at for stage in self._pending_stages for at in self._stages[stage]]
         self._pending_stages = []
         self._unstarted.difference_update(rest)
         self._unsettled.difference_update(rest)
-        return [Blocked(self._works[at].name, self._failed_in_stage) for at in rest]
+        return [Blocked(self._works[at].name, cause) for at in rest]
 
     def _next_stage(self) -> None:
         if not self._pending_stages:

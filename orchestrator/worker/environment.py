@@ -15,7 +15,7 @@ from orchestrator.worker.session import Session, url_of
 Steps = Callable[[tuple[str, ...], MigrationContext], list[Any]]
 
 
-class NotRun(Exception):  # noqa: N818 - explained to the user as it is
+class NotRun(Exception):
     """``env.py`` did not do what every Alembic environment does."""
 
 
@@ -33,9 +33,7 @@ def target_environment(
     environment = EnvironmentContext(config, scripts.directory, **options)
     configure = environment.configure
 
-    def ours(
-        connection: Any = None, url: Any = None, dialect_name: Any = None, **theirs: Any
-    ) -> None:  # noqa: ARG001 - what env.py asks for is replaced
+    def ours(*replaced: Any, **theirs: Any) -> None:  # noqa: ARG001 - its connection or URL
         kept = _options(theirs, scripts, session)
         backend = session.location.backend
         if environment.is_offline_mode():
@@ -46,13 +44,15 @@ def target_environment(
             session.connection.rollback()
             configure(connection=session.connection, **kept)
 
-    environment.configure = ours  # type: ignore[method-assign]
+    environment.configure = ours  # type: ignore[assignment, method-assign]
     return environment
 
 
 def _options(theirs: dict[str, Any], scripts: Scripts, session: Session) -> dict[str, Any]:
     table = scripts.database.version_table
     kept = {"version_table": table, **theirs}
+    for ours in ("connection", "url", "dialect_name"):
+        kept.pop(ours, None)
     if kept["version_table"] != table:
         raise NotRun(
             f"env.py keeps its versions in table '{kept['version_table']}', environments.toml says "

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-class FileLocked(Exception):  # noqa: N818 - a state that the caller reports, not a fault
+class FileLocked(Exception):
     """Another process holds the lock; the message says which."""
 
 

@@ -11,7 +11,7 @@ _PROBES = 3
 _PROBE_SECONDS = 3.0
 
 
-class TransactionPooling(Exception):  # noqa: N818 - a state that is reported, not a fault
+class TransactionPooling(Exception):
     """The connection goes through a pooler in transaction mode."""
 
 

@@ -17,7 +17,7 @@ from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Revision
 
 
-class UnknownRevision(Exception):  # noqa: N818 - a state that is reported, not a fault
+class UnknownRevision(Exception):
     """The database is at a revision that the scripts don't have."""
 
     def __init__(self, revision: str) -> None:

@@ -22,15 +22,15 @@ _CONNECT_TIMEOUT = 10
 _TAKES_CONNECT_TIMEOUT = frozenset({"pymysql", "mysqldb", "psycopg", "psycopg2", "psycopg_async"})
 
 
-class Locked(Exception):  # noqa: N818 - a state that is reported, not a fault
+class Locked(Exception):
     """Somebody else holds the target's lock; the message says who."""
 
 
-class LostLock(Exception):  # noqa: N818 - as above
+class LostLock(Exception):
     """The connection that held the lock is not the one that answers now."""
 
 
-class NoSchema(Exception):  # noqa: N818 - as above
+class NoSchema(Exception):
     """The target's database or schema does not exist."""
 
 
