@@ -44,7 +44,7 @@ def target_environment(
             session.connection.rollback()
             configure(connection=session.connection, **kept)
 
-    environment.configure = ours  # type: ignore[assignment, method-assign]
+    environment.configure = ours  # type: ignore[method-assign]
     return environment
 
 
