@@ -1,6 +1,5 @@
 """Where a target is: a URL in components, each of them text with secrets still in it."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from orchestrator.fleet.location import (
     rooted,
     server_of,
 )
-from orchestrator.fleet.url import Masked, UrlParts, split
+from orchestrator.fleet.shown import hidden, shown, without_password
+from orchestrator.fleet.url import UrlParts, split
 
 __all__ = ["OWN_LABELS", "Address", "AddressTemplate", "Location"]
 
@@ -23,11 +23,6 @@ OWN_LABELS = frozenset({"environment", "database"})
 
 _NOTHING = Template(())
 _TEXTS = ("username", "password", "host", "port", "database", "schema", "whole")
-_NAMES_PASSWORD = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
-_PASSWORD_IN_URL = re.compile(r"(:(?!//))([^@]*)(?=@)")
-_PASSWORD_IN_QUERY = re.compile(
-    r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)([^&]*)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +59,15 @@ class Address:
     def redacted(self) -> str:
         """The URL for people: no password, secrets by name, SQLite paths as they were given."""
         if self.whole:
-            return _without_password(self.whole)
+            return without_password(self.whole)
         text = f"{self.driver}://{self.username}"
-        text += f":{_hidden(self.password)}" if self.password else ""
+        text += f":{hidden(self.password)}" if self.password else ""
         text += "@" if self.username or self.password else ""
         host = str(self.host)
         text += f"[{host}]" if ":" in host and not self.host.secrets else host
         text += f":{self.port}" if self.port else ""
         text += f"/{self.database}" if self.database else ""
-        query = "&".join(f"{key}={_shown(key, value)}" for key, value in self.query)
+        query = "&".join(f"{key}={shown(key, value)}" for key, value in self.query)
         return f"{text}?{query}" if query else text
 
     @property
@@ -210,22 +205,3 @@ def _port(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit()):
         raise ValueError("a URL whose port is not a number")
     return int(text) if text else None
-
-
-def _hidden(password: Template) -> str:
-    literal = any(isinstance(part, str) for part in password.parts)
-    return "***" if literal else str(password)
-
-
-def _shown(key: str, value: Template) -> str:
-    return _hidden(value) if _NAMES_PASSWORD.search(key) else str(value)
-
-
-def _without_password(url: Template) -> str:
-    masked = Masked(url)
-
-    def stars(match: re.Match[str]) -> str:
-        return match[0] if masked.only_placeholders(match[2]) else f"{match[1]}***"
-
-    text = _PASSWORD_IN_URL.sub(stars, masked.text, count=1)
-    return str(masked.template(_PASSWORD_IN_QUERY.sub(stars, text)))

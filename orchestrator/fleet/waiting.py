@@ -37,16 +37,18 @@ class Waiting:
 
     def _everyone(self, database: str) -> Names:
         if database not in self._of_everyone:
-            self._of_everyone[database] = self._joined(
-                [self._shared_one(database)]
-                if database in self._shared
-                else [self._at(database, tenant) for tenant in self._tenants]
-            )
+            self._of_everyone[database] = self._found_for_everyone(database)
         return self._of_everyone[database]
 
-    def _shared_one(self, database: str) -> Names:
+    def _found_for_everyone(self, database: str) -> Names:
         name = self._names.get((database, None))
-        return self._before(database, None) if name is None else (name,)
+        if name is not None:
+            return (name,)
+        if database in self._shared or not self._tenants:
+            # Without any tenant there may still be something shared further on.
+            return self._before(database, None)
+        found = [self._at(database, tenant) for tenant in self._tenants]
+        return self._joined([names for names in found if names])
 
     def _joined(self, found: list[Names]) -> Names:
         """Join tuples, each name once. One alone is passed on, so that it stays shared."""

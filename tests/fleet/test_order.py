@@ -58,6 +58,7 @@ def test_nothing_comes_before_what_it_depends_on(fleet):
         assert all(position[n] < position[target.name] for n in needs(config, everything, target))
 
 
+@settings(max_examples=300)
 @given(fleets())
 def test_a_target_waits_for_exactly_what_it_needs(fleet):
     config, everything, chosen = fleet
@@ -137,6 +138,18 @@ def test_the_order_that_people_expect():
     assert deps["prod/report"] == ("prod/orders/birch", "prod/orders/acme")
     assert deps["prod/orders/acme"] == ("prod/catalog/acme",)
     assert deps["prod/central"] == ()
+
+
+def test_shared_targets_wait_for_each_other_when_no_tenant_between_them_is_selected():
+    config = make_config(
+        {"first": (), "middle": ("first",), "last": ("middle",)},
+        dev={
+            "url": "sqlite:///{tenant}/{database}",
+            "databases": {n: {"url": "sqlite:///{database}"} for n in ("first", "last")},
+        },
+    )
+    targets = [t for t in targets_of(config, dev=rows("acme")) if t.tenant is None]
+    assert dependencies(targets, config)["dev/last"] == ("dev/first",)
 
 
 def test_a_cycle_does_not_hang():
