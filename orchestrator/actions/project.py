@@ -254,7 +254,7 @@ class Project:
             hint = did_you_mean(database, known)
             raise UsageError(
                 f"there is no database '{database}'; there are {', '.join(known)}"
-                + (f"\n  did you mean '{hint}'?" if hint else "")
+                + (f"\n  {hint}" if hint else "")
             )
 
 

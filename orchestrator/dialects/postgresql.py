@@ -42,11 +42,11 @@ class PostgreSQL:
         Only one: with ``public`` behind it, ``DROP TABLE x`` would fall through to it.
         """
         sql = [
-            f"SET lock_timeout = {max(1, round(timeouts.lock * 1000))}",
+            f"SET lock_timeout = {_milliseconds(timeouts.lock)}",
             f"SET application_name = {_literal(label[:63])}",
         ]
         if timeouts.statement is not None:
-            sql.append(f"SET statement_timeout = {max(1, round(timeouts.statement * 1000))}")
+            sql.append(f"SET statement_timeout = {_milliseconds(timeouts.statement)}")
         if schema is not None:
             sql.append(f"SET search_path TO {_identifier(schema)}")
         return sql
@@ -91,6 +91,11 @@ def _is_lock(key: str) -> str:
         f" AND ((l.classid::bigint << 32) | l.objid::bigint) = {key}"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
+
+
+def _milliseconds(seconds: float) -> int:
+    """0 would mean no limit, and the server stores 31 bits."""
+    return min(max(1, round(seconds * 1000)), 2**31 - 1)
 
 
 def _literal(text: str) -> str:
