@@ -10,7 +10,7 @@ from tests.fleet.examples import FOLDER, address, location
 URLS = [
     "mysql+pymysql://app:pw@db1:3307/shop",
     "mysql+pymysql://app@db1/shop?charset=utf8mb4&charset=latin1",
-    "mysql+pymysql://us%40er:p%40ss%2Fw%3Ard%25%23@db1/sh%20op",
+    "mysql+pymysql://us%40er:p%40ss%2Fw%3Ard%25%23@db1/shop",
     "postgresql+psycopg://app:p:w@[::1]:5433/shop",
     "postgresql+psycopg:///shop?host=/var/run/postgresql",
     "postgresql://",
