@@ -8,6 +8,7 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
+from orchestrator.worker.borrowed import borrowed_engine
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import Scripts, alembic_config
 from orchestrator.worker.session import Session, url_of
@@ -79,7 +80,7 @@ def run_environment(
 
     environment = target_environment(scripts, session, folder, fn=once, **options)
     try:
-        with environment:
+        with environment, borrowed_engine(session):
             scripts.directory.run_env()
     finally:
         if not session.connection.invalidated:

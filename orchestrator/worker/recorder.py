@@ -53,7 +53,8 @@ class Recorder:
         self.statement = None
         if self.revision is None or _CHANGES_NOTHING.match(statement):
             return
-        if connection.get_isolation_level() == "AUTOCOMMIT":
+        # As asked for with autocommit_block(); get_isolation_level() would cost a round trip.
+        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
             self.committed = True
         if len(self.executed) < _MOST_STATEMENTS:
             self.executed.append(statement)

@@ -11,7 +11,7 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import StaticPool
 
 from orchestrator.dialects import Dialect, Fault, Timeouts, dialect_of
 from orchestrator.fleet.location import Location
@@ -159,7 +159,8 @@ def _engine(location: Location, dialect: Dialect, timeouts: Timeouts, *, write: 
     if driver == "psycopg":
         # Statements prepared on a server connection are not there after a pooler swapped it.
         arguments["prepare_threshold"] = None
-    engine = create_engine(url_of(location), poolclass=NullPool, connect_args=arguments)
+    # One connection, also for what env.py asks of this engine (see borrowed.py).
+    engine = create_engine(url_of(location), poolclass=StaticPool, connect_args=arguments)
     statements = dialect.on_connect(timeouts, location.schema, _label())
     _connect_once(engine, statements)
     if location.backend == "sqlite":
@@ -191,7 +192,7 @@ def _begin_for_real(engine: Engine, begin: str) -> None:
     @event.listens_for(engine, "begin")
     def do_begin(connection: Connection) -> None:
         dbapi_connection: Any = connection.connection.dbapi_connection
-        if dbapi_connection.isolation_level is not None:
+        if dbapi_connection.isolation_level is not None and not dbapi_connection.in_transaction:
             connection.exec_driver_sql(begin)
 
 
