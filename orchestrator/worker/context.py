@@ -28,6 +28,7 @@ class Context:
     _secrets: Secrets | None = None
     _scripts: dict[str, Scripts] = field(default_factory=dict)
     _passwords: set[str] = field(default_factory=set)
+    _redactor: tuple[frozenset[str], Redactor] | None = None
 
     def file(self, job: Job) -> ConfigFile:
         """Load the job's file. Raises ``Refused`` when it is not the one the job was made from."""
@@ -72,5 +73,8 @@ class Context:
 
     def redactor(self) -> Redactor:
         """Hides every secret that was resolved so far, and every password of a URL."""
-        values = self._secrets.values if self._secrets is not None else frozenset[str]()
-        return Redactor(values | self._passwords)
+        resolved = self._secrets.values if self._secrets is not None else frozenset[str]()
+        values = resolved | self._passwords
+        if self._redactor is None or self._redactor[0] != values:
+            self._redactor = (values, Redactor(values))
+        return self._redactor[1]

@@ -10,6 +10,7 @@ import mako.template
 import sqlalchemy.orm
 
 import orchestrator.worker.serve
+from orchestrator.worker.tls import share_unverified_context
 
 for _module in (
     "pymysql",
@@ -20,5 +21,7 @@ for _module in (
 ):
     with contextlib.suppress(ImportError):  # a driver is an extra
         importlib.import_module(_module)
+
+share_unverified_context()
 
 __all__ = ["alembic", "mako", "orchestrator", "sqlalchemy"]
