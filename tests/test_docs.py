@@ -1,0 +1,195 @@
+"""The documentation holds what it promises: links, files, commands, and the steps of the README."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from orchestrator.cli.app import build
+from orchestrator.cli.invocation import Invocation, hoist
+from orchestrator.config import models
+from orchestrator.config.load import load
+from orchestrator.config.units import duration
+from orchestrator.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FORMAT = ROOT / "docs" / "environments-toml.md"
+
+TO_COME = {ROOT / "docs" / "benchmarks.md"}
+"""Pages that are linked and not yet written."""
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+# The comment above a block says what it is: fragment, broken, run in …, append to ….
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<mark>[^>]*) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
+)
+_INLINE = re.compile(r"`(orchestrator [^`\n]+)`")
+_VARIES = re.compile(r"\d+(\.\d+)?s\b|\b[0-9a-f]{12}\b")
+
+
+def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str]]:
+    """Yield the mark and the text of each block of code."""
+    for found in _BLOCK.finditer(page.read_text()):
+        if found["language"] in languages:
+            text = re.sub(rf"^{found['indent']}", "", found["text"], flags=re.MULTILINE)
+            yield found["mark"] or "", text
+
+
+def anchors(page: Path) -> set[str]:
+    """The places in a page that a link can lead to, as GitHub names them."""
+    titles = _HEADING.findall(re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Yield the calls of the program in a page, without what a shell does with their output."""
+    text = page.read_text()
+    lines = [
+        line.removeprefix("$ ") for _, b in blocks(page, "sh", "console") for line in b.split("\n")
+    ]
+    shell = [line for line in lines if line.startswith("orchestrator ")]
+    # "`orchestrator` runs" is the name of the program; only what follows it inside is a command.
+    for line in [
+        *shell,
+        *_INLINE.findall(re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S)),
+    ]:
+        yield re.split(r"\s[|>#]|&&", line)[0].strip()
+
+
+def pages_of(finder: Any) -> list[Any]:
+    return [
+        pytest.param(page, found, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, found in enumerate(finder(page))
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _LINK.findall(page.read_text()):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists() or target in TO_COME, link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize(("page", "block"), pages_of(lambda page: blocks(page, "toml")))
+def test_files_that_are_shown_are_valid(page: Path, block: tuple[str, str], tmp_path: Path) -> None:
+    mark, text = block
+    path = tmp_path / "environments.toml"
+    path.write_text(text)
+    if mark == "broken":
+        with pytest.raises(ConfigError):
+            load(path)
+    elif mark != "fragment":
+        assert load(path).config.environments
+
+
+def test_the_mistakes_that_are_shown_are_those_that_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (broken,) = (text for mark, text in blocks(FORMAT, "toml") if mark == "broken")
+    Path("environments.toml").write_text(broken)
+    with pytest.raises(ConfigError) as raised:
+        load()
+    call = "$ orchestrator config check\nerror: "
+    (shown,) = (text for _, text in blocks(FORMAT, "console") if text.startswith(call))
+    assert shown.removeprefix(call).rstrip() == str(raised.value)
+
+
+@pytest.mark.parametrize(("page", "line"), pages_of(commands))
+def test_commands_that_are_shown_exist(page: Path, line: str) -> None:
+    if line == "orchestrator COMMAND --help":
+        return
+    command: Any = get_command(build())
+    arguments = hoist(shlex.split(line, comments=True)[1:])
+    context = command.make_context("orchestrator", arguments, obj=Invocation())
+    while hasattr(command, "resolve_command"):
+        waiting = getattr(context, "_protected_args", None) or getattr(
+            context, "protected_args", []
+        )
+        name, command, rest = command.resolve_command(context, [*waiting, *context.args])
+        context = command.make_context(name, rest, parent=context)
+
+
+def test_a_command_that_does_not_exist_is_found_out() -> None:
+    for line in ("orchestrator upgrade --dryrun", "orchestrator upgrad", "orchestrator stamp prod"):
+        with pytest.raises(Exception, match=r"(?i)no such|missing"):
+            test_commands_that_are_shown_exist(ROOT / "README.md", line)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        found
+        for found in vars(models).values()
+        if isinstance(found, type) and issubclass(found, BaseModel)
+    ],
+    ids=lambda model: model.__name__,
+)
+def test_every_key_is_described(model: type[BaseModel]) -> None:
+    text = FORMAT.read_text()
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        assert f"`{key}`" in text or f"[{key}" in text
+
+
+def test_the_defaults_of_a_rollout_are_those_of_the_models() -> None:
+    rows = FORMAT.read_text().partition("rollout]`")[2].partition("###")[0].splitlines()
+    for name, field in models.Rollout.model_fields.items():
+        (row,) = (row for row in rows if row.startswith(f"| `{name}` |"))
+        value = field.default
+        shown = f'`"{duration(value)}"`' if isinstance(value, float) else f"`{value}`"
+        assert f" {shown if value is not None else 'no limit'} |" in row
+
+
+def test_the_steps_of_the_readme_work_in_an_empty_folder(tmp_path: Path) -> None:
+    steps = 0
+    for mark, text in blocks(ROOT / "README.md", "console", "python"):
+        if mark.startswith("append to "):
+            with (tmp_path / mark.removeprefix("append to ")).open("a") as file:
+                file.write(text)
+        elif mark.startswith("run in "):
+            for call in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                line, _, shown = call.partition("\n")
+                missing = set(_lines(shown)) - set(_lines(_run(line, tmp_path)))
+                assert not missing, line
+                steps += 1
+    assert steps > 5
+
+
+def test_what_the_readme_says_of_python_is_there() -> None:
+    (program,) = (text for mark, text in blocks(ROOT / "README.md", "python") if not mark)
+    for line in program.splitlines():
+        if line.startswith("from "):
+            exec(line, {})
+
+
+def _run(line: str, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path}
+    environ.pop("ORCHESTRATOR_CONFIG", None)
+    ran = subprocess.run(
+        line, shell=True, cwd=folder, env=environ, text=True, capture_output=True, timeout=120
+    )
+    assert ran.returncode == 0, f"$ {line}\n{ran.stdout}{ran.stderr}"
+    return ran.stdout + ran.stderr
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without what differs from run to run: times and revision ids."""
+    return [_VARIES.sub("…", line).rstrip() for line in text.splitlines() if line.strip()]
