@@ -32,10 +32,9 @@ from orchestrator.inspection.tenants import read_tenants
 from orchestrator.rollout.limits import limits
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Work
-from orchestrator.worker.entry import work
+from orchestrator.worker.entry import PRELOAD, work
 from orchestrator.worker.jobs import Job, Verb
 
-_PRELOAD = ("orchestrator.worker.preload",)
 _AUTHORING_TIMEOUT = 3600.0
 
 
@@ -145,7 +144,7 @@ class Project:
         return self._tenants[environment]
 
     def _read(self, verb: Verb, selection: Selection, revision: str = "heads") -> Result:
-        start_fork_server(_PRELOAD)
+        start_fork_server(PRELOAD)
         return self._run(verb, self.targets(selection), revision, staged=False)
 
     def _change(
@@ -157,7 +156,7 @@ class Project:
         dry_run: bool = False,
         purge: bool = False,
     ) -> Result:
-        start_fork_server(_PRELOAD)
+        start_fork_server(PRELOAD)
         targets = self.targets(selection)
         needs = dependencies(targets, self.file.config)
         if verb is Verb.DOWNGRADE:
@@ -242,7 +241,7 @@ class Project:
             arguments,
             size=size,
             is_last=lambda content: isinstance(content, Outcome),
-            preload=_PRELOAD,
+            preload=PRELOAD,
         )
 
     def _job(self, verb: Verb, database: str, **fields: object) -> Job:

@@ -18,6 +18,15 @@ def quiet(invocation: Invocation) -> "Project":
     return Project.load(invocation.config)
 
 
+def ready(invocation: Invocation) -> "Project":
+    """Load the project for a command with workers, which meanwhile import what they need."""
+    from orchestrator.engines.pool import start_fork_server
+    from orchestrator.worker.entry import PRELOAD
+
+    start_fork_server(PRELOAD)
+    return quiet(invocation)
+
+
 @contextmanager
 def watched(project: "Project") -> Iterator["Project"]:
     """Show on stderr what ``project`` does inside. The terminal is left clean however it ends."""

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
+PRELOAD = ("orchestrator.worker.preload",)
+"""What a fork server imports, so that workers start with it."""
+
 
 def work(
     pipe: Connection, commands: Mapping[str, str], environ: Mapping[str, str], folder: str

@@ -4,7 +4,7 @@ import typer
 
 from orchestrator.cli import invocation
 from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, selection
-from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 
@@ -28,7 +28,7 @@ def check(
     from orchestrator.render import check, json
 
     call = invocation.of(context, output)
-    with watched(quiet(call)) as project:
+    with watched(ready(call)) as project:
         result = project.check(selection(selectors, where, exclude))
     show(call, lambda: check.report(result), lambda: json.result(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

@@ -15,7 +15,7 @@ from orchestrator.cli.options import (
     Yes,
     selection,
 )
-from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 
@@ -42,7 +42,7 @@ def downgrade(
     from orchestrator.render import json, upgrade
 
     call = invocation.of(context, output)
-    project, chosen = quiet(call), selection(selectors, where, exclude)
+    project, chosen = ready(call), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
     with watched(project):

@@ -11,7 +11,7 @@ from orchestrator.cli.options import (
     Where,
     selection,
 )
-from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 
@@ -34,6 +34,6 @@ def history(
     from orchestrator.render import history, json
 
     call = invocation.of(context, output)
-    with watched(quiet(call)) as project:
+    with watched(ready(call)) as project:
         found = project.history(database, selection(selectors, where, exclude))
     show(call, lambda: history.report(found), lambda: json.history(found, debug=call.debug))

@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli import invocation
 from orchestrator.cli.options import DatabaseName, OutputOption
-from orchestrator.cli.project import quiet
+from orchestrator.cli.project import ready
 from orchestrator.cli.show import show
 
 
@@ -30,5 +30,5 @@ def revision(
     from orchestrator.render import json, revision
 
     call = invocation.of(context, output)
-    written = quiet(call).revision(database, message, empty=empty)
+    written = ready(call).revision(database, message, empty=empty)
     show(call, lambda: revision.report(written), lambda: json.revision(written))

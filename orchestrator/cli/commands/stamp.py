@@ -15,7 +15,7 @@ from orchestrator.cli.options import (
     Yes,
     selection,
 )
-from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 
@@ -45,7 +45,7 @@ def stamp(
     from orchestrator.render import json, upgrade
 
     call = invocation.of(context, output)
-    project, chosen = quiet(call), selection(selectors, where, exclude)
+    project, chosen = ready(call), selection(selectors, where, exclude)
     if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))

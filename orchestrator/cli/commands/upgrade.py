@@ -16,7 +16,7 @@ from orchestrator.cli.options import (
     Yes,
     selection,
 )
-from orchestrator.cli.project import quiet, watched
+from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def upgrade(
     if sql is not None and dry_run:
         raise UsageError("--sql and --dry-run exclude each other: neither changes anything")
     call = invocation.of(context, output)
-    project, chosen = quiet(call), selection(selectors, where, exclude)
+    project, chosen = ready(call), selection(selectors, where, exclude)
     if sql is not None:
         _sql(call, project, sql, chosen, revision)
     if not dry_run and not yes:
