@@ -6,16 +6,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.actions import Project
+    from orchestrator.actions import Project, Selection
 
-__all__ = ["Project"]
+__all__ = ["Project", "Selection"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that `orchestrator --help` and the worker processes don't pay for it.
-    if name == "Project":
-        from orchestrator.actions import Project
+    if name in __all__:
+        from orchestrator import actions
 
-        return Project
+        return getattr(actions, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

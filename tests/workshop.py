@@ -182,7 +182,8 @@ class Workshop:
         self, *arguments: str, code: int | None = 0, timeout: float = 120, **options: Any
     ) -> Ran:
         """Run the command. Fails with its whole output unless it ends with ``code``."""
-        command = [sys.executable, "-m", "orchestrator", *arguments]
+        program = str(Path(sys.executable).with_name("orchestrator"))
+        command = [program, *arguments]
         done = subprocess.run(
             command,
             cwd=options.pop("cwd", self.folder),
@@ -204,7 +205,7 @@ class Workshop:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", *arguments],
+                [str(Path(sys.executable).with_name("orchestrator")), *arguments],
                 cwd=self.folder,
                 env=self._environ(),
                 stdin=subprocess.DEVNULL,

@@ -141,8 +141,7 @@ def _blocked(blocked: Blocked) -> Outcome:
 
 
 def _after_loss(target: Target) -> str:
-    return (
-        f"nobody saw the end of it; look with `orchestrator status {target.name}`. On PostgreSQL "
-        "and SQLite an unfinished revision was rolled back: upgrade again. On MySQL and MariaDB "
-        "it may be half applied: compare the database with the revision first"
-    )
+    look = f"nobody saw the end of it; look with `orchestrator status {target.name}`. "
+    if target.address.backend in ("mysql", "mariadb"):
+        return look + "It may be half applied: compare the database with the revision first"
+    return look + "What was not committed was rolled back: upgrade again"

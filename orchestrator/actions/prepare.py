@@ -2,12 +2,13 @@
 is touched."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.actions.drivers import check_drivers
 from orchestrator.config.load import ConfigFile
-from orchestrator.config.problems import Problems
+from orchestrator.config.models import Config
+from orchestrator.config.problems import Problem, Problems
 from orchestrator.config.secrets import Secrets
 from orchestrator.errors import UsageError
 from orchestrator.fleet.expand import expand
@@ -35,11 +36,33 @@ def find_targets(
     excluded = [Selector.parse(text) for text in exclude]
     try:
         needed = environments_needed(parsed, config)
-        tenants = {name: tenants_of(name) for name in needed}
-        targets = ordered(expand(config, folder, tenants), config)
+        # What is listed in the file costs nothing, and is checked with every command: two
+        # environments that share a database must not be found out by the first that comes along.
+        read = [name for name in config.environments if name in needed or _listed(config, name)]
+        targets = expand(config, folder, {name: tenants_of(name) for name in read})
     except Problems as error:
         raise file.error(error.problems) from None
-    return select(targets, parsed, where, excluded)
+    in_question = [target for target in targets if target.environment in needed]
+    chosen = select(ordered(in_question, config), parsed, where, excluded)
+    check_scripts(file, {target.database for target in chosen})
+    return chosen
+
+
+def check_scripts(file: ConfigFile, databases: Iterable[str]) -> None:
+    """Raise ``ConfigError`` for databases whose script location is no Alembic environment."""
+    problems = []
+    for name in sorted(databases):
+        location = file.config.databases[name].script_location
+        if ":" not in location and not (file.folder / location / "env.py").is_file():
+            at = ("databases", name, "script_location")
+            hint = "name the folder that holds env.py and versions/, relative to this file"
+            problems.append(Problem(at, f"there is no '{location}/env.py'", hint))
+    if problems:
+        raise file.error(problems)
+
+
+def _listed(config: Config, environment: str) -> bool:
+    return isinstance(config.environments[environment].tenants, tuple)
 
 
 def make_ready(targets: Sequence[Target], secrets: Secrets) -> None:

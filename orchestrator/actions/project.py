@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.actions.drive import Drive
 from orchestrator.actions.histories import history_of
 from orchestrator.actions.interrupts import Interrupts
-from orchestrator.actions.prepare import find_targets, make_ready
+from orchestrator.actions.prepare import check_scripts, find_targets, make_ready
 from orchestrator.actions.results import (
     History,
     NewRevision,
@@ -255,6 +255,7 @@ class Project:
                 f"there is no database '{database}'; there are {', '.join(known)}"
                 + (f"\n  {hint}" if hint else "")
             )
+        check_scripts(self.file, [database])
 
 
 def _places(plan: Sequence[Work]) -> int:

@@ -40,14 +40,14 @@ class Result:
         states = self.tally.keys()
         if self.interrupted:
             return 130
-        if self.verb == "status":
-            return 3 if State.UNREACHABLE in states else 0
         if states & _FAILED:
             return 3
         if states & _REFUSED:
             return 5
         if self.verb == "check":
             return 4 if states & _DIFFERENCES else 0
+        if self.verb == "status":
+            return 0
         return 0 if states <= SUCCEEDED else 3
 
 

@@ -10,7 +10,9 @@ class Fault(StrEnum):
     """What kind of error a database reported."""
 
     UNREACHABLE = "unreachable"  # no connection could be made; may go better next time
-    REFUSED = "refused"  # wrong password, unknown database, no right: won't go better
+    REFUSED = "refused"  # wrong password, no right: won't go better
+    MISSING = "missing"  # no such database
+    EXISTS = "exists"  # what the statement makes is there, or what it drops is gone
     LOCK_WAIT = "lock_wait"
     DEADLOCK = "deadlock"
     STATEMENT_TIMEOUT = "statement_timeout"
@@ -40,6 +42,9 @@ class Dialect(Protocol):
 
     def on_connect(self, timeouts: Timeouts, schema: str | None, label: str) -> Sequence[str]:
         """SQL to run first on a new connection; ``label`` tells who we are where that shows."""
+
+    def use_schema(self, schema: str) -> str | None:
+        """SQL that makes ``schema`` the one that unqualified names are looked up and made in."""
 
     def lock_key(self) -> str | None:
         """SQL for the key of the lock of the session's database or schema, as one value; NULL

@@ -17,8 +17,14 @@ _FAULTS = {
     2003: Fault.UNREACHABLE,
     1044: Fault.REFUSED,
     1045: Fault.REFUSED,
-    1049: Fault.REFUSED,
+    1049: Fault.MISSING,
     1698: Fault.REFUSED,
+    1050: Fault.EXISTS,  # table
+    1060: Fault.EXISTS,  # column
+    1061: Fault.EXISTS,  # index
+    1091: Fault.EXISTS,  # nothing to drop
+    1826: Fault.EXISTS,  # foreign key
+    1051: Fault.EXISTS,  # no table to drop
     1053: Fault.LOST,  # server shutdown in progress
     1317: Fault.LOST,  # the query was killed
     1927: Fault.LOST,  # the connection was killed
@@ -46,6 +52,9 @@ class MySQL:
             sql += f"/*M! , max_statement_time={timeouts.statement:g} */"
             sql += f"/*!80000 , max_execution_time={timeouts.statement * 1000:.0f} */"
         return (sql,)
+
+    def use_schema(self, schema: str) -> None:
+        """There is none."""
 
     def lock_key(self) -> str:
         """The database's name, hashed: a lock's name has 64 characters at most."""

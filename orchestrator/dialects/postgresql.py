@@ -16,13 +16,13 @@ _FAULTS = {
     "57P02": Fault.LOST,
     "08003": Fault.LOST,
     "08006": Fault.LOST,
-    "3D000": Fault.REFUSED,
+    "3D000": Fault.MISSING,
     "28P01": Fault.REFUSED,
     "28000": Fault.REFUSED,
     "42501": Fault.OTHER,
 }
 # libpq reports what happened before there was a session without an SQLSTATE.
-_REFUSED = ("authentication failed", "does not exist", "no password supplied", "no pg_hba.conf")
+_REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf")
 _LOST = (
     "server closed the connection",
     "connection is closed",
@@ -48,8 +48,12 @@ class PostgreSQL:
         if timeouts.statement is not None:
             sql.append(f"SET statement_timeout = {_milliseconds(timeouts.statement)}")
         if schema is not None:
-            sql.append(f"SET search_path TO {_identifier(schema)}")
+            sql.append(self.use_schema(schema))
         return sql
+
+    def use_schema(self, schema: str) -> str:
+        """Nothing else is on the path."""
+        return f"SET search_path TO {_identifier(schema)}"
 
     def lock_key(self) -> str:
         """The schema's name, hashed; advisory locks belong to one database already."""
@@ -82,6 +86,8 @@ class PostgreSQL:
             return Fault.OTHER
         if any(words in text for words in _LOST):
             return Fault.LOST
+        if 'database "' in text and "does not exist" in text:
+            return Fault.MISSING
         return Fault.REFUSED if any(words in text for words in _REFUSED) else Fault.UNREACHABLE
 
 

@@ -15,6 +15,9 @@ class SQLite:
         """How long to wait for other writers."""
         return (f"PRAGMA busy_timeout = {round(timeouts.lock * 1000)}",)
 
+    def use_schema(self, schema: str) -> None:
+        """There is none."""
+
     def lock_key(self) -> None:
         """A lock file instead."""
 

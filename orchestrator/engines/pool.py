@@ -7,6 +7,7 @@ nobody else.
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
 import time
@@ -143,7 +144,7 @@ class Pool:
         process = self._context.Process(
             target=self._serve, args=(theirs, *self._arguments), daemon=True
         )
-        with _no_main_module(), _sigint_blocked():
+        with _no_main_module(), _sigint_blocked(), _safe_path():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -203,7 +204,7 @@ def start_fork_server(preload: Sequence[str]) -> None:
         from multiprocessing import forkserver, resource_tracker
 
         resource_tracker.ensure_running()  # starting it unblocks SIGINT, so it goes first
-        with _no_main_module(), _sigint_blocked():
+        with _no_main_module(), _sigint_blocked(), _safe_path():
             forkserver.ensure_running()
 
 
@@ -217,6 +218,21 @@ def _no_main_module() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    # The fork server would find modules in the current folder first, where a folder named
+    # "alembic" is not rare. Its workers get the parent's environment and path.
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 @contextlib.contextmanager

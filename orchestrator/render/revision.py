@@ -1,8 +1,11 @@
 """The text of ``revision``."""
 
+from pathlib import Path
+
 from rich.text import Text
 
 from orchestrator.actions.results import NewRevision
+from orchestrator.config.report import shown_path
 from orchestrator.render.words import safe
 
 
@@ -17,4 +20,5 @@ def report(written: NewRevision) -> Text:
     step = "Write its upgrade() and downgrade()."
     if not written.empty:
         step = "Read it before you run it: autogenerate does not see everything."
-    return Text(f"Wrote {safe(written.path)}: revision {safe(written.id)} of {database}\n{step}")
+    path = safe(shown_path(Path(written.path)))
+    return Text(f"Wrote {path}: revision {safe(written.id)} of {database}\n{step}")

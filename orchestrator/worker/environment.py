@@ -52,6 +52,13 @@ def target_environment(
 def _options(theirs: dict[str, Any], scripts: Scripts, session: Session) -> dict[str, Any]:
     table = scripts.database.version_table
     kept = {"version_table": table, **theirs}
+    schema = kept.get("version_table_schema")
+    if schema not in (None, session.location.schema):
+        raise NotRun(
+            f"env.py keeps its versions in schema '{schema}', where the target's own schema is "
+            f"'{session.location.schema or 'the default'}'; leave version_table_schema out of "
+            "env.py, and say schema in environments.toml"
+        )
     for ours in ("connection", "url", "dialect_name"):
         kept.pop(ours, None)
     if kept["version_table"] != table:

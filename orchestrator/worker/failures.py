@@ -17,9 +17,13 @@ from orchestrator.worker.session import LostLock, NoSchema
 
 _SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE})
 
+UNKNOWN_REVISION_STEP = (
+    "deploy the scripts that have it, or forget it: orchestrator stamp … --revision REV --purge"
+)
 _NEXT_STEP = {
     Fault.UNREACHABLE: "check that the server is up and can be reached from here",
     Fault.REFUSED: "check the URL, the user's password and its rights",
+    Fault.MISSING: "create the database first; the orchestrator creates none",
     Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
     Fault.DEADLOCK: "run it again when the database is less busy",
     Fault.STATEMENT_TIMEOUT: "raise statement_timeout, or make the statement cheaper",
@@ -44,7 +48,7 @@ def failure_of(
     statement = error.statement if isinstance(error, DBAPIError) else None
     return Failure(
         message=_message(error, folder),
-        next_step=_next_step(error, fault, stays, revision),
+        next_step=_next_step(error, fault, stays, revision, dialect_of(backend)),
         revision=revision,
         statement=statement,
         executed=stays,
@@ -114,19 +118,35 @@ def _where(error: BaseException, folder: Path | None) -> str:
 
 
 def _next_step(
-    error: BaseException, fault: Fault | None, stays: tuple[str, ...], revision: str | None
+    error: BaseException,
+    fault: Fault | None,
+    stays: tuple[str, ...],
+    revision: str | None,
+    dialect: Dialect,
 ) -> str | None:
     if stays:
         return (
             f"the server can't roll back DDL: revision {revision} is half applied. Undo the "
             "executed statements by hand, or finish the revision by hand and stamp it; then upgrade"
         )
-    if fault is not None:
-        return _NEXT_STEP.get(
-            fault, f"mend revision {revision}, then upgrade again" if revision else None
+    if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
+        return (
+            f"an earlier attempt may have left revision {revision} half applied: compare the "
+            "database with it, undo or finish it by hand (and stamp it); else mend the revision"
         )
+    if fault in _NEXT_STEP:
+        return _NEXT_STEP[fault]
+    known = _step_for(error)
+    if known is not None or revision is None:
+        return known
+    kept = "it was rolled back; " if dialect.transactional_ddl else "nothing of it stays; "
+    return f"{kept}mend revision {revision}, then upgrade again"
+
+
+def _step_for(error: BaseException) -> str | None:
+    """What helps against errors of our own and of Alembic."""
     if isinstance(error, UnknownRevision):
-        return "deploy the scripts that have it, or stamp the target with a known one (--purge)"
+        return UNKNOWN_REVISION_STEP
     if isinstance(error, NoSchema):
         return "create it first; the orchestrator creates no schemas"
     if isinstance(error, TransactionPooling):
@@ -135,6 +155,6 @@ def _next_step(
         return "install what is missing, or put its folder beside environments.toml"
     if isinstance(error, CommandError) and "Multiple head revisions" in str(error):
         return "use --revision heads, or merge the branches with alembic merge"
-    if revision is not None:
-        return f"mend revision {revision}, then upgrade again"
+    if isinstance(error, CommandError) and "MetaData" in str(error):
+        return 'say where the models are: metadata = "package.models:Base" in [databases.…]'
     return None

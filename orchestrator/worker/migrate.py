@@ -46,8 +46,9 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
         move = _move(job, scripts, session.heads(scripts.database.version_table))
-    state = State.PLANNED if move.is_needed else State.UNCHANGED
-    return Outcome(target, state, move.before, move.expected, move.revisions)
+    if not move.is_needed:
+        return _nothing_to_do(job, target, scripts, move.before)
+    return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
 
 
 def bring_to_head(scripts: Scripts, session: Session, folder: Path) -> None:
@@ -63,7 +64,7 @@ def _under_lock(
     before = session.heads(table)
     move = _move(job, scripts, before)
     if not move.is_needed:
-        return Outcome(target, State.UNCHANGED, before, before)
+        return _nothing_to_do(job, target, scripts, before)
     recorder = Recorder(session.engine, context.notify)
     try:
         folder = context.file(job).folder
@@ -87,6 +88,17 @@ def _move(job: Job, scripts: Scripts, before: tuple[str, ...]) -> _Move:
     expected = heads_after(start, steps)
     revisions = () if job.verb is Verb.STAMP else revisions_of(steps)
     return _Move(before, expected, revisions, bool(steps) or expected != before)
+
+
+def _nothing_to_do(job: Job, target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
+    if job.verb is Verb.STAMP or scripts.reached(job.verb, job.revision, heads):
+        return Outcome(target, State.UNCHANGED, heads, heads)
+    other, where = ("downgrade", "past") if job.verb is Verb.UPGRADE else ("upgrade", "before")
+    failure = Failure(
+        message=f"it is at {_words(heads)}, {where} {job.revision}; nothing was done",
+        next_step=f"to go there, `orchestrator {other} {target} --revision {job.revision}`",
+    )
+    return Outcome(target, State.FAILED, heads, heads, failure=failure)
 
 
 def _run(

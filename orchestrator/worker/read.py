@@ -9,6 +9,7 @@ from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
 from orchestrator.worker.context import Context
 from orchestrator.worker.differences import differences
 from orchestrator.worker.environment import render_sql, run_environment
+from orchestrator.worker.failures import UNKNOWN_REVISION_STEP
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
 from orchestrator.worker.session import NoSchema, Session, open_session
@@ -48,8 +49,16 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
         steps = scripts.steps(Verb.UPGRADE, job.revision, heads)
         if not steps:
             return Outcome(target, State.UNCHANGED, heads, heads)
-        text = render_sql(scripts, session, context.file(job).folder, job.revision, heads)
+        text = _preamble(session) + render_sql(
+            scripts, session, context.file(job).folder, job.revision, heads
+        )
     return Outcome(target, State.PLANNED, heads, heads, revisions_of(steps), data=text)
+
+
+def _preamble(session: Session) -> str:
+    schema = session.location.schema
+    statement = session.dialect.use_schema(schema) if schema else None
+    return f"{statement};\n\n" if statement else ""
 
 
 def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
@@ -99,7 +108,7 @@ def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
     try:
         scripts.assert_known(heads)
     except UnknownRevision as error:
-        failure = Failure(str(error), "deploy the scripts that have it, or stamp a known one")
+        failure = Failure(str(error), UNKNOWN_REVISION_STEP)
         return Outcome(target, State.UNKNOWN_REVISION, heads, heads, failure=failure)
     pending = _pending(scripts, heads)
     behind = State.BEHIND if pending else State.CURRENT

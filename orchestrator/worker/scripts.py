@@ -64,6 +64,32 @@ class Scripts:
         targets = destination if isinstance(destination, tuple) else (destination,)
         return list(self.directory._stamp_revs(targets, heads))
 
+    def reached(self, verb: str, revision: str, heads: tuple[str, ...]) -> bool:
+        """Whether ``heads`` are where ``revision`` asks for, when Alembic has no step to go there.
+
+        Alembic has none either for an upgrade to a revision that the database is past, or for a
+        downgrade to ``heads`` that it has not reached; it says nothing then. A branch that another
+        depends on is reached without a row of its own in the version table.
+        """
+        if revision.startswith(("+", "-")) or (verb == "upgrade" and "head" in revision):
+            return True
+        asked = {r for r in revision.replace(" ", "").split(",") if r != "base"}
+        wanted = {s.revision for r in asked for s in self.directory.get_revisions(r) if s}
+        if verb == "downgrade":
+            return wanted <= self._with_ancestors(heads)
+        past = self._with_ancestors(heads) - set(heads)
+        return not (wanted & past) if wanted else not heads
+
+    def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        left = list(heads)
+        while left:
+            revision = left.pop()
+            if revision not in found:
+                found.add(revision)
+                left += self.directory.get_revision(revision)._versioned_down_revisions
+        return found
+
     def metadata(self) -> MetaData | None:
         """Import the model that ``environments.toml`` names, if it names one."""
         if self.database.metadata is None:

@@ -21,7 +21,7 @@ from orchestrator.worker.session import NoSchema
 Run = Callable[[Job, str, Context], Outcome]
 
 _READS = frozenset({Verb.STATUS, Verb.CHECK})
-_NO_ACCESS = frozenset({Fault.UNREACHABLE, Fault.REFUSED, Fault.LOST})
+_NO_ACCESS = frozenset({Fault.UNREACHABLE, Fault.REFUSED, Fault.MISSING, Fault.LOST})
 _RUN: Mapping[Verb, Run] = {
     Verb.UPGRADE: migrate.migrate,
     Verb.DOWNGRADE: migrate.migrate,

@@ -61,6 +61,8 @@ def orchestrator(
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "environments.toml").write_text(FILE)
+    (tmp_path / "migrations/orders").mkdir(parents=True)
+    (tmp_path / "migrations/orders/env.py").touch()
     return tmp_path
 
 

@@ -240,7 +240,7 @@ def test_a_database_at_a_revision_that_nobody_knows(fleet: Fleet):
     failure = target(ran, "prod/app/t000")["failure"]
     assert "'a1'" in failure["message"]
     assert "--purge" in failure["next_step"]
-    states = fleet.workshop.run("status", "-o", "json").states()
+    states = fleet.workshop.run("status", "-o", "json", code=3).states()
     assert states == {"prod/app/t000": "unknown_revision", "prod/app/t001": "current"}
     fleet.workshop.run("stamp", "prod/app/t000", "--revision", "b2", "--purge", "--yes")
     assert fleet.heads("t000") == ["b2"]

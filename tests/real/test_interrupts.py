@@ -43,7 +43,7 @@ def test_two_ctrl_c_stop_the_workers_and_say_what_is_in_doubt(new_fleet, tmp_pat
     wait_until((tmp_path / "started2").exists)
 
     started.interrupt()
-    wait_until(lambda: "Ctrl-C" in started.err)
+    wait_until(lambda: "interrupted" in started.err)
     started.interrupt()
 
     states = started.wait(130).states()

@@ -147,3 +147,21 @@ def test_check_tells_in_sync_differs_behind_and_unreachable(fleet: Fleet):
         ran = shop.run("check", "-o", "json", code=3)
         assert ran.states() == {**expected, "prod/app/t003": "unreachable"}
         assert "t003" in ran.json["targets"][3]["failure"]["message"]
+
+
+def test_a_target_past_the_revision_is_no_success(fleet: Fleet):
+    fleet.declare(2)
+    three_revisions(fleet)
+    run = fleet.workshop.run
+    run("upgrade", "prod/app/t000")
+    run("upgrade", "prod/app/t001", "--revision", "b2")
+
+    for more in ([], ["--dry-run"]):
+        ran = run("upgrade", "--revision", "b2", *more, "-o", "json", code=3)
+        assert ran.states() == {"prod/app/t000": "failed", "prod/app/t001": "unchanged"}
+        failure = ran.json["targets"][0]["failure"]
+        assert failure["message"] == "it is at c3, past b2; nothing was done"
+        assert "orchestrator downgrade prod/app/t000 --revision b2" in failure["next_step"]
+    ran = run("downgrade", "prod/app/t001", "--revision", "heads", "--yes", "-o", "json", code=3)
+    assert ran.json["targets"][0]["failure"]["message"].startswith("it is at b2, before heads")
+    assert (fleet.heads("t000"), fleet.heads("t001")) == (["c3"], ["b2"])

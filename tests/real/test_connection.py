@@ -1,0 +1,141 @@
+"""Whatever env.py does to connect, the migration runs on our connection, to its target."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.real.conftest import Fleet
+from tests.real.test_failures import CREATE, target
+from tests.workshop import ENV_PY
+
+COOKBOOK = """
+from alembic import context
+connectable = context.config.attributes.get("connection")
+assert connectable is not None
+context.configure(connection=connectable, target_metadata=None)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+ELSEWHERE = """
+from alembic import context
+from sqlalchemy import create_engine
+with create_engine("sqlite:///elsewhere.db").connect() as connection:
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+DISPOSES = """
+from alembic import context
+from sqlalchemy import create_engine
+engine = create_engine(context.config.get_main_option("sqlalchemy.url"), echo=False)
+connection = engine.connect()
+try:
+    context.configure(connection)
+    with context.begin_transaction():
+        context.run_migrations()
+finally:
+    connection.close()
+    engine.dispose()
+"""
+LOOKS_FIRST = """
+from alembic import context
+from sqlalchemy import create_engine, text
+engine = create_engine(context.config.get_main_option("sqlalchemy.url"))
+with engine.connect() as connection:
+    connection.execute(text("SELECT 1"))
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize(
+    "env_py",
+    [ENV_PY, COOKBOOK, ELSEWHERE, DISPOSES, LOOKS_FIRST],
+    ids=["template", "cookbook", "elsewhere", "disposes", "looks-first"],
+)
+def test_the_migration_reaches_its_target_and_nothing_else(fleet: Fleet, env_py: str):
+    fleet.declare(2)
+    fleet.workshop.scripts(env_py=env_py)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.revision("b2", "a1", 'op.create_table("more", sa.Column("id", sa.Integer))')
+
+    ran = fleet.workshop.run("upgrade", "-o", "json")
+
+    assert set(ran.states().values()) == {"done"}
+    for tenant in fleet.tenants:
+        assert fleet.heads(tenant) == ["b2"]
+        assert fleet.tables(tenant) == {"alembic_version", "items", "more"}
+    elsewhere = fleet.workshop.folder / "elsewhere.db"
+    if elsewhere.exists():
+        with closing(sqlite3.connect(elsewhere)) as connection:
+            assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+
+
+def test_one_connection_per_target(new_fleet, mariadb):
+    fleet = new_fleet("mariadb")
+    fleet.declare(1)
+    fleet.workshop.revision(
+        "a1",
+        None,
+        "seen = op.get_bind().execute(sa.text('SELECT count(*) FROM information_schema.processlist"
+        " WHERE db = DATABASE()')).scalar()\nassert seen == 1, seen",
+    )
+
+    fleet.workshop.run("upgrade")
+
+
+def test_autocommit_blocks_work_and_are_told_when_they_stay(fleet: Fleet):
+    fleet.declare(1, retries=3)
+    fleet.workshop.revision("a1", None, CREATE)
+    index = "CREATE INDEX CONCURRENTLY ix ON items (id)"
+    statement = index if fleet.kind == "postgres" else index.replace(" CONCURRENTLY", "")
+    fleet.workshop.revision(
+        "b2",
+        "a1",
+        f"with op.get_context().autocommit_block():\n    op.execute({statement!r})\n"
+        'op.create_table("later", sa.Column("id", sa.Integer))\n'
+        'op.execute("INSERT INTO nowhere VALUES (1)")',
+    )
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    told = target(ran, "prod/app/t000")
+    assert told["attempts"] == 1
+    assert told["failure"]["half_applied"] is True
+    assert told["failure"]["executed"][0] == statement
+    assert fleet.heads("t000") == ["a1"]
+
+
+def test_a_version_table_of_another_name_must_be_said(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1)
+    fleet.workshop.scripts(
+        env_py=COOKBOOK.replace("target_metadata=None", "version_table='my_versions'")
+    )
+    fleet.workshop.revision("a1", None, CREATE)
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    assert (
+        'write version_table = "my_versions"' in target(ran, "prod/app/t000")["failure"]["message"]
+    )
+
+    path = fleet.workshop.folder / "environments.toml"
+    said = '[databases.app]\nversion_table = "my_versions"'
+    path.write_text(path.read_text().replace("[databases.app]", said))
+    fleet.workshop.run("upgrade")
+    assert fleet.tables("t000") == {"my_versions", "items"}
+    assert set(fleet.workshop.run("status", "-o", "json").states().values()) == {"current"}
+
+
+def test_a_folder_named_alembic_is_in_nobodys_way(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1)
+    fleet.workshop.revision("a1", None, CREATE)
+    (fleet.workshop.folder / "alembic").mkdir()
+    (fleet.workshop.folder / "alembic/__init__.py").write_text("raise RuntimeError('not me')")
+
+    fleet.workshop.run("upgrade")
+
+    assert fleet.heads("t000") == ["a1"]
