@@ -91,12 +91,11 @@ def _move(job: Job, scripts: Scripts, before: tuple[str, ...]) -> _Move:
 
 
 def _nothing_to_do(job: Job, target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
-    if job.verb is Verb.STAMP or scripts.reached(job.verb, job.revision, heads):
+    if job.verb is not Verb.UPGRADE or not scripts.is_past(job.revision, heads):
         return Outcome(target, State.UNCHANGED, heads, heads)
-    other, where = ("downgrade", "past") if job.verb is Verb.UPGRADE else ("upgrade", "before")
     failure = Failure(
-        message=f"it is at {_words(heads)}, {where} {job.revision}; nothing was done",
-        next_step=f"to go there, `orchestrator {other} {target} --revision {job.revision}`",
+        message=f"it is at {_words(heads)}, past {job.revision}; nothing was done",
+        next_step=f"to go back, `orchestrator downgrade {target} --revision {job.revision}`",
     )
     return Outcome(target, State.FAILED, heads, heads, failure=failure)
 

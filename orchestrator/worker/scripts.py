@@ -64,21 +64,18 @@ class Scripts:
         targets = destination if isinstance(destination, tuple) else (destination,)
         return list(self.directory._stamp_revs(targets, heads))
 
-    def reached(self, verb: str, revision: str, heads: tuple[str, ...]) -> bool:
-        """Whether ``heads`` are where ``revision`` asks for, when Alembic has no step to go there.
+    def is_past(self, revision: str, heads: tuple[str, ...]) -> bool:
+        """Whether ``heads`` are past ``revision``, to which Alembic has then no step to go up.
 
-        Alembic has none either for an upgrade to a revision that the database is past, or for a
-        downgrade to ``heads`` that it has not reached; it says nothing then. A branch that another
-        depends on is reached without a row of its own in the version table.
+        It says nothing of it. A branch that another one depends on is reached, and not passed,
+        without a row of its own in the version table.
         """
-        if revision.startswith(("+", "-")) or (verb == "upgrade" and "head" in revision):
-            return True
+        if "head" in revision or revision.startswith("+"):
+            return False
         asked = {r for r in revision.replace(" ", "").split(",") if r != "base"}
         wanted = {s.revision for r in asked for s in self.directory.get_revisions(r) if s}
-        if verb == "downgrade":
-            return wanted <= self._with_ancestors(heads)
-        past = self._with_ancestors(heads) - set(heads)
-        return not (wanted & past) if wanted else not heads
+        passed = self._with_ancestors(heads) - set(heads)
+        return bool(wanted & passed) if wanted else bool(heads)
 
     def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
         found: set[str] = set()
