@@ -1,0 +1,187 @@
+"""``Project`` for Python programs, and what is checked before anything is touched."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from orchestrator import Project, Selection
+from orchestrator.actions.drivers import check_drivers
+from orchestrator.errors import ConfigError, SecretError, UsageError
+from orchestrator.rollout.outcomes import State
+from tests.workshop import Workshop
+
+CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    shop = Workshop(tmp_path)
+    shop.scripts()
+    shop.revision("a1", None, CREATE, 'op.drop_table("items")', message="create items")
+    return shop
+
+
+def declare(shop: Workshop, environments: str) -> Project:
+    top = '[project]\nname = "p"\n[databases.app]\nscript_location = "migrations/app"\n'
+    shop.config(top + textwrap.dedent(environments))
+    return Project.load(shop.folder / "environments.toml")
+
+
+ONE = """
+[environments.dev]
+url = "sqlite:///var/{tenant}.db"
+tenants = [{ name = "acme", tier = "free" }, { name = "birch", tier = "paid" }]
+"""
+
+
+def test_the_verbs_return_what_the_command_line_renders(workshop: Workshop) -> None:
+    project = declare(workshop, ONE)
+
+    assert [t.name for t in project.targets()] == ["dev/app/acme", "dev/app/birch"]
+    free = Selection(("dev",), where={"tier": "free"})
+    assert [o.state for o in project.upgrade(free).outcomes] == [State.DONE]
+    status = project.status()
+    assert [o.state for o in status.outcomes] == [State.CURRENT, State.EMPTY]
+    assert status.exit_code == 0
+    result = project.upgrade()
+    assert [o.state for o in result.outcomes] == [State.UNCHANGED, State.DONE]
+    assert result.exit_code == 0
+    history = project.history("app")
+    assert history.standing == {"a1": {"dev": 2}}
+    assert [r.message for r in history.revisions] == ["create items"]
+    down = project.downgrade(Selection(("dev/app/acme",)), "base")
+    assert [(o.state, o.heads) for o in down.outcomes] == [(State.DONE, ())]
+
+
+def test_a_program_without_a_main_guard_runs_once(workshop: Workshop) -> None:
+    declare(workshop, ONE)
+    program = workshop.folder / "program.py"
+    program.write_text(
+        "print('started')\nfrom orchestrator import Project\n"
+        "print(Project.load().upgrade().exit_code)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=workshop.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("started\n0\n", "")
+
+
+def test_a_missing_secret_names_itself_and_all_who_need_it(workshop: Workshop) -> None:
+    project = declare(
+        workshop,
+        """
+        [environments.dev]
+        url = "mysql+pymysql://app:${env:NOT_SET_ANYWHERE}@db/{tenant}"
+        tenants = ["acme", "birch"]
+        """,
+    )
+
+    with pytest.raises(SecretError) as caught:
+        project.upgrade()
+
+    assert "NOT_SET_ANYWHERE" in str(caught.value)
+    assert "dev/app/acme, dev/app/birch" in str(caught.value)
+
+
+def test_two_targets_on_one_database_are_found_out_once_secrets_are_known(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ONE_URL", "OTHER_URL"):
+        monkeypatch.setenv(name, f"sqlite:///{workshop.folder}/same.db")
+    project = declare(
+        workshop,
+        """
+        [environments.dev]
+        url = "${env:ONE_URL}"
+        [environments.prod]
+        url = "${env:OTHER_URL}"
+        """,
+    )
+
+    with pytest.raises(UsageError, match="dev/app and prod/app are one physical database"):
+        project.status()
+
+
+def test_two_targets_on_one_file_through_a_link(workshop: Workshop) -> None:
+    (workshop.folder / "real").mkdir()
+    (workshop.folder / "link").symlink_to("real")
+    project = declare(
+        workshop,
+        """
+        [environments.dev]
+        url = "sqlite:///real/app.db"
+        [environments.prod]
+        url = "sqlite:///link/app.db"
+        """,
+    )
+
+    with pytest.raises(UsageError, match="one physical database"):
+        project.upgrade()
+
+
+def test_environments_that_are_not_selected_are_checked_too(workshop: Workshop) -> None:
+    project = declare(
+        workshop,
+        """
+        [environments.dev]
+        url = "sqlite:///app.db"
+        [environments.prod]
+        url = "sqlite:///./app.db"
+        """,
+    )
+
+    with pytest.raises(ConfigError, match="dev/app"):
+        project.targets(Selection(("dev",)))
+
+
+def test_scripts_that_are_not_there_are_shown_in_the_file(workshop: Workshop) -> None:
+    (workshop.folder / "migrations/app/env.py").unlink()
+    project = declare(workshop, ONE)
+
+    with pytest.raises(
+        ConfigError, match=r"environments.toml:4:19: there is no 'migrations/app/env"
+    ):
+        project.targets()
+
+
+def test_a_file_that_changes_while_the_command_runs_is_refused(workshop: Workshop) -> None:
+    project = declare(workshop, ONE)
+    declare(workshop, ONE.replace("var/", "other/"))
+
+    outcomes = project.upgrade().outcomes
+
+    assert {o.state for o in outcomes} == {State.FAILED}
+    assert all(
+        o.failure and "was changed while the command ran" in o.failure.message for o in outcomes
+    )
+    assert not (workshop.folder / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("driver", "words"),
+    [
+        ("mysql+mysqldb", "write mysql.pymysql://"),
+        ("mysql", "write mysql.pymysql://"),
+        ("postgresql", r"pip install 'alembic-orchestrator\[postgres\]'"),
+        ("postgresql+asyncpg", "asynchronous"),
+        ("oracle+oracledb", "not supported"),
+    ],
+)
+def test_a_driver_that_can_not_be_used_says_what_can(driver: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check_drivers(["mysql+pymysql", driver])
+
+
+def test_an_unknown_database_is_a_usage_error_with_a_hint(workshop: Workshop) -> None:
+    with pytest.raises(UsageError, match="did you mean 'app'"):
+        declare(workshop, ONE).history("apps")
