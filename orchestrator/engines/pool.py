@@ -104,13 +104,14 @@ class Pool:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         now = time.monotonic()
         until = min([now + timeout, *(worker.deadline for worker in self._workers)])
-        waitables: list[Any] = [worker.pipe for worker in self._workers]
+        waitables = [w for worker in self._workers for w in (worker.pipe, worker.process.sentinel)]
         if not waitables:
             time.sleep(max(0.0, until - now))
             return []
         ready = set(connection.wait(waitables, max(0.0, until - now)))
         events = [e for w in tuple(self._workers) if w.pipe in ready for e in self._read(w)]
-        return [*events, *self._overdue()]
+        gone = [w for w in tuple(self._workers) if w.process.sentinel in ready]
+        return [*events, *(e for w in gone for e in self._bury(w)), *self._overdue()]
 
     def kill(self) -> list[Lost]:
         """Stop all workers at once, and say which keys that cost."""
@@ -144,7 +145,8 @@ class Pool:
         process = self._context.Process(
             target=self._serve, args=(theirs, *self._arguments), daemon=True
         )
-        with _no_main_module(), _sigint_blocked(), _safe_path():
+        _start_resource_tracker()
+        with _no_main_module(), _signals_blocked(), _safe_path():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -170,6 +172,18 @@ class Pool:
             self._remove(worker, kill=False)
             if key is not None:
                 yield Lost(key, _ending(worker.process.exitcode))
+
+    def _bury(self, worker: _Worker) -> Iterator[Event]:
+        """Read the last words of a worker whose process ended.
+
+        Its pipe alone does not tell: a process that the job forked may hold the other end open.
+        """
+        yield from self._read(worker)
+        if worker in self._workers:
+            # The end of the fork server looks the same, and then the worker is still at it.
+            self._remove(worker, kill=True)
+            if worker.key is not None:
+                yield Lost(worker.key, _ending(worker.process.exitcode))
 
     def _overdue(self) -> Iterator[Lost]:
         now = time.monotonic()
@@ -201,11 +215,18 @@ def start_fork_server(preload: Sequence[str]) -> None:
     """Start importing in the background, while the caller still reads its files."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         _context(preload)
-        from multiprocessing import forkserver, resource_tracker
+        from multiprocessing import forkserver
 
-        resource_tracker.ensure_running()  # starting it unblocks SIGINT, so it goes first
-        with _no_main_module(), _sigint_blocked(), _safe_path():
+        _start_resource_tracker()
+        with _no_main_module(), _signals_blocked(), _safe_path():
             forkserver.ensure_running()
+
+
+def _start_resource_tracker() -> None:
+    # Starting it unblocks the signals that are blocked for the fork server, so it goes first.
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()
 
 
 @contextlib.contextmanager
@@ -236,9 +257,10 @@ def _safe_path() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    # A Ctrl-C between the fork and the worker's first line would end it with a traceback.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_blocked() -> Iterator[None]:
+    # A Ctrl-C between the fork and the worker's first line would end it with a traceback. The
+    # fork server keeps them blocked: what is sent to the process group is for the parent only.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -1,8 +1,10 @@
 """What migrations print, kept out of our own output."""
 
+import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from typing import IO
 
 _MOST = 20_000
@@ -25,15 +27,18 @@ class Capture:
         os.ftruncate(self._file.fileno(), 0)
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)
 
-    def text(self) -> str:
-        """Return what was written since ``begin``, the end of it where it is long."""
+    def text(self, redact: Callable[[str], str]) -> str:
+        """Return what was written since ``begin``, redacted, the end of it where it is long."""
         self._flush()
         size = os.fstat(self._file.fileno()).st_size
-        start = max(0, size - _MOST)
-        text = os.pread(self._file.fileno(), _MOST, start).decode(errors="replace")
-        return text if not start else "…" + text
+        # Redacted before it is cut: of a secret across the cut, the rest would be left.
+        start = max(0, size - 4 * _MOST)
+        text = redact(os.pread(self._file.fileno(), 4 * _MOST, start).decode(errors="replace"))
+        return text if not start and len(text) <= _MOST else "…" + text[-_MOST:]
 
     def _flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
-                stream.flush()
+                # A migration may have closed it.
+                with contextlib.suppress(ValueError, OSError):
+                    stream.flush()

@@ -1,5 +1,6 @@
 """A worker process: takes one job after another from a pipe, and answers each with an outcome."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -8,7 +9,7 @@ from multiprocessing.connection import Connection
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault
-from orchestrator.errors import Refused, SecretError
+from orchestrator.errors import ConfigError, Refused, SecretError
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.worker import author, migrate, read
 from orchestrator.worker.capture import Capture
@@ -33,6 +34,11 @@ _RUN: Mapping[Verb, Run] = {
     Verb.HISTORY: author.history,
 }
 
+_SECRET_IN_SQL = Failure(
+    "its SQL would contain the value of a secret, or a URL with a password",
+    "no file was written; take the value out of the migration, or upgrade without --sql",
+)
+
 
 def serve(
     pipe: Connection, commands: Mapping[str, str], environ: Mapping[str, str], folder: str
@@ -40,10 +46,13 @@ def serve(
     """Work until the other end closes the pipe. A parent that died ends its workers so.
 
     ``commands``: what ``${cmd:}`` secrets printed. ``environ`` and ``folder`` are the parent's:
-    those of the fork server are from when it started. Ctrl-C is the parent's to handle.
+    those of the fork server are from when it started. Ctrl-C and SIGTERM, which may reach the
+    whole process group, are the parent's to handle.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # Not SIG_IGN: programs that a migration starts would inherit that, and could not be ended.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
@@ -54,7 +63,8 @@ def serve(
             job: Job = pipe.recv()
             capture.begin()
             outcome = run(job, context)
-            pipe.send(_finished(outcome, capture.text(), context.redactor()))
+            redact = context.redactor()
+            pipe.send(_finished(job, outcome, capture.text(redact), redact))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)  # nobody is left to tell; a user's atexit handlers have nothing to add
 
@@ -80,11 +90,10 @@ def target_name(job: Job) -> str:
 
 def _failed(job: Job, target: str, error: BaseException, backend: str, context: Context) -> Outcome:
     folder = None
-    if not isinstance(error, SecretError | Refused):
-        try:
-            folder = context.scripts(job).folder
-        except Exception:  # noqa: BLE001 - that the scripts don't load is the error itself
+    if not isinstance(error, SecretError | ConfigError | Refused):
+        with contextlib.suppress(Exception):  # that they don't load is the error itself
             folder = context.file(job).folder
+            folder = context.scripts(job).folder
     failure = failure_of(error, backend, folder)
     if job.verb in _READS and isinstance(error, UnknownRevision):
         return Outcome(target, State.UNKNOWN_REVISION, failure=failure)
@@ -93,14 +102,17 @@ def _failed(job: Job, target: str, error: BaseException, backend: str, context: 
     return Outcome(target, state, failure=failure)
 
 
-def _finished(outcome: Outcome, output: str, redact: Redactor) -> Outcome:
-    """Hide every secret in whatever leaves this process."""
+def _finished(job: Job, outcome: Outcome, output: str, redact: Redactor) -> Outcome:
+    """Hide every secret in whatever leaves this process. ``output`` has none any more."""
+    data = outcome.data
+    if job.verb is Verb.SQL and isinstance(data, str) and redact(data) != data:
+        # Masked it would be other SQL than what the upgrade runs.
+        outcome = Outcome(outcome.target, State.FAILED, outcome.heads, failure=_SECRET_IN_SQL)
     failure = outcome.failure
     return replace(
         outcome,
-        output=redact(output),
+        output=output,
         failure=None if failure is None else _redacted(failure, redact),
-        data=redact(outcome.data) if isinstance(outcome.data, str) else outcome.data,
     )
 
 

@@ -24,6 +24,12 @@ def serve(pipe: Any, greeting: str) -> None:
             os._exit(value)
         elif deed == "kill":
             os.kill(os.getpid(), value)
+        elif deed == "fork":
+            if not os.fork():
+                time.sleep(value)
+                os._exit(0)
+            pipe.send(("word", "forked"))
+            os._exit(3)
         elif deed == "close":
             pipe.close()
             time.sleep(60)
@@ -94,6 +100,16 @@ def test_a_worker_that_overruns_its_time_is_stopped(pool: Pool) -> None:
     assert lost.timed_out
     assert time.monotonic() - began < 50
     assert isinstance(run(pool, {"next": ("talk", 0)})["next"][-1], Finished)
+
+
+def test_a_worker_that_leaves_a_child_is_missed_at_once(pool: Pool) -> None:
+    began = time.monotonic()
+    word, lost = run(pool, {"parent": ("fork", 20)})["parent"]
+
+    assert isinstance(word, Message)
+    assert isinstance(lost, Lost)
+    assert "exit code 3" in lost.reason
+    assert time.monotonic() - began < 15
 
 
 def test_a_worker_that_closes_its_pipe_is_stopped(pool: Pool) -> None:

@@ -1,5 +1,6 @@
 """Ctrl-C: once to finish what runs, twice to stop it."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_sigterm_finishes_what_runs_as_ctrl_c_does(new_fleet, tmp_path):
     started.process.send_signal(signal.SIGTERM)
 
     assert "done" in started.wait(130).states().values()
+
+
+def test_sigterm_to_the_process_group_reaches_no_worker(new_fleet, tmp_path):
+    fleet = slow_fleet(new_fleet, tmp_path, 1)
+    started = fleet.workshop.start("upgrade", "-o", "json")
+    wait_until((tmp_path / "started").exists)
+
+    os.killpg(started.process.pid, signal.SIGTERM)
+
+    states = started.wait(130).states()
+    assert set(states.values()) == {"done", "not_started"}
 
 
 def test_no_process_is_left_behind(new_fleet, tmp_path):
