@@ -46,16 +46,22 @@ class Drive:
         schedule = Schedule(works)
         while not schedule.done:
             self._heed_interrupts(schedule)
-            for name in schedule.start():
-                self._began[name] = time.monotonic()
-                self._submit(name)
-            while self._retries and self._retries[0][0] <= time.monotonic():
-                self._submit(heappop(self._retries)[1])
+            self._start(schedule)
             for event in self.pool.wait(self._patience()):
                 self._handle(event, schedule)
         for name in schedule.unstarted:
             self._settle(Outcome(name, State.NOT_STARTED))
         return self.outcomes
+
+    def _start(self, schedule: Schedule) -> None:
+        # One at a time: starting a worker takes long enough for a Ctrl-C in between.
+        while names := schedule.start(limit=1):
+            self._began[names[0]] = time.monotonic()
+            self._submit(names[0])
+            self._heed_interrupts(schedule)
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            self._submit(heappop(self._retries)[1])
+            self._heed_interrupts(schedule)
 
     def _submit(self, name: str) -> None:
         target = self.targets[name]

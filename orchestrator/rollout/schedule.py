@@ -93,10 +93,13 @@ class Schedule:
         """Start nothing more."""
         self._stopped = True
 
-    def start(self) -> list[str]:
-        """Return the works that start now, in configured order, and count them as running."""
+    def start(self, limit: int | None = None) -> list[str]:
+        """Return the works that start now, in configured order, and count them as running.
+
+        At most ``limit`` of them; the next call goes on with the rest.
+        """
         started: list[str] = []
-        while self._open and not self._stopped:
+        while self._open and not self._stopped and len(started) != limit:
             position, slots = heappop(self._open)
             if not self._is_head(position, slots):
                 continue

@@ -131,6 +131,17 @@ def test_the_rest_of_the_stage_goes_on_but_the_next_stage_is_blocked() -> None:
     assert schedule.done
 
 
+@settings(max_examples=200, deadline=None)
+@given(works(), st.integers(1, 3))
+def test_what_starts_in_portions_is_what_starts_at_once(plan: list[Work], limit: int) -> None:
+    schedule = Schedule(plan)
+    portions = []
+    while portion := schedule.start(limit):
+        assert len(portion) <= limit
+        portions += portion
+    assert portions == Schedule(plan).start()
+
+
 def test_settling_what_does_not_run_is_a_bug() -> None:
     schedule = Schedule(
         [Work("a", "dev", (), (Slot("s", 1),)), Work("b", "dev", (), (Slot("s", 1),))]
