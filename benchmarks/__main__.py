@@ -20,7 +20,7 @@ from time import monotonic
 
 import orchestrator
 from benchmarks import contenders
-from benchmarks.subject import Subject, write
+from benchmarks.subject import WORKLOADS, Subject, write
 from tests.servers import MariaDBServer
 
 LOOPED_AT_HEAD = 20
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=100)
     parser.add_argument("--revisions", type=int, default=20)
     parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--workload", choices=sorted(WORKLOADS), default="one")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-head", type=int, default=1000, help="SQLite targets at head")
     options = parser.parse_args()
@@ -49,7 +50,8 @@ def main() -> None:
 
 def upgrades(folder: Path, options: argparse.Namespace) -> None:
     """Empty databases to head, on MariaDB and SQLite."""
-    print(f"## Upgrade of {options.targets} targets by {options.revisions} revisions\n")
+    size = f"{options.targets} targets by {options.revisions} revisions"
+    print(f"## Upgrade of {size}, {options.workload} statement(s) each\n")
     print("| server | way | seconds | against the orchestrator |")
     print("| --- | --- | ---: | ---: |")
     with mariadb() as server:
@@ -95,8 +97,7 @@ def on_mariadb(server: MariaDBServer, folder: Path) -> Callable[..., Subject]:
         server.create(*tenants)
         urls = tuple(server.url(tenant) for tenant in tenants)
         template = server.url("TENANT").replace("TENANT", "{tenant}")
-        path, parallel, revisions = folder / "mariadb", options.parallel, options.revisions
-        return write(path, template, urls, tenants, parallel, revisions)
+        return write(folder / "mariadb", template, urls, tenants, options)
 
     return new
 
@@ -109,7 +110,7 @@ def on_sqlite(folder: Path) -> Callable[..., Subject]:
         path = folder / "sqlite"
         urls = tuple(f"sqlite:///{path}/var/{tenant}.db" for tenant in tenants)
         template = "sqlite:///var/{tenant}.db"
-        subject = write(path, template, urls, tenants, options.parallel, options.revisions)
+        subject = write(path, template, urls, tenants, options)
         (path / "var").mkdir()
         return subject
 

@@ -1,5 +1,6 @@
 """The project that is measured: so many tenants, so many revisions, for us and for Alembic."""
 
+import argparse
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,19 +38,32 @@ down_revision = {down!r}
 
 
 def upgrade():
+{upgrade}
+
+
+def downgrade():
+    raise NotImplementedError
+'''
+
+CREATE = """\
     op.create_table(
-        "t{number}",
+        "t{table}",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("name", sa.String(50), nullable=False),
         sa.Column("created", sa.DateTime),
     )
-    op.create_index("ix_t{number}_name", "t{number}", ["name"])
-    op.add_column("t{number}", sa.Column("price", sa.Numeric(10, 2)))
-
-
-def downgrade():
-    op.drop_table("t{number}")
-'''
+"""
+INDEX = """\
+    op.create_index("ix_t{table}_name", "t{table}", ["name"])
+"""
+ADD = """\
+    op.add_column("t{table}", sa.Column("price", sa.Numeric(10, 2)))
+"""
+FILL = """\
+    op.execute("UPDATE t{table} SET price = 0 WHERE price IS NULL")
+"""
+WORKLOADS = {"one": ((CREATE,), (INDEX,), (ADD,), (FILL,)), "three": ((CREATE, INDEX, ADD),)}
+"""What the revisions do, in turns: one statement each, as most do, or three of DDL each."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,6 @@ class Subject:
     folder: Path
     urls: tuple[str, ...]
     parallel: int
-    revisions: int
 
     @property
     def dialect(self) -> str:
@@ -71,8 +84,7 @@ def write(
     template: str,
     urls: tuple[str, ...],
     tenants: list[str],
-    parallel: int,
-    revisions: int,
+    options: argparse.Namespace,
 ) -> Subject:
     """Write ``environments.toml`` for us, ``alembic.ini`` for Alembic, and one set of revisions."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -80,9 +92,12 @@ def write(
     versions.mkdir(parents=True)
     (folder / "migrations/app/env.py").write_text(ENV_PY)
     (folder / "migrations/app/script.py.mako").write_text("")
-    for number in range(revisions):
+    turns = WORKLOADS[options.workload]
+    for number in range(options.revisions):
         down = f"r{number - 1:03}" if number else None
-        (versions / f"r{number:03}.py").write_text(REVISION.format(number=number, down=down))
+        deeds = "".join(turns[number % len(turns)]).format(table=number // len(turns))
+        text = REVISION.format(number=number, down=down, upgrade=deeds)
+        (versions / f"r{number:03}.py").write_text(text)
     (folder / "alembic.ini").write_text("[alembic]\nscript_location = migrations/app\n")
     names = ", ".join(f'"{tenant}"' for tenant in tenants)
     (folder / "environments.toml").write_text(
@@ -98,8 +113,8 @@ url = '{template}'
 tenants = [{names}]
 
 [environments.prod.rollout]
-max_parallel = {parallel}
-max_per_server = {parallel}
+max_parallel = {options.parallel}
+max_per_server = {options.parallel}
 """
     )
-    return Subject(folder, urls, parallel, revisions)
+    return Subject(folder, urls, options.parallel)

@@ -8,7 +8,7 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from orchestrator.worker.borrowed import borrowed_engine
+from orchestrator.worker.lazy import lazy_engines
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import Scripts, alembic_config
 from orchestrator.worker.session import Session, url_of
@@ -87,7 +87,7 @@ def run_environment(
 
     environment = target_environment(scripts, session, folder, fn=once, **options)
     try:
-        with environment, borrowed_engine(session):
+        with environment, lazy_engines(session):
             scripts.directory.run_env()
     finally:
         if not session.connection.invalidated:
@@ -99,20 +99,31 @@ def run_environment(
         )
 
 
-def watched(steps: list[Any], session: Session, recorder: Recorder) -> Iterator[Any]:
-    """Give out steps that tell the recorder when they start, and check the lock before they do."""
-    for step in steps:
-        step.migration_fn = _watched(step, session, recorder)
+def watched(
+    steps: list[Any], scripts: Scripts, session: Session, recorder: Recorder
+) -> Iterator[Any]:
+    """Give out steps that tell the recorder when they start and end, and watch the session.
+
+    A lock is lost only with its connection, and the session connects only once: on a direct
+    connection the first check is enough. A pooler could swap the server's session at any time.
+    """
+    for number, step in enumerate(steps):
+        check = session.pooled or not number
+        step.migration_fn = _watched(step, scripts, session, recorder, check=check)
         yield step
 
 
-def _watched(step: Any, session: Session, recorder: Recorder) -> Callable[..., None]:
-    run = step.migration_fn
-
+def _watched(
+    step: Any, scripts: Scripts, session: Session, recorder: Recorder, *, check: bool
+) -> Callable[..., None]:
     def migration_fn(**arguments: Any) -> None:
-        session.assert_locked()
+        if check:
+            session.assert_locked()
         recorder.begin(step.revision.revision)
-        run(**arguments)
+        scripts.fresh(step)(**arguments)
+        recorder.end()
+        if recorder.moved:
+            session.assert_in_place()
 
     return migration_fn
 

@@ -13,7 +13,7 @@ from orchestrator.worker.environment import NotRun
 from orchestrator.worker.pooler import TransactionPooling
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import UnknownRevision
-from orchestrator.worker.session import LostLock, NoSchema
+from orchestrator.worker.session import LeftTarget, LostLock, NoSchema
 
 _SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE})
 
@@ -91,6 +91,7 @@ def _message(error: BaseException, folder: Path | None) -> str:
         | OrchestratorError
         | NotRun
         | UnknownRevision
+        | LeftTarget
         | LostLock
         | NoSchema
         | TransactionPooling,
@@ -125,8 +126,13 @@ def _next_step(
     dialect: Dialect,
 ) -> str | None:
     if stays:
+        why = (
+            "it was committed on the way"
+            if dialect.transactional_ddl
+            else "the server can't roll back DDL"
+        )
         return (
-            f"the server can't roll back DDL: revision {revision} is half applied. Undo the "
+            f"{why}: revision {revision} is half applied. Undo the "
             "executed statements by hand, or finish the revision by hand and stamp it; then upgrade"
         )
     if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
@@ -149,6 +155,8 @@ def _step_for(error: BaseException) -> str | None:
         return UNKNOWN_REVISION_STEP
     if isinstance(error, NoSchema):
         return "create it first; the orchestrator creates no schemas"
+    if isinstance(error, LeftTarget):
+        return "let the revision set it back at its end, or name the schema in its statements"
     if isinstance(error, TransactionPooling):
         return "connect to PostgreSQL directly, or through a pool in session mode"
     if isinstance(error, ImportError):

@@ -112,7 +112,7 @@ def _run(
 ) -> None:
     def steps(heads: tuple[str, ...], _: MigrationContext) -> Any:
         found = scripts.steps(verb, revision, heads)
-        return found if verb == Verb.STAMP else watched(found, session, recorder)
+        return found if verb == Verb.STAMP else watched(found, scripts, session, recorder)
 
     options: dict[str, Any] = {"purge": True} if purge else {}
     run_environment(scripts, session, folder, steps, destination_rev=revision, **options)

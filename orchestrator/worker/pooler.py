@@ -1,5 +1,6 @@
 """Detects a pooler that swaps server sessions under us: there, a session's lock means nothing."""
 
+import contextlib
 import threading
 from typing import Any
 
@@ -15,8 +16,10 @@ class TransactionPooling(Exception):
     """The connection goes through a pooler in transaction mode."""
 
 
-def refuse_transaction_pooling(connection: Connection, location: Location) -> None:
+def refuse_transaction_pooling(connection: Connection, location: Location) -> bool:
     """Raise ``TransactionPooling`` where transactions of one connection run on several backends.
+
+    Returns whether there is a pooler at all, which may be reconfigured at any moment.
 
     A direct connection costs one query: the backend's process id is the one that libpq was told
     when it connected. Through a pooler the two differ; then we look whether a second connection
@@ -25,13 +28,14 @@ def refuse_transaction_pooling(connection: Connection, location: Location) -> No
     info: Any = getattr(connection.connection.dbapi_connection, "info", None)
     promised = getattr(info, "backend_pid", None)
     if location.backend != "postgresql" or promised is None:
-        return
+        return False
     backend = _backend(connection)
     if backend == promised:
-        return
+        return False
     for _ in range(_PROBES):
         if _given_to_another(connection, backend) or _backend(connection) != backend:
             raise TransactionPooling("the connection goes through a pooler in transaction mode")
+    return True
 
 
 def _backend(connection: Connection) -> int:
@@ -65,12 +69,14 @@ def _probe(
 ) -> None:
     dialect = connection.dialect
     arguments, options = dialect.create_connect_args(connection.engine.url)
-    other: Any = dialect.connect(*arguments, **{**options, "connect_timeout": 3})
-    try:
-        cursor = other.cursor()
-        cursor.execute("SELECT pg_backend_pid()")
-        seen.append(cursor.fetchone()[0])
-        answered.set()
-        release.wait(_PROBE_SECONDS)
-    finally:
-        other.close()
+    with contextlib.suppress(Exception):  # no second connection is to be had: no answer
+        other: Any = dialect.connect(*arguments, **{**options, "connect_timeout": 3})
+        try:
+            cursor = other.cursor()
+            cursor.execute("SELECT pg_backend_pid()")
+            seen.append(cursor.fetchone()[0])
+            answered.set()
+            release.wait(_PROBE_SECONDS)
+        finally:
+            other.close()
+    answered.set()

@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 _CHANGES_NOTHING = re.compile(
-    r"\s*(?:/\*.*?\*/\s*)?(SELECT|SHOW|PRAGMA|SET|BEGIN|EXPLAIN|DESC|DESCRIBE|SAVEPOINT|RELEASE)\b",
+    r"\s*(?:/\*.*?\*/\s*)?(SELECT|SHOW|PRAGMA|SET|EXPLAIN|DESC|DESCRIBE|SAVEPOINT|RELEASE)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _ROLLS_BACK = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+_COMMITS = re.compile(r"\s*(COMMIT|END|BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
+_MOVES = re.compile(r"\bsearch_path\b|^\s*USE\b|;\s*USE\b", re.IGNORECASE)
 _MOST_STATEMENTS = 500
 
 
@@ -28,6 +30,12 @@ class Recorder:
         self._on_revision = on_revision
         event.listen(engine, "before_cursor_execute", self._before)
         event.listen(engine, "after_cursor_execute", self._after)
+        event.listen(engine, "commit", self._commit)
+        self._within = False
+        self._start = 0
+        """Where this revision's statements begin: a transaction may span several revisions."""
+        self.moved = False
+        """A statement may have turned the session to another schema or database."""
 
     @property
     def staying(self) -> tuple[str, ...]:
@@ -35,6 +43,9 @@ class Recorder:
 
         What was written after that is rolled back with the failed revision's transaction.
         """
+        failed = self.statement
+        if failed and not _ROLLS_BACK.match(failed) and not _CHANGES_NOTHING.match(failed):
+            return tuple(self.executed)  # DDL that failed has committed what was before it
         last = len(self.executed)
         while last and _ROLLS_BACK.match(self.executed[last - 1]) and not self.committed:
             last -= 1
@@ -42,16 +53,36 @@ class Recorder:
 
     def begin(self, revision: str) -> None:
         """A revision starts."""
-        self.revision, self.executed, self.committed = revision, [], False
+        self.revision, self._within, self._start = revision, True, len(self.executed)
         self._on_revision(revision)
+
+    def end(self) -> None:
+        """Its function returned; Alembic's own commit follows, now or after later revisions."""
+        self._within = False
+
+    def _commit(self, _: Connection) -> None:
+        if self._within:
+            self._commit_early()
+        else:
+            self.revision, self.statement, self.executed, self.committed = None, None, [], False
+
+    def _commit_early(self) -> None:
+        """Earlier revisions are complete with their versions; this one so far stays without."""
+        del self.executed[: self._start]
+        self._start = 0
+        self.committed = self.committed or bool(self.executed)
 
     def _before(self, _connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if self.revision is not None:
             self.statement = statement
+            self.moved = self.moved or bool(_MOVES.search(statement))
 
     def _after(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         self.statement = None
         if self.revision is None or _CHANGES_NOTHING.match(statement):
+            return
+        if _COMMITS.match(statement):
+            self._commit_early()
             return
         # As asked for with autocommit_block(); get_isolation_level() would cost a round trip.
         if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":

@@ -1,8 +1,10 @@
 """A database's Alembic scripts, as Alembic sees them, loaded once per worker."""
 
 import importlib
+import re
+import types
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ class Scripts:
     database: Database
     directory: ScriptDirectory
     config: AlembicConfig
+    code: dict[str, types.CodeType] = field(default_factory=dict)
+    """Compiled revisions, by path."""
 
     @property
     def folder(self) -> Path:
@@ -70,9 +74,9 @@ class Scripts:
         It says nothing of it. A branch that another one depends on is reached, and not passed,
         without a row of its own in the version table.
         """
-        if "head" in revision or revision.startswith("+"):
+        asked = {part.strip() for part in revision.split(",")} - {"base"}
+        if any(_is_relative(r) or r.rpartition("@")[2] in ("head", "heads") for r in asked):
             return False
-        asked = {r for r in revision.replace(" ", "").split(",") if r != "base"}
         wanted = {s.revision for r in asked for s in self.directory.get_revisions(r) if s}
         passed = self._with_ancestors(heads) - set(heads)
         return bool(wanted & passed) if wanted else bool(heads)
@@ -87,6 +91,20 @@ class Scripts:
                 left += self.directory.get_revision(revision)._versioned_down_revisions
         return found
 
+    def fresh(self, step: Any) -> Any:
+        """Return a step's ``upgrade`` or ``downgrade`` from a module of its own.
+
+        Alembic loads each revision once; here, one worker runs it for many targets, and what a
+        revision keeps at module level for one tenant must not reach the next.
+        """
+        path = str(step.revision.path)
+        if path not in self.code:
+            self.code[path] = compile(Path(path).read_bytes(), path, "exec")
+        module = types.ModuleType(step.revision.module.__name__)
+        module.__file__ = path
+        exec(self.code[path], module.__dict__)  # noqa: S102 - the user's own revision
+        return module.upgrade if step.is_upgrade else module.downgrade
+
     def metadata(self) -> MetaData | None:
         """Import the model that ``environments.toml`` names, if it names one."""
         if self.database.metadata is None:
@@ -96,6 +114,11 @@ class Scripts:
         for part in name.split("."):
             found = getattr(found, part)
         return found if isinstance(found, MetaData) else found.metadata
+
+
+def _is_relative(revision: str) -> bool:
+    """``+2``, ``branch@+2``, ``ae10+2``: counted from where the target is, or from a revision."""
+    return bool(re.search(r"[+-]\d+$", revision))
 
 
 class _Simulated(HeadMaintainer):

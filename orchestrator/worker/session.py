@@ -11,7 +11,7 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool
 
 from orchestrator.dialects import Dialect, Fault, Timeouts, dialect_of
 from orchestrator.fleet.location import Location
@@ -30,6 +30,10 @@ class LostLock(Exception):
     """The connection that held the lock is not the one that answers now."""
 
 
+class LeftTarget(Exception):
+    """A revision turned the session away from its target."""
+
+
 class NoSchema(Exception):
     """The target's database or schema does not exist."""
 
@@ -44,6 +48,8 @@ class Session:
     timeouts: Timeouts
     key: str | None = None
     """The key of the lock that it holds, where the database holds it."""
+    pooled: bool = False
+    """Whether a pooler sits between us and the server."""
 
     @property
     def engine(self) -> Engine:
@@ -63,6 +69,17 @@ class Session:
             return tuple(sorted(context.get_current_heads()))
         finally:
             self.connection.rollback()
+
+    def assert_in_place(self) -> None:
+        """Raise ``LeftTarget`` unless unqualified names still mean the target's own."""
+        sql = self.dialect.lock_key()
+        if self.key is None or sql is None:
+            return
+        row = self.connection.exec_driver_sql(sql).first()
+        if row is None or str(row[0]) != self.key:
+            raise LeftTarget(
+                "the revision left the session in another schema or database (search_path, USE)"
+            )
 
     def assert_locked(self) -> None:
         """Raise ``LostLock`` unless the connection that answers now holds the lock.
@@ -91,6 +108,7 @@ def open_session(
     try:
         connection = engine.connect()
         try:
+            _stay_connected(connection)
             yield Session(connection, dialect, location, timeouts)
         finally:
             # A connection that broke raises again when it is closed; the first error is the news.
@@ -105,7 +123,7 @@ def locked(session: Session) -> Iterator[Session]:
     """Hold the target's lock on the session's own connection. Raises ``Locked``, ``NoSchema``."""
     sql = session.dialect.lock_key()
     if sql is None:
-        path = Path(session.location.database or "")
+        path = Path(os.path.realpath(session.location.file or ""))
         try:
             with file_lock(path.with_name(path.name + ".lock"), session.timeouts.lock):
                 yield session
@@ -116,9 +134,9 @@ def locked(session: Session) -> Iterator[Session]:
     if key is None:
         what = session.location.schema or session.location.database or "the database"
         raise NoSchema(f"there is no schema or database '{what}'")
-    refuse_transaction_pooling(session.connection, session.location)
+    pooled = refuse_transaction_pooling(session.connection, session.location)
     _acquire(session, str(key))
-    yield replace(session, key=str(key))
+    yield replace(session, key=str(key), pooled=pooled)
     # Nothing to release: the lock goes with the connection, which open_session closes.
 
 
@@ -134,6 +152,17 @@ def _acquire(session: Session, key: str) -> None:
         raise Locked(session.value(session.dialect.holder(key)) or "another connection")
 
 
+def _stay_connected(connection: Connection) -> None:
+    """Refuse every statement once the connection was lost: SQLAlchemy reconnects, but unlocked."""
+    own = connection.connection.dbapi_connection
+    connection.info["session"] = True
+
+    @event.listens_for(connection.engine, "before_cursor_execute")
+    def before(now: Connection, *_: Any) -> None:
+        if now is connection and now.connection.dbapi_connection is not own:
+            raise LostLock("the connection that held the target's lock was lost")
+
+
 def url_of(location: Location) -> URL:
     """Return SQLAlchemy's URL of a location, secrets and all."""
     return URL.create(**location.components)
@@ -142,12 +171,12 @@ def url_of(location: Location) -> URL:
 def _readable(location: Location, *, write: bool) -> Location:
     if location.backend != "sqlite":
         return location
-    path = Path(location.database or "")
+    path = Path(location.file or "")
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
-    elif not path.exists() and not str(path).startswith("file:"):
+    elif not path.exists():
         # Reading must not create it. An empty database in memory gives the same answers.
-        return replace(location, database=":memory:")
+        return replace(location, database=":memory:", query={})
     return location
 
 
@@ -159,26 +188,22 @@ def _engine(location: Location, dialect: Dialect, timeouts: Timeouts, *, write: 
     if driver == "psycopg":
         # Statements prepared on a server connection are not there after a pooler swapped it.
         arguments["prepare_threshold"] = None
-    # One connection, also for what env.py asks of this engine (see borrowed.py).
-    engine = create_engine(url_of(location), poolclass=StaticPool, connect_args=arguments)
+    if driver == "pymysql" and "read_timeout" not in location.query:
+        arguments["read_timeout"] = _CONNECT_TIMEOUT  # its connect_timeout ends before the greeting
+    engine = create_engine(url_of(location), poolclass=NullPool, connect_args=arguments)
     statements = dialect.on_connect(timeouts, location.schema, _label())
-    _connect_once(engine, statements)
+    _prepare_connections(engine, statements)
     if location.backend == "sqlite":
         _begin_for_real(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
     return engine
 
 
-def _connect_once(engine: Engine, statements: Any) -> None:
-    connected = False
-
+def _prepare_connections(engine: Engine, statements: Any) -> None:
     # First in line: SQLAlchemy's own first-connect reads the default schema.
     @event.listens_for(engine, "connect", insert=True)
     def connect(dbapi_connection: Any, _record: Any) -> None:
-        nonlocal connected
-        if connected:
-            # SQLAlchemy would reconnect silently, without the lock.
-            raise LostLock("the connection that held the target's lock was lost")
-        connected = True
+        if hasattr(dbapi_connection, "_read_timeout"):
+            dbapi_connection._read_timeout = None  # PyMySQL's; statements have their own limits
         cursor = dbapi_connection.cursor()
         for statement in statements:
             cursor.execute(statement)
@@ -193,7 +218,8 @@ def _begin_for_real(engine: Engine, begin: str) -> None:
     def do_begin(connection: Connection) -> None:
         dbapi_connection: Any = connection.connection.dbapi_connection
         if dbapi_connection.isolation_level is not None and not dbapi_connection.in_transaction:
-            connection.exec_driver_sql(begin)
+            # A migration may look at the database through a second connection.
+            connection.exec_driver_sql(begin if "session" in connection.info else "BEGIN")
 
 
 def _label() -> str:

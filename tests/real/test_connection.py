@@ -7,6 +7,7 @@ import pytest
 
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE, target
+from tests.servers import unique
 from tests.workshop import ENV_PY
 
 COOKBOOK = """
@@ -139,3 +140,112 @@ def test_a_folder_named_alembic_is_in_nobodys_way(new_fleet):
     fleet.workshop.run("upgrade")
 
     assert fleet.heads("t000") == ["a1"]
+
+
+SETS_SEARCH_PATH = """
+from alembic import context
+from sqlalchemy import create_engine, text
+engine = create_engine(context.config.get_main_option("sqlalchemy.url"))
+with engine.connect() as connection:
+    connection.execute(text("SET search_path TO public"))
+    connection.commit()
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def test_what_env_py_does_to_its_connection_does_not_move_ours(workshop, postgres):
+    with postgres.databases(unique("moved")) as (name,):
+        postgres.execute("CREATE SCHEMA acme", name)
+        workshop.environ["DATABASE_URL"] = postgres.url(name)
+        workshop.config(
+            """
+            [project]
+            name = "moved"
+            [databases.app]
+            script_location = "migrations/app"
+            [environments.prod]
+            url = "${env:DATABASE_URL}"
+            schema = "{tenant}"
+            tenants = ["acme"]
+            """
+        )
+        workshop.scripts(env_py=SETS_SEARCH_PATH)
+        workshop.revision("a1", None, CREATE)
+        tables = "SELECT schemaname, tablename FROM pg_tables WHERE tablename IN ('items', 'more')"
+
+        workshop.run("upgrade")
+
+        assert postgres.execute(tables, name) == [("acme", "items")]
+        workshop.revision(
+            "b2",
+            "a1",
+            'op.execute("SET search_path TO public")\n'
+            'op.create_table("more", sa.Column("id", sa.Integer))',
+        )
+        ran = workshop.run("upgrade", "-o", "json", code=3)
+        failure = target(ran, "prod/app/acme")["failure"]
+        assert "left the session in another schema" in failure["message"]
+        assert postgres.execute(tables, name) == [("acme", "items")], "it was rolled back"
+
+
+def test_a_revision_that_uses_another_database_is_no_success(new_fleet, mariadb):
+    fleet = new_fleet("mariadb")
+    fleet.declare(2)
+    fleet.workshop.revision("a1", None, f'op.execute("USE {fleet.database("t001")}")')
+
+    ran = fleet.workshop.run("upgrade", "prod/app/t000", "-o", "json", code=3)
+
+    assert "another schema or database" in target(ran, "prod/app/t000")["failure"]["message"]
+
+
+def test_a_second_connection_within_a_revision_leaves_the_first_alone(fleet: Fleet):
+    fleet.declare(1)
+    fleet.workshop.revision(
+        "a1",
+        None,
+        """
+        op.create_table("one", sa.Column("id", sa.Integer))
+        sa.inspect(op.get_bind().engine).get_table_names()
+        with op.get_bind().engine.connect() as other:
+            other.execute(sa.text("SELECT 1"))
+        op.create_table("two", sa.Column("id", sa.Integer))
+        """,
+    )
+
+    fleet.workshop.run("upgrade")
+
+    assert fleet.tables("t000") == {"alembic_version", "one", "two"}
+
+
+def test_what_a_revision_keeps_at_module_level_stays_with_its_target(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(4, max_parallel=1)
+    fleet.workshop.revision(
+        "a1", None, "seen.append(1)\nassert seen == [1], seen", header="seen = []"
+    )
+
+    fleet.workshop.run("upgrade")
+
+
+def test_a_file_uri_is_locked_and_created_where_it_points(workshop):
+    path = workshop.folder / "var" / "uri.db"
+    workshop.config(
+        """
+        [project]
+        name = "uri"
+        [databases.app]
+        script_location = "migrations/app"
+        [environments.dev]
+        url = "sqlite:///file:var/uri.db?uri=true"
+        """
+    )
+    workshop.scripts()
+    workshop.revision("a1", None, CREATE)
+
+    workshop.run("status")
+    assert not path.exists()
+    workshop.run("upgrade")
+    assert path.exists()
+    assert [p.name for p in workshop.folder.iterdir() if p.name.startswith("file:")] == []

@@ -396,3 +396,32 @@ def test_the_orchestrator_killed_mid_run_leaves_targets_whole(fleet: Fleet):
     fleet.workshop.run("upgrade", code=None if fleet.kind == "mariadb" else 0)
     if fleet.kind != "mariadb":  # there, what was half applied must be mended by hand
         assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
+
+
+def test_an_error_after_the_last_commit_is_not_told_as_half_applied(fleet: Fleet):
+    fleet.declare(1)
+    location = fleet.workshop.scripts()
+    (location / "env.py").write_text(
+        (location / "env.py").read_text() + "raise RuntimeError('late')\n"
+    )
+    fleet.workshop.revision("a1", None, CREATE)
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    told = target(ran, "prod/app/t000")
+    assert told["heads"] == ["a1"]
+    assert told["failure"]["revision"] is None
+    assert told["failure"]["half_applied"] is False
+
+
+def test_a_revision_whose_name_has_head_in_it(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1)
+    fleet.workshop.revision("a1_headers", None, CREATE)
+    fleet.workshop.revision("b2", "a1_headers", "pass")
+    fleet.workshop.run("upgrade")
+
+    ran = fleet.workshop.run("upgrade", "--revision", "a1_headers", "-o", "json", code=3)
+
+    assert "past a1_headers" in target(ran, "prod/app/t000")["failure"]["message"]
+    fleet.workshop.run("upgrade", "--revision", "a1_headers+1")

@@ -228,3 +228,59 @@ def test_a_lock_file_that_somebody_holds_is_respected_whatever_is_in_it(new_flee
 
     expected = "process 4711 on db1" if "4711" in content else "another process"
     assert expected in target(ran, "prod/app/t000")["failure"]["message"]
+
+
+LOG_THEN_ALTER = """
+op.execute("INSERT INTO log VALUES (1)")
+op.add_column("items", sa.Column("price", sa.Integer))
+"""
+
+
+def held_up(fleet: Fleet, *revisions: str) -> dict:
+    """Run revisions, of which the last waits in vain for a lock on ``items``."""
+    fleet.declare(1, lock_timeout='"1s"', retries=2)
+    create_log = 'op.create_table("log", sa.Column("n", sa.Integer))'
+    fleet.workshop.revision("a1", None, f"{CREATE}\n{create_log}")
+    fleet.workshop.run("upgrade")
+    down = "a1"
+    for number, upgrade in enumerate(revisions):
+        fleet.workshop.revision(f"r{number}", down, upgrade)
+        down = f"r{number}"
+    with holding(fleet, "t000"):
+        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    return target(ran, "prod/app/t000")
+
+
+def test_data_before_a_ddl_that_waits_in_vain_is_written_once_and_told(new_fleet):
+    """MariaDB commits before it even tries the DDL."""
+    fleet = new_fleet("mariadb")
+
+    told = held_up(fleet, LOG_THEN_ALTER)
+
+    assert told["attempts"] == 1
+    assert told["failure"]["executed"] == ["INSERT INTO log VALUES (1)"]
+    assert fleet.rows("t000", "SELECT * FROM log") == [(1,)]
+
+
+def test_a_commit_of_the_revisions_own_is_noticed(new_fleet):
+    fleet = new_fleet("postgres")
+
+    told = held_up(
+        fleet, 'op.execute("INSERT INTO log VALUES (1)")\nop.execute("COMMIT")\n' + LOG_THEN_ALTER
+    )
+
+    assert told["attempts"] == 1
+    assert told["failure"]["half_applied"] is True
+    assert fleet.rows("t000", "SELECT count(*) FROM log")[0][0] <= 2
+
+
+def test_an_autocommit_block_of_an_earlier_revision_is_not_repeated(new_fleet):
+    fleet = new_fleet("postgres")
+    block = (
+        "with op.get_context().autocommit_block():\n    op.execute('INSERT INTO log VALUES (1)')"
+    )
+
+    told = held_up(fleet, block, LOG_THEN_ALTER)
+
+    assert told["attempts"] == 1
+    assert fleet.rows("t000", "SELECT * FROM log") == [(1,)]
