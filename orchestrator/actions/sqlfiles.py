@@ -13,7 +13,7 @@ def write_sql_files(folder: Path, result: Result) -> SqlFiles:
         if isinstance(outcome.data, str):
             path = folder / f"{outcome.target}.sql"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(outcome.data)
+            path.write_text(outcome.data, encoding="utf-8")
             files[outcome.target] = str(path)
     bare = tuple(replace(outcome, data=None) for outcome in result.outcomes)
     return SqlFiles(replace(result, outcomes=bare), files)
