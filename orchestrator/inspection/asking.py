@@ -1,6 +1,6 @@
 """One question to a database that is no target: who the tenants are."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 from orchestrator.config.redaction import Redactor
@@ -9,7 +9,10 @@ from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.location import Location, is_uri
 
 _CONNECT_TIMEOUT = 5
-_TAKES_CONNECT_TIMEOUT = frozenset({"pymysql", "mysqldb", "psycopg", "psycopg2"})
+_READ_TIMEOUT = 60
+"""For a server that accepts and then never answers; psycopg's connect_timeout covers that."""
+_TAKES_READ_TIMEOUT = frozenset({"pymysql", "mysqldb"})
+_TAKES_CONNECT_TIMEOUT = _TAKES_READ_TIMEOUT | {"psycopg", "psycopg2"}
 
 
 def rows(environment: str, location: Location, sql: str, secrets: Secrets) -> list[dict[str, Any]]:
@@ -19,14 +22,11 @@ def rows(environment: str, location: Location, sql: str, secrets: Secrets) -> li
     Creates no SQLite file. Raises ``TargetsFailed`` in the database's words, without any secret.
     """
     from sqlalchemy import URL, create_engine
-    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
 
     _check_file(environment, location)
-    arguments: dict[str, Any] = {}
-    takes_timeout = location.driver.partition("+")[2] in _TAKES_CONNECT_TIMEOUT
-    if takes_timeout and "connect_timeout" not in location.query:
-        arguments["connect_timeout"] = _CONNECT_TIMEOUT
+    arguments = _timeouts(location)
     try:
         engine = create_engine(
             URL.create(**location.components), poolclass=NullPool, connect_args=arguments
@@ -38,13 +38,25 @@ def rows(environment: str, location: Location, sql: str, secrets: Secrets) -> li
             return [dict(row) for row in result.mappings()]
     except DBAPIError as error:
         raise _failed(environment, location, _words(error.orig or error), secrets) from None
-    except (NoSuchModuleError, ArgumentError, SQLAlchemyError, ImportError) as error:
+    except Exception as error:  # noqa: BLE001 - drivers raise anything for an option they lack
         raise _failed(environment, location, str(error), secrets) from None
+
+
+def _timeouts(location: Location) -> dict[str, int]:
+    driver = location.driver.partition("+")[2]
+    timeouts = {}
+    if driver in _TAKES_CONNECT_TIMEOUT:
+        timeouts["connect_timeout"] = _CONNECT_TIMEOUT
+    if driver in _TAKES_READ_TIMEOUT:
+        timeouts["read_timeout"] = _READ_TIMEOUT
+    return {name: value for name, value in timeouts.items() if name not in location.query}
 
 
 def _check_file(environment: str, location: Location) -> None:
     path = location.database or ""
-    if location.backend != "sqlite" or is_uri(path, location.query) or Path(path).is_file():
+    # Path.is_file raises where a folder may not be looked into.
+    is_file = os.path.isfile(path)  # noqa: PTH113
+    if location.backend != "sqlite" or is_uri(path, location.query) or is_file:
         return
     raise TargetsFailed(
         f"the tenants of '{environment}' could not be read: there is no file {path}\n"

@@ -1,3 +1,4 @@
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -104,6 +105,20 @@ def test_the_control_database_may_be_a_secret(control):
     assert names(read(control, tenants, secrets={"CONTROL": "sqlite:///control.db"})) == ["birch"]
     with pytest.raises(SecretError, match="CONTROL"):
         read(control, tenants)
+
+
+def test_a_control_database_that_never_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr("orchestrator.inspection.asking._READ_TIMEOUT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"mysql+pymysql://app:pw@127.0.0.1:{mute.getsockname()[1]}/control"
+        with pytest.raises(TargetsFailed, match="could not be read from"):
+            read(tmp_path, query("SELECT 1", url))
+
+
+def test_an_option_that_the_driver_lacks(tmp_path):
+    url = "mysql+pymysql://app:pw@127.0.0.1:1/control?sslmode=require"
+    with pytest.raises(TargetsFailed, match="sslmode"):
+        read(tmp_path, query("SELECT 1", url))
 
 
 def test_mistakes_of_a_query(control):
