@@ -5,10 +5,14 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # Here and not above: worker processes that are spawned import this module again.
-    from orchestrator.cli.app import run
+    try:
+        # Here and not above: worker processes that are spawned import this module again.
+        from orchestrator.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while it still imports
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -22,4 +22,11 @@ def history_of(database: str, revisions: Sequence[Revision], status: Result) -> 
             counts = standing.setdefault(head, {})
             counts[target.environment] = counts.get(target.environment, 0) + 1
     environments = tuple(dict.fromkeys(target.environment for target in status.targets))
-    return History(database, tuple(revisions), environments, standing, tuple(unreadable))
+    return History(
+        database,
+        tuple(revisions),
+        environments,
+        standing,
+        tuple(unreadable),
+        interrupted=status.interrupted,
+    )

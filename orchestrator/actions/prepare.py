@@ -53,7 +53,8 @@ def check_scripts(file: ConfigFile, databases: Iterable[str]) -> None:
     problems = []
     for name in sorted(databases):
         location = file.config.databases[name].script_location
-        if ":" not in location and not (file.folder / location / "env.py").is_file():
+        # Path.is_file raises where a folder may not be looked into.
+        if ":" not in location and not os.path.isfile(file.folder / location / "env.py"):  # noqa: PTH113
             at = ("databases", name, "script_location")
             hint = "name the folder that holds env.py and versions/, relative to this file"
             problems.append(Problem(at, f"there is no '{location}/env.py'", hint))

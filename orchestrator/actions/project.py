@@ -23,8 +23,8 @@ from orchestrator.actions.works import works
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
 from orchestrator.config.suggest import did_you_mean
-from orchestrator.engines.pool import Finished, Pool, start_fork_server
-from orchestrator.errors import OrchestratorError, TargetsFailed, UsageError
+from orchestrator.engines.pool import Finished, Lost, Pool, start_fork_server
+from orchestrator.errors import TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -232,10 +232,11 @@ class Project:
                 for event in pool.wait(1.0):
                     if isinstance(event, Finished):
                         return _succeeded(event.content)
-                    raise OrchestratorError(f"{job.database}: {event}")
+                    if isinstance(event, Lost):
+                        raise TargetsFailed(f"{job.database}: {event.reason}")
 
     def _pool(self, size: int) -> Pool:
-        arguments = (self._secrets.commands, dict(os.environ), str(Path.cwd()))
+        arguments = (self._secrets.commands, dict(os.environ), _current_folder())
         return Pool(
             work,
             arguments,
@@ -262,6 +263,13 @@ def _places(plan: Sequence[Work]) -> int:
     """How many works can run at once, at most."""
     limits_ = {work.slots[0].key: work.slots[0].limit for work in plan}
     return max(1, min(len(plan), sum(limits_.values())))
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # multiprocessing can't start a process there either
+        raise UsageError("the current folder was deleted; change to one that exists") from None
 
 
 def _succeeded(outcome: Outcome) -> Outcome:

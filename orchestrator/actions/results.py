@@ -63,6 +63,14 @@ class History:
     """Revision id → environment → number of targets at it. ``""`` stands for empty targets."""
     unreadable: tuple[Outcome, ...] = ()
     """Targets whose heads could not be read, or that are at revisions the scripts don't know."""
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """As ``status`` on the same targets: 130 interrupted, else 3 when one is unreadable."""
+        if self.interrupted:
+            return 130
+        return 3 if self.unreadable else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 import textwrap
+import types
 from pathlib import Path
 
 import pytest
 
 from orchestrator import Project, Selection
+from orchestrator.__main__ import main
 from orchestrator.actions.drivers import check_drivers
-from orchestrator.errors import ConfigError, SecretError, UsageError
+from orchestrator.errors import ConfigError, SecretError, TargetsFailed, UsageError
 from orchestrator.rollout.outcomes import State
 from tests.workshop import Workshop
 
@@ -152,6 +154,70 @@ def test_scripts_that_are_not_there_are_shown_in_the_file(workshop: Workshop) ->
         ConfigError, match=r"environments.toml:4:19: there is no 'migrations/app/env"
     ):
         project.targets()
+
+
+def test_scripts_that_can_not_be_looked_at_are_not_there(workshop: Workshop) -> None:
+    project = declare(workshop, ONE)
+    long = "x" * 300
+    path = project.file.path
+    path.write_text(path.read_text().replace("migrations/app", long))
+
+    with pytest.raises(ConfigError, match=f"there is no '{long}/env"):
+        Project.load(path).targets()
+
+
+def test_a_file_that_becomes_invalid_while_the_command_runs(workshop: Workshop) -> None:
+    project = declare(workshop, ONE)
+    project.file.path.write_text("[project\n")
+
+    outcomes = project.upgrade().outcomes
+
+    assert {o.state for o in outcomes} == {State.FAILED}
+    assert all(o.failure and "environments.toml:1" in o.failure.message for o in outcomes)
+
+
+def test_a_current_folder_that_was_deleted_is_named(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = declare(workshop, ONE)
+    gone = workshop.folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(UsageError, match="the current folder was deleted"):
+        project.upgrade()
+
+
+def test_a_worker_that_dies_while_it_authors_is_told_in_words(workshop: Workshop) -> None:
+    project = declare(workshop, ONE)
+    workshop.revision("b2", "a1", "pass", header="os._exit(3)")
+
+    with pytest.raises(TargetsFailed, match=r"^app: its worker ended itself with exit code 3$"):
+        project.history("app")
+
+
+def test_history_says_as_status_does_that_a_target_could_not_be_read(workshop: Workshop) -> None:
+    project = declare(workshop, ONE)
+    project.upgrade()
+    assert project.history("app").exit_code == 0
+    (workshop.folder / "var/acme.db").write_text("no database" * 100)
+
+    assert project.status().exit_code == 3
+    assert project.history("app").exit_code == 3
+    assert workshop.run("history", "app", code=3).out
+
+
+def test_a_ctrl_c_before_the_command_is_imported_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "orchestrator.cli.app", Interrupted("app"))
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 130
 
 
 def test_a_file_that_changes_while_the_command_runs_is_refused(workshop: Workshop) -> None:

@@ -25,6 +25,8 @@ def history(
 ) -> None:
     """Show the revisions of a database, and how many targets stand at each.
 
+    Exits with 3 if a target could not be read.
+
     \b
     Examples:
       orchestrator history orders
@@ -37,3 +39,4 @@ def history(
     with watched(ready(call)) as project:
         found = project.history(database, selection(selectors, where, exclude))
     show(call, lambda: history.report(found), lambda: json.history(found, debug=call.debug))
+    raise typer.Exit(found.exit_code)
