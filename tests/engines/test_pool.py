@@ -4,11 +4,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.engines.pool import Event, Finished, Lost, Message, Pool
+from tests.workshop import wait_until
 
 
 def serve(pipe: Any, greeting: str) -> None:
@@ -110,6 +113,23 @@ def test_a_worker_that_leaves_a_child_is_missed_at_once(pool: Pool) -> None:
     assert isinstance(lost, Lost)
     assert "exit code 3" in lost.reason
     assert time.monotonic() - began < 15
+
+
+def test_a_worker_that_is_told_lost_with_the_fork_server_works_no_more(pool: Pool) -> None:
+    first = run(pool, {"a": ("talk", 0)})["a"][-1]
+    assert isinstance(first, Finished)
+    worker = Path(f"/proc/{first.content[1][1]}/stat")
+    pool.submit("b", ("sleep", 60), 100)
+    server: Any = forkserver
+    os.kill(server._forkserver._forkserver_pid, signal.SIGKILL)
+
+    events: list[Event] = []
+    while not events:
+        events = pool.wait(5)
+
+    assert isinstance(events[0], Lost)
+    wait_until(lambda: not worker.exists() or ") Z" in worker.read_text())
+    assert isinstance(run(pool, {"c": ("talk", 0)})["c"][-1], Finished)
 
 
 def test_a_worker_that_closes_its_pipe_is_stopped(pool: Pool) -> None:
