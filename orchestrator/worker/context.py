@@ -38,8 +38,8 @@ class Context:
                 raise Refused(f"{job.config} was changed while the command ran; run it again")
             self._file, self._scripts = file, {}
             self._secrets = Secrets(file.folder, commands=self.commands)
-            if str(file.folder) not in sys.path:
-                sys.path.insert(0, str(file.folder))
+        if str(self._file.folder) not in sys.path:
+            sys.path.insert(0, str(self._file.folder))
         return self._file
 
     def location(self, job: Job) -> Location:

@@ -15,6 +15,7 @@ from orchestrator.worker import author, migrate, read
 from orchestrator.worker.capture import Capture
 from orchestrator.worker.context import Context
 from orchestrator.worker.failures import failure_of, fault_of
+from orchestrator.worker.isolation import unchanged_process
 from orchestrator.worker.jobs import Job, Running, Verb
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import NoSchema
@@ -62,7 +63,8 @@ def serve(
         while True:
             job: Job = pipe.recv()
             capture.begin()
-            outcome = run(job, context)
+            with unchanged_process():
+                outcome = run(job, context)
             redact = context.redactor()
             pipe.send(_finished(job, outcome, capture.text(redact), redact))
     except (EOFError, BrokenPipeError, ConnectionResetError):

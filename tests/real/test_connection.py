@@ -249,3 +249,37 @@ def test_a_file_uri_is_locked_and_created_where_it_points(workshop):
     workshop.run("upgrade")
     assert path.exists()
     assert [p.name for p in workshop.folder.iterdir() if p.name.startswith("file:")] == []
+
+
+def test_what_a_migration_changes_in_its_process_stays_with_its_target(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(3, max_parallel=1)
+    fleet.workshop.revision(
+        "a1",
+        None,
+        """
+        assert os.getcwd() != "/", "cwd"
+        assert "SEEN" not in os.environ, "environ"
+        assert "/nowhere" not in sys.path, "sys.path"
+        os.chdir("/")
+        os.environ["SEEN"] = "1"
+        sys.path.insert(0, "/nowhere")
+        """,
+    )
+
+    fleet.workshop.run("upgrade")
+
+
+def test_an_alarm_of_one_target_does_not_end_the_next(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(2, max_parallel=1)
+    fleet.workshop.revision(
+        "a1",
+        None,
+        """
+        import signal
+        signal.alarm(1) if "t000" in str(op.get_bind().engine.url) else time.sleep(2)
+        """,
+    )
+
+    assert set(fleet.workshop.run("upgrade", "-o", "json").states().values()) == {"done"}
