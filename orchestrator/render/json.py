@@ -57,6 +57,8 @@ def history(of: History, *, debug: bool = False) -> Object:
     """Return the answer of ``history``."""
     return {
         "command": "history",
+        "exit_code": of.exit_code,
+        "interrupted": of.interrupted,
         "database": of.database,
         "environments": list(of.environments),
         "summary": {
