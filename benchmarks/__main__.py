@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--targets", type=int, default=100)
     parser.add_argument("--revisions", type=int, default=20)
-    parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--workload", choices=sorted(WORKLOADS), default="one")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-head", type=int, default=1000, help="SQLite targets at head")
