@@ -24,8 +24,6 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FORMAT = ROOT / "docs" / "environments-toml.md"
 
-"""Pages that are linked and not yet written."""
-
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 # The comment above a block says what it is: fragment, broken, run in …, append to ….
