@@ -284,3 +284,40 @@ def test_an_autocommit_block_of_an_earlier_revision_is_not_repeated(new_fleet):
 
     assert told["attempts"] == 1
     assert fleet.rows("t000", "SELECT * FROM log") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "unlock"),
+    [("mariadb", "SELECT RELEASE_ALL_LOCKS()"), ("postgres", "SELECT pg_advisory_unlock_all()")],
+)
+def test_a_lock_that_is_gone_at_the_end_is_no_success(new_fleet, kind, unlock):
+    fleet = new_fleet(kind)
+    fleet.declare(1)
+    fleet.workshop.revision("a1", None, f'op.execute("{unlock}")')
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    assert "lock was lost or swapped" in target(ran, "prod/app/t000")["failure"]["message"]
+
+
+def test_a_connection_that_was_lost_is_not_replaced_by_one_without_the_lock(new_fleet):
+    fleet = new_fleet("mariadb")
+    fleet.declare(1, retries=0)
+    fleet.workshop.revision(
+        "a1",
+        None,
+        """
+        bind = op.get_bind()
+        me = bind.execute(sa.text("SELECT CONNECTION_ID()")).scalar()
+        try:
+            bind.execute(sa.text(f"KILL {me}"))
+        except Exception:
+            bind.rollback()
+        bind.execute(sa.text("CREATE TABLE sneaked (id INTEGER)"))
+        """,
+    )
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    assert "held the target's lock was lost" in target(ran, "prod/app/t000")["failure"]["message"]
+    assert "sneaked" not in fleet.tables("t000")
