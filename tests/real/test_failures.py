@@ -56,7 +56,7 @@ def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet)
 
 
 def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
-    fleet.declare(4, retries=0)
+    fleet.declare(4, retries=2)
     fleet.workshop.revision(
         "a1",
         None,
@@ -70,6 +70,7 @@ def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
     failure = target(ran, "prod/app/t001")["failure"]
     assert "SIGKILL" in failure["message"]
     assert failure["revision"] == "a1"
+    assert target(ran, "prod/app/t001")["attempts"] == 1, "nobody knows what a second would repeat"
 
 
 @pytest.mark.parametrize(
