@@ -54,7 +54,8 @@ def check_scripts(file: ConfigFile, databases: Iterable[str]) -> None:
     for name in sorted(databases):
         location = file.config.databases[name].script_location
         # Path.is_file raises where a folder may not be looked into.
-        if ":" not in location and not os.path.isfile(file.folder / location / "env.py"):  # noqa: PTH113
+        script = file.folder / location / "env.py"
+        if ":" not in location and not os.path.isfile(script):  # noqa: PTH113 - Path's may raise
             at = ("databases", name, "script_location")
             hint = "name the folder that holds env.py and versions/, relative to this file"
             problems.append(Problem(at, f"there is no '{location}/env.py'", hint))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from orchestrator.actions.drive import Drive
 from orchestrator.actions.histories import history_of
@@ -245,8 +246,8 @@ class Project:
             preload=PRELOAD,
         )
 
-    def _job(self, verb: Verb, database: str, **fields: object) -> Job:
-        return Job(verb, self.file.path, self.file.digest, database, **fields)  # type: ignore[arg-type]
+    def _job(self, verb: Verb, database: str, **fields: Any) -> Job:
+        return Job(verb, self.file.path, self.file.digest, database, **fields)
 
     def _known(self, database: str) -> None:
         known = self.file.config.databases

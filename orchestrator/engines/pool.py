@@ -212,13 +212,17 @@ def _context(preload: Sequence[str]) -> Any:
 
 
 def start_fork_server(preload: Sequence[str]) -> None:
-    """Start importing in the background, while the caller still reads its files."""
+    """Start importing in the background, while the caller still reads its files.
+
+    In a folder that was deleted nothing can be started; whoever needs a worker then says so.
+    """
     if "forkserver" in multiprocessing.get_all_start_methods():
         _context(preload)
         from multiprocessing import forkserver
 
         _start_resource_tracker()
-        with _no_main_module(), _signals_blocked(), _safe_path():
+        no_folder = contextlib.suppress(FileNotFoundError)
+        with no_folder, _no_main_module(), _signals_blocked(), _safe_path():
             forkserver.ensure_running()
 
 

@@ -55,7 +55,7 @@ def _timeouts(location: Location) -> dict[str, int]:
 def _check_file(environment: str, location: Location) -> None:
     path = location.database or ""
     # Path.is_file raises where a folder may not be looked into.
-    is_file = os.path.isfile(path)  # noqa: PTH113
+    is_file = os.path.isfile(path)  # noqa: PTH113 - Path's may raise
     if location.backend != "sqlite" or is_uri(path, location.query) or is_file:
         return
     raise TargetsFailed(

@@ -45,6 +45,7 @@ def target_environment(
             session.connection.rollback()
             configure(connection=session.connection, **kept)
 
+    # Alembic's module proxies look it up on the instance.
     environment.configure = ours  # type: ignore[method-assign]
     return environment
 
@@ -104,8 +105,8 @@ def watched(
 ) -> Iterator[Any]:
     """Give out steps that tell the recorder when they start and end, and watch the session.
 
-    A lock is lost only with its connection, and the session connects only once: on a direct
-    connection the first check is enough. A pooler could swap the server's session at any time.
+    A lock is lost only with its connection, and the session's own never reconnects: on a
+    direct one the first check is enough. A pooler could swap the server's session at any time.
     """
     for number, step in enumerate(steps):
         check = session.pooled or not number

@@ -61,6 +61,7 @@ class Scripts:
         destination = (
             tuple(part.strip() for part in revision.split(",")) if "," in revision else revision
         )
+        # Alembic's annotations are narrower than what its own commands pass.
         if verb == "upgrade":
             return list(self.directory._upgrade_revs(destination, heads))  # type: ignore[arg-type]
         if verb == "downgrade":

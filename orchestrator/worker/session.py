@@ -53,7 +53,7 @@ class Session:
 
     @property
     def engine(self) -> Engine:
-        """The engine of the connection; it connects only once."""
+        """The engine of the connection. A migration may take further connections from it."""
         return self.connection.engine
 
     def value(self, sql: str) -> Any:
