@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.actions.drivers import check_drivers
+from orchestrator.config.alembic_file import AlembicFileError, script_location
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.models import Config
 from orchestrator.config.problems import Problem, Problems
 from orchestrator.config.secrets import Secrets
+from orchestrator.config.template import Secret
 from orchestrator.errors import UsageError
+from orchestrator.fleet.arguments import x_secrets
 from orchestrator.fleet.expand import expand
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.location import Location
@@ -52,13 +55,23 @@ def check_scripts(file: ConfigFile, databases: Iterable[str]) -> None:
     """Raise ``ConfigError`` for databases whose script location is no Alembic environment."""
     problems = []
     for name in sorted(databases):
-        location = file.config.databases[name].script_location
+        database = file.config.databases[name]
+        try:
+            location, folder, at = script_location(database, file.folder)
+        except AlembicFileError as error:
+            key = "config_file" if database.ini_section is None else "ini_section"
+            problems.append(Problem(("databases", name, key), str(error)))
+            continue
         # Path.is_file raises where a folder may not be looked into.
-        script = file.folder / location / "env.py"
+        script = folder / location / "env.py"
         if ":" not in location and not os.path.isfile(script):  # noqa: PTH113 - Path's may raise
-            at = ("databases", name, "script_location")
-            hint = "name the folder that holds env.py and versions/, relative to this file"
-            problems.append(Problem(at, f"there is no '{location}/env.py'", hint))
+            hint = (
+                "name the folder that holds env.py and versions/, relative to this file"
+                if at == "script_location"
+                else "its script_location starts at its own folder; or say script_location here"
+            )
+            message = f"there is no '{location}/env.py'"
+            problems.append(Problem(("databases", name, at), message, hint))
     if problems:
         raise file.error(problems)
 
@@ -67,13 +80,13 @@ def _listed(config: Config, environment: str) -> bool:
     return isinstance(config.environments[environment].tenants, tuple)
 
 
-def make_ready(targets: Sequence[Target], secrets: Secrets) -> None:
+def make_ready(config: Config, targets: Sequence[Target], secrets: Secrets) -> None:
     """Check that targets can be connected to as far as that can be told without connecting.
 
     All secrets are there; their drivers are installed; no two of them are one database once
     secrets and symbolic links are resolved. Raises ``SecretError`` or ``UsageError``.
     """
-    secrets.missing({target.name: target.address.secrets for target in targets})
+    secrets.missing({target.name: _secrets_of(config, target) for target in targets})
     seen: dict[str, str] = {}
     drivers = set()
     for target in targets:
@@ -87,6 +100,13 @@ def make_ready(targets: Sequence[Target], secrets: Secrets) -> None:
             )
         seen[identity] = target.name
     check_drivers(drivers)
+
+
+def _secrets_of(config: Config, target: Target) -> tuple[Secret, ...]:
+    try:
+        return (*target.address.secrets, *x_secrets(config, target))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _located(target: Target, secrets: Secrets) -> Location:

@@ -59,16 +59,22 @@ class Project:
     run once per ``Project``, so that what was confirmed is what runs; make a new one to read again.
     """
 
-    def __init__(self, file: ConfigFile, observer: Observer | None = None) -> None:
+    def __init__(
+        self, file: ConfigFile, observer: Observer | None = None, x: Sequence[str] = ()
+    ) -> None:
         self.file = file
+        self.x = tuple(x)
+        """Arguments as of ``alembic -x``, besides those of the file."""
         self.observer = observer or Silent()
         self._secrets = Secrets(file.folder)
         self._tenants: dict[str, tuple[TenantLabels, ...]] = {}
 
     @classmethod
-    def load(cls, path: Path | None = None, observer: Observer | None = None) -> "Project":
+    def load(
+        cls, path: Path | None = None, observer: Observer | None = None, x: Sequence[str] = ()
+    ) -> "Project":
         """Load ``path``, or the nearest ``environments.toml``. Raises ``ConfigError``."""
-        return cls(load(path), observer)
+        return cls(load(path), observer, x)
 
     def targets(self, selection: Selection = ALL) -> tuple[Target, ...]:
         """Return the selected targets in the order in which they would run. Connects only to
@@ -178,7 +184,7 @@ class Project:
         purge: bool = False,
     ) -> Result:
         began = time.monotonic()
-        make_ready(targets, self._secrets)
+        make_ready(self.file.config, targets, self._secrets)
         changes = needs is not None and not dry_run
 
         def job(target: Target) -> Job:
@@ -247,7 +253,7 @@ class Project:
         )
 
     def _job(self, verb: Verb, database: str, **fields: Any) -> Job:
-        return Job(verb, self.file.path, self.file.digest, database, **fields)
+        return Job(verb, self.file.path, self.file.digest, database, x=self.x, **fields)
 
     def _known(self, database: str) -> None:
         known = self.file.config.databases

@@ -65,6 +65,15 @@ DatabaseName = Annotated[
         help="A database's name in environments.toml.",
     ),
 ]
+XArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-x",
+        metavar="KEY=VALUE",
+        show_default=False,
+        help="For context.get_x_argument(), as alembic -x. May be repeated.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

@@ -1,7 +1,7 @@
 """Opening the project, with or without progress."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from orchestrator.actions import Project
 
 
-def quiet(invocation: Invocation) -> "Project":
+def quiet(invocation: Invocation, x: Sequence[str] | None = None) -> "Project":
     """Load the project for a command that is over at once."""
     from orchestrator.actions import Project
 
-    return Project.load(invocation.config)
+    return Project.load(invocation.config, x=x or ())
 
 
-def ready(invocation: Invocation) -> "Project":
+def ready(invocation: Invocation, x: Sequence[str] | None = None) -> "Project":
     """Load the project for a command with workers, which meanwhile import what they need."""
     from orchestrator.engines.pool import start_fork_server
     from orchestrator.worker.entry import PRELOAD
 
     start_fork_server(PRELOAD)
-    return quiet(invocation)
+    return quiet(invocation, x)
 
 
 @contextmanager

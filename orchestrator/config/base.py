@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from orchestrator.config.template import parse
 
@@ -24,6 +32,8 @@ def _is_template(text: str) -> str:
 
 
 TemplateText = Annotated[str, AfterValidator(_is_template)]
+Reference = Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")]
+"""``package.module:name``."""
 
 
 def _is_scalar(value: Any) -> Any:
@@ -32,6 +42,15 @@ def _is_scalar(value: Any) -> Any:
     return value
 
 
+def _is_argument(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, Scalar):
+        if value is True:
+            return value
+        raise ValueError("an argument is text, a number, or true for a key alone")
+    return _is_template(str(value))
+
+
+Argument = Annotated[str | bool, BeforeValidator(_is_argument)]
 LabelValue = Annotated[Scalar, BeforeValidator(_is_scalar)]
 
 

@@ -16,6 +16,7 @@ def check(config: Config) -> list[Problem]:
         *_names("databases", config.databases, "a database"),
         *_names("environments", config.environments, "an environment"),
         *_order(config),
+        *_scripts(config.databases),
         *_after(config.databases),
         *_cycles(config.databases),
         *_overrides(config),
@@ -34,6 +35,18 @@ def _names(table: str, named: Mapping[str, object], kind: str) -> Iterator[Probl
 def _order(config: Config) -> Iterator[Problem]:
     at = ("project", "order")
     yield from _listed(at, config.project.order or (), config.environments, "environment")
+
+
+def _scripts(databases: Mapping[str, Database]) -> Iterator[Problem]:
+    for name, database in databases.items():
+        if database.script_location is None and database.config_file is None:
+            hint = (
+                'for example: script_location = "migrations/orders", or config_file = "alembic.ini"'
+            )
+            yield Problem(("databases", name), "'script_location' is missing", hint)
+        if database.ini_section is not None and database.config_file is None:
+            at = ("databases", name, "ini_section")
+            yield Problem(at, "this is a section of what?", 'add config_file = "alembic.ini"')
 
 
 def _after(databases: Mapping[str, Database]) -> Iterator[Problem]:

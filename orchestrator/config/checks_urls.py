@@ -1,6 +1,6 @@
 """Checks of URLs and schemas: their form, and that every placeholder in them is filled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.config.models import (
     Config,
@@ -40,6 +40,9 @@ def _environment(name: str, environment: Environment) -> Iterator[Problem]:
         yield from _url((*at, "tenants", "url"), source.url, frozenset({"environment"}))
     if isinstance(source, TenantsFromDatabases | TenantsFromSchemas) and source.url:
         yield from _url((*at, "tenants", "url"), source.url, _ALWAYS)
+    yield from _arguments(at, environment.x, environment)
+    for database, override in environment.databases.items():
+        yield from _arguments((*at, "databases", database), override.x, environment)
     for where, url, schema, own_schema in _places(at, environment):
         if url is not None:
             yield from _form((*where, "url"), url)
@@ -51,6 +54,14 @@ def _environment(name: str, environment: Environment) -> Iterator[Problem]:
             message = "only PostgreSQL has a schema for each target"
             hint = "name the database in url, or leave 'schema' out"
             yield Problem((*where, key), message, hint)
+
+
+def _arguments(
+    at: Path, x: Mapping[str, str | bool], environment: Environment
+) -> Iterator[Problem]:
+    for key, value in x.items():
+        if isinstance(value, str):
+            yield from _filled((*at, "x", key), value, environment)
 
 
 def _places(

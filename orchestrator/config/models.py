@@ -3,9 +3,20 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from orchestrator.config.base import Count, Flag, Limit, Model, Name, Scalar, TemplateText, Text
+from orchestrator.config.base import (
+    Argument,
+    Count,
+    Flag,
+    Limit,
+    Model,
+    Name,
+    Reference,
+    Scalar,
+    TemplateText,
+    Text,
+)
 from orchestrator.config.tenants import (
     TENANT_SOURCES,
     Tenant,
@@ -63,17 +74,29 @@ class ProjectSettings(Model):
 class Database(Model):
     """A logical database: one model and one Alembic migration history."""
 
-    script_location: Text = Field(examples=["migrations/orders"])
-    """The folder of ``env.py`` and ``versions/``, as in Alembic."""
-    metadata: Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")] | None = Field(
-        default=None, examples=["migrations.orders.models:Base"]
-    )
+    script_location: Text | None = Field(default=None, examples=["migrations/orders"])
+    """The folder of ``env.py`` and ``versions/``, as in Alembic. Left out: what ``config_file``
+    says."""
+    config_file: Text | None = Field(default=None, examples=["alembic.ini"])
+    """Alembic's own configuration, an ``alembic.ini`` or a ``pyproject.toml``. All that it says
+    keeps its meaning, but for the URL."""
+    ini_section: Text | None = Field(default=None, examples=["orders"])
+    """The section of the ini file, as ``alembic -n``; or one of those that its ``databases``
+    lists, as in Alembic's multidb template. Left out: ``alembic``."""
+    metadata: Reference | None = Field(default=None, examples=["migrations.orders.models:Base"])
     """Where the model's ``MetaData``, or its declarative base, is: ``package.module:name``. Used
     where ``env.py`` passes no ``target_metadata`` of its own."""
     after: tuple[str, ...] = Field(default=(), examples=[["catalog"]])
     """Databases that must be done first, within one tenant."""
-    version_table: Text = "alembic_version"
-    """The name of Alembic's version table."""
+    version_table: Text | None = None
+    """The name of Alembic's version table. Left out: what ``env.py`` passes to
+    ``context.configure``, else ``alembic_version``."""
+    version_table_schema: Text | None = None
+    """The schema of the version table. Left out: what ``env.py`` passes, else the target's own."""
+    configure: Reference | None = Field(default=None, examples=["shop.migrating:configure"])
+    """A function that gets Alembic's ``Config`` before ``env.py`` runs: ``package.module:name``."""
+    python_path: tuple[Text, ...] = Field(default=(), examples=[["src"]])
+    """Folders to import from, before all others."""
     scratch: TemplateText | None = None
     """The URL of a disposable database that ``revision`` may bring to head and compare with.
     Left out: a temporary SQLite file."""
@@ -106,6 +129,8 @@ class DatabaseOverrides(Model):
     """Its own URL."""
     schema_: TemplateText | None = Field(default=None, alias="schema", examples=["{tenant}"])
     """Its own schema (PostgreSQL)."""
+    x: Mapping[str, Argument] = Field(default={}, examples=[{"tenant": "{tenant}"}])
+    """Its own arguments of ``alembic -x``, besides those of the environment."""
     max_parallel: Limit | None = None
     """At most so many targets of this database at once."""
     max_per_server: Limit | None = None
@@ -133,6 +158,9 @@ class Environment(Model):
     """The schema of a target (PostgreSQL), with placeholders. The version table is in it, too."""
     tenants: Tenants = Field(default=(), examples=[["acme", "birch"]])
     """The tenants: a list of names or of tables of labels, or where to find them."""
+    x: Mapping[str, Argument] = Field(default={}, examples=[{"tenant": "{tenant}"}])
+    """Arguments as of ``alembic -x KEY=VALUE``, for ``context.get_x_argument()``; with placeholders
+    and secrets. ``true`` gives the key alone."""
     protected: Flag = False
     """Ask before changing anything, or need ``--yes``."""
     databases: Mapping[str, DatabaseOverrides] = {}

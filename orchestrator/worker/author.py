@@ -40,7 +40,7 @@ def revision(job: Job, target: str, context: Context) -> Outcome:
     collected = autogenerate(scripts, message=job.message, autogenerate=not job.empty)
     if not job.empty:
         with _scratch(job, context) as location:
-            _compare(scripts, location, context.file(job).folder, collected)
+            _compare(scripts, location, collected)
         directives = collected.generated_revisions[-1]
         if all(operations.is_empty() for operations in directives.upgrade_ops_list):
             return Outcome(target, State.UNCHANGED, heads=scripts.heads)
@@ -49,15 +49,15 @@ def revision(job: Job, target: str, context: Context) -> Outcome:
     return Outcome(target, State.DONE, heads=(script.revision,), data=str(script.path))
 
 
-def _compare(scripts: Scripts, location: Location, folder: Path, collected: Any) -> None:
+def _compare(scripts: Scripts, location: Location, collected: Any) -> None:
     def compare(heads: tuple[str, ...], migration: MigrationContext) -> list[Any]:
         collected.run_autogenerate(heads, migration)
         return []
 
     with open_session(location, _TIMEOUTS, write=True) as session, locked(session) as held:
-        bring_to_head(scripts, held, folder)
+        bring_to_head(scripts, held)
         arguments = {"template_args": collected.template_args, "revision_context": collected}
-        run_environment(scripts, held, folder, compare, **arguments)
+        run_environment(scripts, held, compare, **arguments)
 
 
 @contextlib.contextmanager

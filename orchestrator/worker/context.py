@@ -9,8 +9,10 @@ from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
 from orchestrator.dialects import Timeouts
 from orchestrator.errors import Refused
+from orchestrator.fleet.arguments import x_arguments
 from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
+from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
 from orchestrator.worker.jobs import Job
 from orchestrator.worker.scripts import Scripts, load_scripts
@@ -44,13 +46,14 @@ class Context:
 
     def location(self, job: Job) -> Location:
         """Resolve where the job's target is, secrets included."""
-        file = self.file(job)
-        assert self._secrets is not None
-        target = make_target(file.config, file.folder, job.environment, job.database, job.labels)
-        location = target.address.resolve(self._secrets.value)
+        location = self._target(job).address.resolve(self.secrets(job).value)
         if location.password is not None:
             self._passwords.add(location.password)
         return location
+
+    def _target(self, job: Job) -> Target:
+        file = self.file(job)
+        return make_target(file.config, file.folder, job.environment, job.database, job.labels)
 
     def secrets(self, job: Job) -> Secrets:
         """The resolver of the job's file."""
@@ -64,12 +67,27 @@ class Context:
         return Timeouts(settings.lock_timeout, settings.statement_timeout)
 
     def scripts(self, job: Job) -> Scripts:
-        """The job's database's revisions; their files are read once per worker."""
+        """The job's database's revisions, whose files are read once per worker.
+
+        The process is left in the folder and with the import path that they want.
+        """
         file = self.file(job)
-        if job.database not in self._scripts:
+        if job.database in self._scripts:
+            self._scripts[job.database].settings.enter()
+        else:
             database = file.config.databases[job.database]
             self._scripts[job.database] = load_scripts(job.database, database, file.folder)
         return self._scripts[job.database]
+
+    def x_arguments(self, job: Job) -> tuple[str, ...]:
+        """What ``context.get_x_argument()`` gives for the job's target. Raises ``Refused``."""
+        file = self.file(job)
+        if not job.environment:
+            return job.x
+        try:
+            return x_arguments(file.config, self._target(job), self.secrets(job).value, job.x)
+        except ValueError as error:
+            raise Refused(str(error)) from None
 
     def redactor(self) -> Redactor:
         """Hides every secret that was resolved so far, and every password of a URL."""

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
@@ -10,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 
 from orchestrator.worker.lazy import lazy_engines
 from orchestrator.worker.recorder import Recorder
-from orchestrator.worker.scripts import Scripts, alembic_config
+from orchestrator.worker.scripts import Scripts
 from orchestrator.worker.session import Session, url_of
 
 Steps = Callable[[tuple[str, ...], MigrationContext], list[Any]]
@@ -20,16 +19,14 @@ class NotRun(Exception):
     """``env.py`` did not do what every Alembic environment does."""
 
 
-def target_environment(
-    scripts: Scripts, session: Session, folder: Path, **options: Any
-) -> EnvironmentContext:
+def target_environment(scripts: Scripts, session: Session, **options: Any) -> EnvironmentContext:
     """Return an ``EnvironmentContext`` that is bound to one target.
 
     Its ``configure`` takes the session's connection in place of whatever ``env.py`` passes, and
     keeps all other options. (Not a subclass: Alembic's proxies know only its own class.)
     """
     url = url_of(session.location).render_as_string(hide_password=False)
-    config = alembic_config(scripts.database, folder, url)
+    config = scripts.settings.config(url)
     config.attributes["connection"] = session.connection
     environment = EnvironmentContext(config, scripts.directory, **options)
     configure = environment.configure
@@ -51,7 +48,7 @@ def target_environment(
 
 
 def _options(theirs: dict[str, Any], scripts: Scripts, session: Session) -> dict[str, Any]:
-    table = scripts.database.version_table
+    table = scripts.version_table
     kept = {"version_table": table, **theirs}
     schema = kept.get("version_table_schema")
     if schema not in (None, session.location.schema):
@@ -75,9 +72,7 @@ def _options(theirs: dict[str, Any], scripts: Scripts, session: Session) -> dict
     return kept
 
 
-def run_environment(
-    scripts: Scripts, session: Session, folder: Path, fn: Steps, **options: Any
-) -> None:
+def run_environment(scripts: Scripts, session: Session, fn: Steps, **options: Any) -> None:
     """Run ``env.py`` once, with ``fn`` giving the steps. Leaves no transaction open."""
     ran = False
 
@@ -86,7 +81,7 @@ def run_environment(
         ran = True
         return fn(heads, context)
 
-    environment = target_environment(scripts, session, folder, fn=once, **options)
+    environment = target_environment(scripts, session, fn=once, **options)
     try:
         with environment, lazy_engines(session):
             scripts.directory.run_env()
@@ -129,15 +124,12 @@ def _watched(
     return migration_fn
 
 
-def render_sql(
-    scripts: Scripts, session: Session, folder: Path, revision: str, heads: tuple[str, ...]
-) -> str:
+def render_sql(scripts: Scripts, session: Session, revision: str, heads: tuple[str, ...]) -> str:
     """Return the SQL of an upgrade from ``heads``, as ``alembic upgrade --sql`` prints it."""
     buffer = io.StringIO()
     run_environment(
         scripts,
         session,
-        folder,
         lambda now, _: scripts.steps("upgrade", revision, now),
         as_sql=True,
         output_buffer=buffer,

@@ -36,6 +36,8 @@ class Job:
     revision: str = "heads"
     dry_run: bool = False
     purge: bool = False
+    x: tuple[str, ...] = ()
+    """``KEY=VALUE`` of the command line, besides those of the file."""
     message: str = ""
     empty: bool = False
 

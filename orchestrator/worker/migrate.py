@@ -1,7 +1,6 @@
 """upgrade, downgrade and stamp: one attempt at one target."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
@@ -45,30 +44,29 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     """Tell what ``migrate`` would do, without a lock and without changing anything."""
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
-        move = _move(job, scripts, session.heads(scripts.database.version_table))
+        move = _move(job, scripts, session.heads(scripts.version_table))
     if not move.is_needed:
         return _nothing_to_do(job, target, scripts, move.before)
     return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
 
 
-def bring_to_head(scripts: Scripts, session: Session, folder: Path) -> None:
+def bring_to_head(scripts: Scripts, session: Session) -> None:
     """Upgrade a scratch database. Raises what the migration raises."""
     recorder = Recorder(session.engine, lambda _: None)
-    _run(Verb.UPGRADE, "heads", scripts, session, folder, recorder, purge=False)
+    _run(Verb.UPGRADE, "heads", scripts, session, recorder, purge=False)
 
 
 def _under_lock(
     job: Job, target: str, context: Context, scripts: Scripts, session: Session
 ) -> Outcome:
-    table = scripts.database.version_table
+    table = scripts.version_table
     before = session.heads(table)
     move = _move(job, scripts, before)
     if not move.is_needed:
         return _nothing_to_do(job, target, scripts, before)
     recorder = Recorder(session.engine, context.notify)
     try:
-        folder = context.file(job).folder
-        _run(job.verb, job.revision, scripts, session, folder, recorder, purge=job.purge)
+        _run(job.verb, job.revision, scripts, session, recorder, purge=job.purge)
         session.assert_locked()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folder, recorder)
@@ -105,7 +103,6 @@ def _run(
     revision: str,
     scripts: Scripts,
     session: Session,
-    folder: Path,
     recorder: Recorder,
     *,
     purge: bool,
@@ -115,7 +112,7 @@ def _run(
         return found if verb == Verb.STAMP else watched(found, scripts, session, recorder)
 
     options: dict[str, Any] = {"purge": True} if purge else {}
-    run_environment(scripts, session, folder, steps, destination_rev=revision, **options)
+    run_environment(scripts, session, steps, destination_rev=revision, **options)
 
 
 def _heads_now(session: Session, version_table: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def check(job: Job, target: str, context: Context) -> Outcome:
             return Outcome(target, State.BEHIND, revisions=standing.revisions)
         if standing.state not in {State.CURRENT, State.EMPTY}:
             return standing
-        found = differences(_compare(scripts, session, context, job))
+        found = differences(_compare(scripts, session))
     state = State.DIFFERS if found else State.IN_SYNC
     return Outcome(target, state, standing.heads, standing.heads, differences=found)
 
@@ -49,9 +49,7 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
         steps = scripts.steps(Verb.UPGRADE, job.revision, heads)
         if not steps:
             return Outcome(target, State.UNCHANGED, heads, heads)
-        text = _preamble(session) + render_sql(
-            scripts, session, context.file(job).folder, job.revision, heads
-        )
+        text = _preamble(session) + render_sql(scripts, session, job.revision, heads)
     return Outcome(target, State.PLANNED, heads, heads, revisions_of(steps), data=text)
 
 
@@ -77,7 +75,7 @@ def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
     return RevisionContext(scripts.config, scripts.directory, {**defaults, **arguments})
 
 
-def _compare(scripts: Scripts, session: Session, context: Context, job: Job) -> list[Any]:
+def _compare(scripts: Scripts, session: Session) -> list[Any]:
     collected = autogenerate(scripts)
 
     def compare(heads: tuple[str, ...], migration: MigrationContext) -> list[Any]:
@@ -87,7 +85,6 @@ def _compare(scripts: Scripts, session: Session, context: Context, job: Job) -> 
     run_environment(
         scripts,
         session,
-        context.file(job).folder,
         compare,
         template_args=collected.template_args,
         revision_context=collected,
@@ -101,7 +98,7 @@ def _heads(session: Session, scripts: Scripts) -> tuple[str, ...]:
     if sql is not None and session.value(sql) is None:
         what = session.location.schema or session.location.database or "the database"
         raise NoSchema(f"there is no schema or database '{what}'")
-    return session.heads(scripts.database.version_table)
+    return session.heads(scripts.version_table)
 
 
 def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:

@@ -1,6 +1,5 @@
 """A database's Alembic scripts, as Alembic sees them, loaded once per worker."""
 
-import importlib
 import re
 import types
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ from sqlalchemy import MetaData
 
 from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Revision
+from orchestrator.worker.settings import AlembicSettings, imported, read_settings
 
 
 class UnknownRevision(Exception):
@@ -33,8 +33,10 @@ class Scripts:
 
     name: str
     database: Database
+    settings: AlembicSettings
     directory: ScriptDirectory
     config: AlembicConfig
+    """Without a target: what ``revision`` writes files by."""
     code: dict[str, types.CodeType] = field(default_factory=dict)
     """Compiled revisions, by path."""
 
@@ -42,6 +44,16 @@ class Scripts:
     def folder(self) -> Path:
         """The script location."""
         return Path(self.directory.dir)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the user's scripts are: the script location, and all version locations."""
+        return (self.folder, *map(Path, self.directory._version_locations))
+
+    @property
+    def version_table(self) -> str:
+        """The name of the version table."""
+        return self.database.version_table or "alembic_version"
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -110,10 +122,7 @@ class Scripts:
         """Import the model that ``environments.toml`` names, if it names one."""
         if self.database.metadata is None:
             return None
-        module, _, name = self.database.metadata.partition(":")
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
+        found = imported(self.database.metadata)
         return found if isinstance(found, MetaData) else found.metadata
 
 
@@ -148,21 +157,16 @@ def heads_after(heads: Iterable[str], steps: Iterable[Any]) -> tuple[str, ...]:
 
 
 def load_scripts(name: str, database: Database, folder: Path) -> Scripts:
-    """Read a script directory. Raises ``CommandError`` where there is none."""
-    config = alembic_config(database, folder)
-    return Scripts(name, database, ScriptDirectory.from_config(config), config)
+    """Read a script directory, in whose folder and import path the process is left.
 
-
-def alembic_config(database: Database, folder: Path, url: str | None = None) -> AlembicConfig:
-    """Return the ``Config`` that ``env.py`` gets; what it holds in memory goes nowhere else."""
-    config = AlembicConfig()
-    location = database.script_location
-    if ":" not in location:  # "package:folder" is Alembic's own notation
-        location = str(folder / location)
-    config.set_main_option("script_location", location.replace("%", "%%"))
-    if url is not None:
-        config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    return config
+    Raises ``CommandError`` where there is none, ``AlembicFileError`` for its configuration.
+    """
+    settings = read_settings(database, folder)
+    settings.enter()
+    config = settings.config()
+    with settings.noting_import_path():
+        directory = ScriptDirectory.from_config(config)
+    return Scripts(name, database, settings, directory, config)
 
 
 def revisions_of(steps: Sequence[Any]) -> tuple[Revision, ...]:

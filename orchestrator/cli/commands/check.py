@@ -3,7 +3,7 @@
 import typer
 
 from orchestrator.cli import invocation
-from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, selection
+from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, XArguments, selection
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -13,6 +13,7 @@ def check(
     selectors: Selectors = None,
     where: Where = None,
     exclude: Exclude = None,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Compare the models with every target, as Alembic's autogenerate would.
@@ -28,7 +29,7 @@ def check(
     from orchestrator.render import check, json
 
     call = invocation.of(context, output)
-    with watched(ready(call)) as project:
+    with watched(ready(call, x)) as project:
         result = project.check(selection(selectors, where, exclude))
     show(call, lambda: check.report(result), lambda: json.result(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

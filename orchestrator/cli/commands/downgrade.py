@@ -12,6 +12,7 @@ from orchestrator.cli.options import (
     OutputOption,
     RequiredSelectors,
     Where,
+    XArguments,
     Yes,
     selection,
 )
@@ -27,6 +28,7 @@ def downgrade(
     yes: Yes = False,
     where: Where = None,
     exclude: Exclude = None,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Revert revisions of targets, in the reverse of the configured order.
@@ -42,7 +44,7 @@ def downgrade(
     from orchestrator.render import json, upgrade
 
     call = invocation.of(context, output)
-    project, chosen = ready(call), selection(selectors, where, exclude)
+    project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
     with watched(project):

@@ -9,6 +9,7 @@ from orchestrator.cli.options import (
     OutputOption,
     Selectors,
     Where,
+    XArguments,
     selection,
 )
 from orchestrator.cli.project import ready, watched
@@ -21,6 +22,7 @@ def history(
     selectors: Selectors = None,
     where: Where = None,
     exclude: Exclude = None,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Show the revisions of a database, and how many targets stand at each.
@@ -36,7 +38,7 @@ def history(
     from orchestrator.render import history, json
 
     call = invocation.of(context, output)
-    with watched(ready(call)) as project:
+    with watched(ready(call, x)) as project:
         found = project.history(database, selection(selectors, where, exclude))
     show(call, lambda: history.report(found), lambda: json.history(found, debug=call.debug))
     raise typer.Exit(found.exit_code)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import invocation
-from orchestrator.cli.options import DatabaseName, OutputOption
+from orchestrator.cli.options import DatabaseName, OutputOption, XArguments
 from orchestrator.cli.project import ready
 from orchestrator.cli.show import show
 
@@ -15,6 +15,7 @@ def revision(
     database: DatabaseName,
     message: Annotated[str, typer.Option("--message", "-m", help="What the revision does.")],
     empty: Annotated[bool, typer.Option("--empty", help="Do not look for changes.")] = False,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Write a revision from what changed in the models.
@@ -30,5 +31,5 @@ def revision(
     from orchestrator.render import json, revision
 
     call = invocation.of(context, output)
-    written = ready(call).revision(database, message, empty=empty)
+    written = ready(call, x).revision(database, message, empty=empty)
     show(call, lambda: revision.report(written), lambda: json.revision(written))

@@ -12,6 +12,7 @@ from orchestrator.cli.options import (
     OutputOption,
     RequiredSelectors,
     Where,
+    XArguments,
     Yes,
     selection,
 )
@@ -30,6 +31,7 @@ def stamp(
     yes: Yes = False,
     where: Where = None,
     exclude: Exclude = None,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Record that targets are at a revision, without running anything.
@@ -45,7 +47,7 @@ def stamp(
     from orchestrator.render import json, upgrade
 
     call = invocation.of(context, output)
-    project, chosen = ready(call), selection(selectors, where, exclude)
+    project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))

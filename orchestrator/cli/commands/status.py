@@ -3,7 +3,7 @@
 import typer
 
 from orchestrator.cli import invocation
-from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, selection
+from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, XArguments, selection
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -13,6 +13,7 @@ def status(
     selectors: Selectors = None,
     where: Where = None,
     exclude: Exclude = None,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Show where every target stands: a matrix first, the odd ones out below it.
@@ -36,7 +37,7 @@ def status(
     from orchestrator.render import json, status
 
     call = invocation.of(context, output)
-    with watched(ready(call)) as project:
+    with watched(ready(call, x)) as project:
         result = project.status(selection(selectors, where, exclude))
     show(call, lambda: status.report(result), lambda: json.result(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     OutputOption,
     Selectors,
     Where,
+    XArguments,
     Yes,
     selection,
 )
@@ -39,6 +40,7 @@ def upgrade(
     yes: Yes = False,
     where: Where = None,
     exclude: Exclude = None,
+    x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Upgrade targets, environment by environment, in the configured order.
@@ -60,7 +62,7 @@ def upgrade(
     if sql is not None and dry_run:
         raise UsageError("--sql and --dry-run exclude each other: neither changes anything")
     call = invocation.of(context, output)
-    project, chosen = ready(call), selection(selectors, where, exclude)
+    project, chosen = ready(call, x), selection(selectors, where, exclude)
     if sql is not None:
         _sql(call, project, sql, chosen, revision)
     if not dry_run and not yes:

@@ -1,0 +1,54 @@
+"""What ``context.get_x_argument()`` gives for a target: ``x`` of the file, filled."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from orchestrator.config.models import Config
+from orchestrator.config.template import Secret, Template, parse
+from orchestrator.fleet.target import Target
+
+
+def x_arguments(
+    config: Config, target: Target, secret: Callable[[Secret], str], given: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return ``KEY=VALUE`` as Alembic's ``-x`` takes it: the file's, then those ``given``.
+
+    What is given on the command line replaces the file's of the same key. Raises ``ValueError``
+    for a placeholder that the target has no label for.
+    """
+    replaced = {argument.partition("=")[0] for argument in given}
+    filled = _filled(config, target)
+    own = (
+        key if value is None else f"{key}={value.resolve(secret)}"
+        for key, value in filled.items()
+        if key not in replaced
+    )
+    return (*own, *given)
+
+
+def x_secrets(config: Config, target: Target) -> Iterator[Secret]:
+    """Yield the secrets that the target's arguments need. Raises ``ValueError`` as above."""
+    for value in _filled(config, target).values():
+        if value is not None:
+            yield from value.secrets
+
+
+def _filled(config: Config, target: Target) -> Mapping[str, Template | None]:
+    """Each key with its value, ``None`` for a key alone."""
+    environment = config.environments[target.environment]
+    own = environment.databases.get(target.database)
+    settings = {**environment.x, **(own.x if own else {})}
+    if not settings:
+        return {}
+    labels = {**target.labels, "environment": target.environment, "database": target.database}
+    if target.tenant is not None:
+        labels["tenant"] = target.tenant
+    try:
+        return {
+            key: parse(value).fill(labels) if isinstance(value, str) else None
+            for key, value in settings.items()
+        }
+    except KeyError as error:
+        raise ValueError(
+            f"nothing fills {{{error.args[0]}}} in x of environments.toml: "
+            f"{target.name} has no such label"
+        ) from None

@@ -1,0 +1,109 @@
+"""Alembic's ``Config`` for one database, from its own ini file or ``pyproject.toml`` if any."""
+
+import contextlib
+import importlib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config as AlembicConfig
+from alembic.util import CommandError
+
+from orchestrator.config.alembic_file import (
+    AlembicFile,
+    alembic_file,
+    script_location,
+)
+from orchestrator.config.models import Database
+
+
+@dataclass(frozen=True, slots=True)
+class AlembicSettings:
+    """How to make a ``Config``, and where code runs with it."""
+
+    database: Database
+    location: str
+    """The script location: absolute, or ``package:folder``."""
+    base: Path
+    """The folder in which ``alembic`` would be run: relative paths start there."""
+    file: AlembicFile | None
+    import_path: list[str] = field(default_factory=list)
+    """Folders to import from, absolute: ``python_path``, then ``prepend_sys_path``."""
+
+    def enter(self) -> None:
+        """Make this process one that ``alembic`` was started in: its folder, its import path."""
+        os.chdir(self.base)
+        sys.path[:0] = self.import_path
+
+    @contextlib.contextmanager
+    def noting_import_path(self) -> Iterator[None]:
+        """Keep what Alembic puts before ``sys.path`` while it reads the configuration."""
+        before = len(sys.path)
+        yield
+        count = len(sys.path) - before
+        added = [os.path.abspath(self.base / path) for path in sys.path[:count]]  # noqa: PTH100 - keeps symbolic links as they were named
+        del sys.path[:count]
+        at = len(self.import_path)
+        sys.path[at:at] = added
+        self.import_path.extend(added)
+
+    def config(self, url: str | None = None, options: Namespace | None = None) -> AlembicConfig:
+        """Return a fresh ``Config``; what it holds in memory goes nowhere else.
+
+        ``url`` takes the place of ``sqlalchemy.url``. Of a multidb set-up only the one database
+        is left.
+        """
+        config = AlembicConfig(**self._files(), cmd_opts=options)
+        config.set_main_option("script_location", _quoted(self.location))
+        if url is not None:
+            config.set_main_option("sqlalchemy.url", _quoted(url))
+        if self.file is not None and self.file.name is not None:
+            config.set_main_option("databases", _quoted(self.file.name))
+            if url is not None:
+                config.set_section_option(self.file.name, "sqlalchemy.url", _quoted(url))
+        return config
+
+    def _files(self) -> dict[str, Any]:
+        if self.file is None:
+            return {}
+        found: dict[str, Any] = {"file_": str(self.file.ini), "ini_section": self.file.section}
+        if self.file.toml is not None:
+            if hasattr(AlembicConfig, "toml_file_name"):
+                found["toml_file"] = str(self.file.toml)
+            elif not self.file.sections:
+                raise CommandError(
+                    f"[tool.alembic] of {self.file.toml} needs Alembic 1.16 or later"
+                )
+        return found
+
+
+def read_settings(database: Database, folder: Path) -> AlembicSettings:
+    """Read a database's settings. ``folder`` is that of ``environments.toml``.
+
+    Raises ``AlembicFileError``.
+    """
+    file = alembic_file(database, folder)
+    location, relative_to, _ = script_location(database, folder)
+    if ":" not in location:  # "package:folder" is Alembic's own notation
+        location = str(relative_to / location)
+    base = folder if file is None else file.base(folder)
+    settings = AlembicSettings(database, location, base, file)
+    settings.import_path.extend(str(folder / path) for path in database.python_path)
+    return settings
+
+
+def imported(reference: str) -> Any:
+    """Import what ``package.module:name`` names."""
+    module, _, name = reference.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _quoted(text: str) -> str:
+    return text.replace("%", "%%")
