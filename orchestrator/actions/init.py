@@ -1,10 +1,14 @@
-"""init: a small project that works, to start from."""
+"""init: a small project that works, to start from; or adopts the Alembic project that is there."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.actions.adopt import Adoption, adopt
+from orchestrator.actions.adopt_sources import has_alembic, read_sources
+from orchestrator.actions.adopt_text import environments_toml
+from orchestrator.actions.toml_text import toml_string
+from orchestrator.config.load import FILE_NAME
 from orchestrator.config.schema import render
 from orchestrator.errors import UsageError
 
@@ -18,35 +22,53 @@ class InitResult:
 
     written: tuple[Path, ...]
     kept: tuple[Path, ...]
+    adoption: Adoption | None = None
+    """What was made of the Alembic project that is there; ``None`` where nothing was adopted."""
 
 
 def init(folder: Path, name: str | None = None) -> InitResult:
-    """Write a working project into an empty or existing folder.
+    """Write a working project into an empty or existing folder, or adopt the Alembic project there.
 
-    What is there already is kept and never overwritten, not even by a run at the same time.
-    Raises ``UsageError`` where a file cannot be written.
+    An Alembic project gets an ``environments.toml`` and its schema, and no other file. What is
+    there already is kept and never overwritten, not even by a run at the same time. Raises
+    ``UsageError`` where a file cannot be written; and, before anything is, where the Alembic
+    project is not in order.
     """
-    written: list[Path] = []
-    kept: list[Path] = []
-    for path, text in _files(name or folder.resolve().name or "project"):
-        target = folder / path
-        (written if _write(target, text) else kept).append(target)
-    return InitResult(tuple(written), tuple(kept))
+    if not has_alembic(folder):
+        starter = _starter(name or folder.resolve().name or "project")
+        return InitResult(*_write_all(folder, starter))
+    mine = folder / FILE_NAME
+    if mine.exists() or mine.is_symlink():
+        written, kept = _write_all(folder, [_schema()])
+        return InitResult(written, (mine, *kept))
+    adoption = adopt(read_sources(folder, name))
+    files = [(FILE_NAME, environments_toml(adoption)), _schema()]
+    return InitResult(*_write_all(folder, files), adoption)
 
 
-def _files(name: str) -> Iterator[tuple[Path, str]]:
-    """Yield each file's place in the project, and its text."""
+def _starter(name: str) -> Iterator[tuple[str, str]]:
+    """Yield each file's place in a new project, and its text."""
     for template in sorted(TEMPLATES.rglob(f"*{_SUFFIX}")):
         path = template.relative_to(TEMPLATES)
-        text = template.read_text(encoding="utf-8").replace("@name@", _toml_string(name))
-        yield path.with_name(path.name.removesuffix(_SUFFIX)), text
-    yield Path("environments.schema.json"), render()
+        text = template.read_text(encoding="utf-8").replace("@name@", toml_string(name))
+        yield str(path).removesuffix(_SUFFIX), text
+    yield _schema()
 
 
-def _toml_string(text: str) -> str:
-    # A folder's name may hold bytes that are no text, and DEL, which JSON allows and TOML does not.
-    clean = text.encode(errors="replace").decode()
-    return json.dumps(clean, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _schema() -> tuple[str, str]:
+    return "environments.schema.json", render()
+
+
+def _write_all(
+    folder: Path, files: Iterable[tuple[str, str]]
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return what was written, and what was there already."""
+    written: list[Path] = []
+    kept: list[Path] = []
+    for path, text in files:
+        target = folder / path
+        (written if _write(target, text) else kept).append(target)
+    return tuple(written), tuple(kept)
 
 
 def _write(path: Path, text: str) -> bool:

@@ -68,7 +68,14 @@ class AlembicFile:
         if name in values:
             return self._interpolated(name, values)
         value = self.table.get(name) if section is None else None
-        return value % {"here": self.folder.as_posix()} if isinstance(value, str) else None
+        return self.formatted(name, value) if isinstance(value, str) else None
+
+    def formatted(self, name: str, text: str) -> str:
+        """Return a text of the table with ``%(here)s`` filled in. Raises ``AlembicFileError``."""
+        try:
+            return text % {"here": self.folder.as_posix()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise AlembicFileError(f"{TOML_NAME}: option '{name}': bad % in it: {error}") from None
 
     def base(self, folder: Path) -> Path:
         """Return the folder that relative paths of the file start from: where ``alembic`` is run.
@@ -87,13 +94,18 @@ class AlembicFile:
         return folder
 
     def _interpolated(self, name: str, values: Mapping[str, str]) -> str:
-        parser = configparser.ConfigParser({"here": self.folder.as_posix()})
-        parser.read_dict({"section": {key: value for key, value in values.items() if value}})
+        given = {"here": self.folder.as_posix(), **values}
         try:
-            return parser.get("section", name, fallback="")
-        except configparser.InterpolationError as error:
-            first = str(error).splitlines()[0]
-            raise AlembicFileError(f"{self.ini.name}: option '{name}': {first}") from None
+            # Not a ConfigParser's own get: to fill one, every other option must be right, too.
+            return configparser.BasicInterpolation().before_get(
+                configparser.RawConfigParser(), self.section, name, values[name], given
+            )
+        except configparser.InterpolationMissingOptionError as error:
+            why = f"the file does not say what %({error.reference})s is"
+        except configparser.InterpolationError:
+            why = "a % in it is neither %% nor %(name)s"
+        # What configparser says holds the value, and a URL's has a password.
+        raise AlembicFileError(f"{self.ini.name}: option '{name}': {why}")
 
 
 def read_alembic_file(path: Path, section: str | None = None) -> AlembicFile:

@@ -14,6 +14,7 @@ from orchestrator.render.words import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 
 if TYPE_CHECKING:
+    from orchestrator.actions.adopt import Adoption
     from orchestrator.actions.init import InitResult
     from orchestrator.config.models import Config
 
@@ -90,6 +91,16 @@ def init(made: "InitResult", folder: Path) -> Object:
         "folder": str(folder),
         "written": [str(path) for path in made.written],
         "kept": [str(path) for path in made.kept],
+        **_adoption(made.adoption),
+    }
+
+
+def _adoption(of: "Adoption | None") -> Object:
+    return {
+        "adopted": of.config_file if of else None,
+        "exports": [{"variable": e.variable, "from": e.source} for e in of.exports] if of else [],
+        "found": [{"what": what, "value": text} for what, text in of.found] if of else [],
+        "left_out": [{"what": what, "why": text} for what, text in of.left_out] if of else [],
     }
 
 

@@ -1,0 +1,66 @@
+"""The ``environments.toml`` of an adopted project."""
+
+from collections.abc import Iterator
+
+from orchestrator.actions.adopt import ENVIRONMENT, AdoptedDatabase, Adoption
+from orchestrator.actions.toml_text import toml_comment, toml_key, toml_string
+
+
+def environments_toml(adoption: Adoption) -> str:
+    """Return the text of the file. It is valid, whatever names and URLs hold."""
+    return "\n".join([*_head(adoption), *_databases(adoption), *_environment(adoption)]) + "\n"
+
+
+def _head(adoption: Adoption) -> Iterator[str]:
+    yield "#:schema ./environments.schema.json"
+    yield ""
+    yield "[project]"
+    yield f"name  = {toml_string(adoption.project)}"
+    yield f'order = ["{ENVIRONMENT}"] # the promotion path: order = ["{ENVIRONMENT}", "prod"]'
+    yield ""
+
+
+def _databases(adoption: Adoption) -> Iterator[str]:
+    file = adoption.config_file
+    yield f"# What {file} says keeps its meaning, but for the URL: it is read again each time."
+    for database in adoption.databases:
+        scripts = database.source.scripts
+        yield f"[databases.{toml_key(database.name)}]"
+        yield toml_comment(f"script location: {scripts.location}")
+        yield toml_comment(f"version locations: {', '.join(scripts.versions)}")
+        yield from _aligned(_settings(database, file))
+        yield ""
+
+
+def _settings(database: AdoptedDatabase, file: str) -> Iterator[tuple[str, str]]:
+    env = database.source.env
+    yield "config_file", file
+    if database.source.section is not None:
+        yield "ini_section", database.source.section
+    if env.version_table:
+        yield "version_table", env.version_table
+    if env.version_table_schema:
+        yield "version_table_schema", env.version_table_schema
+
+
+def _environment(adoption: Adoption) -> Iterator[str]:
+    first, *others = adoption.databases
+    yield f"[environments.{ENVIRONMENT}]"
+    yield from _url(first)
+    for database in others:
+        yield ""
+        yield f"[environments.{ENVIRONMENT}.databases.{toml_key(database.name)}]"
+        yield from _url(database)
+
+
+def _url(database: AdoptedDatabase) -> Iterator[str]:
+    for export in database.exports:
+        yield toml_comment(f"export {export.variable}=…  ({export.source})")
+    yield f"url = {toml_string(database.url)}"
+
+
+def _aligned(settings: Iterator[tuple[str, str]]) -> Iterator[str]:
+    pairs = list(settings)
+    width = max(len(key) for key, _ in pairs)
+    for key, value in pairs:
+        yield f"{key:<{width}} = {toml_string(value)}"
