@@ -8,6 +8,7 @@ ARGS   ?=
 BIN    := .venv/bin
 NEWEST := .venv/.ready
 LOWEST := .venv-lowest/.ready
+THIRD  := .venv-third-party/.ready
 RUN    := -q -n auto $(PYTEST)
 
 .DEFAULT_GOAL := help
@@ -19,18 +20,18 @@ help:  ## Say what there is
 
 setup: $(NEWEST)  ## Make .venv, with the newest versions of everything and this project in it
 
-test: $(NEWEST) $(LOWEST) servers  ## Run every check: lint, types, floors, tests with the newest and lowest versions
+test: $(NEWEST) $(LOWEST) $(THIRD) servers  ## Run every check: lint, types, floors, tests with the newest and lowest versions
 	@$(MAKE) --no-print-directory lint types floors
 	@$(MAKE) --no-print-directory test-newest
 	@$(MAKE) --no-print-directory test-lowest
 
-test-newest: $(NEWEST) servers  ## Run the tests with the newest versions
+test-newest: $(NEWEST) $(THIRD) servers  ## Run the tests with the newest versions
 	@echo "== tests, newest versions"
-	@$(BIN)/pytest $(RUN)
+	@THIRD_PARTY_PYTHON="$(CURDIR)/$(dir $(THIRD))bin/python" $(BIN)/pytest $(RUN)
 
 test-lowest: $(LOWEST) servers  ## Run the tests with the lowest versions that pyproject.toml allows
 	@echo "== tests, lowest versions"
-	@.venv-lowest/bin/pytest $(RUN)
+	@.venv-lowest/bin/pytest --ignore=tests/third_party $(RUN)
 
 lint: $(NEWEST)  ## Check style and format
 	@echo "== lint"
@@ -63,7 +64,7 @@ lock: $(NEWEST)  ## Write the lock files from pyproject.toml
 	@scripts/lock
 
 clean:  ## Remove everything that was made here
-	rm -rf .venv .venv-lowest var build dist .orchestrator
+	rm -rf .venv .venv-lowest .venv-third-party var build dist .orchestrator
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -86,6 +87,6 @@ INSTALL = $(BIN)/uv pip sync --quiet --python $(@D)/bin/python $< && \
 $(NEWEST): requirements/newest.txt pyproject.toml $(BIN)/uv
 	@$(INSTALL)
 
-$(LOWEST): requirements/lowest.txt pyproject.toml $(BIN)/uv
+$(LOWEST) $(THIRD): .venv-%/.ready: requirements/%.txt pyproject.toml $(BIN)/uv
 	@$(@D)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(@D)
 	@$(INSTALL)

@@ -143,6 +143,8 @@ class Workshop:
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+    program: Path = field(default_factory=lambda: Path(sys.executable).with_name("orchestrator"))
+    """The command: the one of the environment that the tests run in, unless told otherwise."""
 
     def config(self, text: str) -> None:
         (self.folder / "environments.toml").write_text(textwrap.dedent(text))
@@ -182,8 +184,7 @@ class Workshop:
         self, *arguments: str, code: int | None = 0, timeout: float = 120, **options: Any
     ) -> Ran:
         """Run the command. Fails with its whole output unless it ends with ``code``."""
-        program = str(Path(sys.executable).with_name("orchestrator"))
-        command = [program, *arguments]
+        command = [str(self.program), *arguments]
         done = subprocess.run(
             command,
             cwd=options.pop("cwd", self.folder),
@@ -205,7 +206,7 @@ class Workshop:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
             process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("orchestrator")), *arguments],
+                [str(self.program), *arguments],
                 cwd=self.folder,
                 env=self._environ(),
                 stdin=subprocess.DEVNULL,
