@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from orchestrator.dialects import BACKENDS
+from orchestrator.dialects.drivers import sync_driver
 from orchestrator.errors import UsageError
 
 _DEFAULT = {
@@ -30,27 +31,25 @@ _INSTEAD = {
         "pip install 'alembic-orchestrator[postgres]'"
     ),
 }
-_ASYNC = {"asyncpg", "psycopg_async", "aiomysql", "asyncmy", "aiosqlite"}
 
 
 def check_drivers(drivers: Iterable[str]) -> None:
     """Raise ``UsageError`` for the first of SQLAlchemy's driver names that can't be used here."""
-    for driver in sorted(set(drivers)):
+    for driver in sorted({sync_driver(driver, _is_installed) for driver in drivers}):
         backend, _, name = driver.partition("+")
         if backend not in BACKENDS:
             raise UsageError(f"'{driver}' is not supported; there are {', '.join(BACKENDS)}")
         name = name or _DEFAULT[backend]
-        if name in _ASYNC:
-            raise UsageError(
-                f"'{driver}' is an asynchronous driver; {_INSTEAD.get(backend, 'write sqlite://')}"
-            )
         module = _MODULES.get(name, name)
-        try:
-            installed = find_spec(module) is not None
-        except ModuleNotFoundError:
-            installed = False
-        if not installed:
+        if not _is_installed(name):
             raise UsageError(
                 f"the driver of '{driver}' (Python package {module}) is not installed\n"
                 f"  {_INSTEAD.get(backend, 'install it')}"
             )
+
+
+def _is_installed(driver: str) -> bool:
+    try:
+        return find_spec(_MODULES.get(driver, driver)) is not None
+    except ModuleNotFoundError:
+        return False

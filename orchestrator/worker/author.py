@@ -5,19 +5,19 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from alembic.runtime.migration import MigrationContext
+from alembic.autogenerate.api import RevisionContext
 
 from orchestrator.dialects import Timeouts
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import run_environment
 from orchestrator.worker.jobs import Job
 from orchestrator.worker.migrate import bring_to_head
-from orchestrator.worker.read import autogenerate
+from orchestrator.worker.read import autogenerate, comparing
 from orchestrator.worker.scripts import Scripts, revision_of
 from orchestrator.worker.session import locked, open_session
 
@@ -40,7 +40,7 @@ def revision(job: Job, target: str, context: Context) -> Outcome:
     collected = autogenerate(scripts, message=job.message, autogenerate=not job.empty)
     if not job.empty:
         with _scratch(job, context) as location:
-            _compare(scripts, location, collected)
+            _compare(scripts, location, collected, job)
         directives = collected.generated_revisions[-1]
         if all(operations.is_empty() for operations in directives.upgrade_ops_list):
             return Outcome(target, State.UNCHANGED, heads=scripts.heads)
@@ -49,15 +49,17 @@ def revision(job: Job, target: str, context: Context) -> Outcome:
     return Outcome(target, State.DONE, heads=(script.revision,), data=str(script.path))
 
 
-def _compare(scripts: Scripts, location: Location, collected: Any) -> None:
-    def compare(heads: tuple[str, ...], migration: MigrationContext) -> list[Any]:
-        collected.run_autogenerate(heads, migration)
-        return []
-
+def _compare(scripts: Scripts, location: Location, collected: RevisionContext, job: Job) -> None:
     with open_session(location, _TIMEOUTS, write=True) as session, locked(session) as held:
-        bring_to_head(scripts, held)
-        arguments = {"template_args": collected.template_args, "revision_context": collected}
-        run_environment(scripts, held, compare, **arguments)
+        bring_to_head(scripts, held, job.x)
+        run_environment(
+            scripts,
+            held,
+            comparing(collected),
+            command_options("revision", job.x, message=job.message, autogenerate=not job.empty),
+            template_args=collected.template_args,
+            revision_context=collected,
+        )
 
 
 @contextlib.contextmanager

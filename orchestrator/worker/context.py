@@ -14,6 +14,7 @@ from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
+from orchestrator.worker.environment import Habits
 from orchestrator.worker.jobs import Job
 from orchestrator.worker.scripts import Scripts, load_scripts
 
@@ -26,6 +27,8 @@ class Context:
     """What ``${cmd:}`` secrets printed, so that a vault is asked once per run."""
     notify: Callable[[str], None]
     """Told each revision as it starts."""
+    habits: dict[str, Habits] = field(default_factory=dict)
+    """What the ``env.py`` of each database does, as far as it was seen."""
     _file: ConfigFile | None = None
     _secrets: Secrets | None = None
     _scripts: dict[str, Scripts] = field(default_factory=dict)
@@ -38,7 +41,7 @@ class Context:
             file = load(job.config)
             if file.digest != job.digest:
                 raise Refused(f"{job.config} was changed while the command ran; run it again")
-            self._file, self._scripts = file, {}
+            self._file, self._scripts, self.habits = file, {}, {}
             self._secrets = Secrets(file.folder, commands=self.commands)
         if str(self._file.folder) not in sys.path:
             sys.path.insert(0, str(self._file.folder))

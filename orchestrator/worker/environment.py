@@ -1,136 +1,229 @@
 """Runs the user's ``env.py`` on our connection, whatever that file asks for."""
 
 import io
+from argparse import Namespace
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from orchestrator.worker.lazy import lazy_engines
+from orchestrator.worker.configured import (
+    Configured,
+    NotRun,
+    assert_own,
+    configured,
+    settled_options,
+)
+from orchestrator.worker.connections import Connections, only_the_target
+from orchestrator.worker.logs import forgiving_file_config
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Session, url_of
+from orchestrator.worker.session import Session, VersionTable
+from orchestrator.worker.urls import url_of
 
-Steps = Callable[[tuple[str, ...], MigrationContext], list[Any]]
-
-
-class NotRun(Exception):
-    """``env.py`` did not do what every Alembic environment does."""
+Steps = Callable[[tuple[str, ...], "Run"], list[Any]]
 
 
-def target_environment(scripts: Scripts, session: Session, **options: Any) -> EnvironmentContext:
-    """Return an ``EnvironmentContext`` that is bound to one target.
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What an ``env.py`` does, as far as it must be known before it runs."""
 
-    Its ``configure`` takes the session's connection in place of whatever ``env.py`` passes, and
-    keeps all other options. (Not a subclass: Alembic's proxies know only its own class.)
-    """
-    url = url_of(session.location).render_as_string(hide_password=False)
-    config = scripts.settings.config(url)
-    config.attributes["connection"] = session.connection
-    environment = EnvironmentContext(config, scripts.directory, **options)
-    configure = environment.configure
-
-    def ours(*replaced: Any, **theirs: Any) -> None:  # noqa: ARG001 - its connection or URL
-        kept = _options(theirs, scripts, session)
-        backend = session.location.backend
-        if environment.is_offline_mode():
-            kept |= {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
-            configure(dialect_name=backend, **kept)
-        else:
-            # Alembic leaves a transaction that it finds open to the caller.
-            session.connection.rollback()
-            configure(connection=session.connection, **kept)
-
-    # Alembic's module proxies look it up on the instance.
-    environment.configure = ours  # type: ignore[method-assign]
-    return environment
+    several: bool = False
+    """It configures several databases or schemas, one after the other."""
+    plain: bool = True
+    """Its version table is ``alembic_version`` where unqualified names lead."""
 
 
-def _options(theirs: dict[str, Any], scripts: Scripts, session: Session) -> dict[str, Any]:
-    table = scripts.version_table
-    kept = {"version_table": table, **theirs}
-    schema = kept.get("version_table_schema")
-    if schema not in (None, session.location.schema):
-        raise NotRun(
-            f"env.py keeps its versions in schema '{schema}', where the target's own schema is "
-            f"'{session.location.schema or 'the default'}'; leave version_table_schema out of "
-            "env.py, and say schema in environments.toml"
+class Run:
+    """One run of ``env.py`` for one target."""
+
+    def __init__(
+        self, scripts: Scripts, session: Session, connections: Connections, habits: Habits
+    ) -> None:
+        self.scripts, self.session, self.connections = scripts, session, connections
+        self.habits = habits
+        self.calls: list[Configured] = []
+        """Each call of ``context.configure()``."""
+        self.place = session.place
+        """Where ``env.py`` wants its migrations, if not elsewhere than in the target."""
+        self.has_run = False
+        self.environment: EnvironmentContext
+
+    @property
+    def table(self) -> VersionTable:
+        """The version table of the last call that is about the target."""
+        return next(call.table for call in reversed(self.calls) if self.concerns(call))
+
+    @property
+    def seen(self) -> Habits:
+        """What this run says of its ``env.py``."""
+        own = {None, self.session.location.schema}
+        plain = all(
+            call.table.name == VersionTable().name and call.table.schema in own
+            for call in self.calls
         )
-    for ours in ("connection", "url", "dialect_name"):
-        kept.pop(ours, None)
-    if kept["version_table"] != table:
+        several = len({(call.database, call.place, call.table.schema) for call in self.calls}) > 1
+        return Habits(several, plain and self.place == self.session.place)
+
+    def concerns(self, call: Configured) -> bool:
+        """Whether a call is about the target: of several, only the one that leads there is."""
+        return not self.habits.several or call.is_target
+
+    def assert_ran(self) -> None:
+        """Raise ``NotRun`` unless ``env.py`` ran migrations for the target."""
+        env = self.scripts.folder / "env.py"
+        if self.has_run:
+            return
+        if self.habits.several and self.calls:
+            others = ", ".join(dict.fromkeys(str(call) for call in self.calls))
+            raise NotRun(
+                f"{env} migrates several databases, and none of them is the target: {others}",
+                "let it take sqlalchemy.url of Alembic's Config; or make what it goes through "
+                "targets of their own: a schema with schema = …, one of alembic.ini's databases "
+                "with ini_section = …",
+            )
         raise NotRun(
-            f"env.py keeps its versions in table '{kept['version_table']}', environments.toml says "
-            f"'{table}'; write version_table = \"{kept['version_table']}\" in "
-            f"[databases.{scripts.name}]"
-        )
-    if kept.get("target_metadata") is None:
-        kept["target_metadata"] = scripts.metadata()
-    if session.location.backend == "sqlite" and kept.get("transactional_ddl") is None:
-        kept["transactional_ddl"] = True  # the session begins real transactions
-    return kept
-
-
-def run_environment(scripts: Scripts, session: Session, fn: Steps, **options: Any) -> None:
-    """Run ``env.py`` once, with ``fn`` giving the steps. Leaves no transaction open."""
-    ran = False
-
-    def once(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-        nonlocal ran
-        ran = True
-        return fn(heads, context)
-
-    environment = target_environment(scripts, session, fn=once, **options)
-    try:
-        with environment, lazy_engines(session):
-            scripts.directory.run_env()
-    finally:
-        if not session.connection.invalidated:
-            session.connection.rollback()
-    if not ran:
-        raise NotRun(
-            f"{scripts.folder / 'env.py'} ran no migrations: it must call context.configure() and "
+            f"{env} ran no migrations: it must call context.configure() and "
             "context.run_migrations()"
         )
 
 
-def watched(
-    steps: list[Any], scripts: Scripts, session: Session, recorder: Recorder
-) -> Iterator[Any]:
+def run_environment(
+    scripts: Scripts,
+    session: Session,
+    fn: Steps,
+    arguments: Namespace,
+    *,
+    habits: Habits | None = None,
+    commits: bool = False,
+    **options: Any,
+) -> Run:
+    """Run ``env.py`` once, with ``fn`` giving the steps. Leaves no transaction open.
+
+    ``context.configure`` takes the session's connection in place of whatever ``env.py`` passes,
+    and keeps all other options. ``commits``: like whoever gave ``env.py`` a connection, commit
+    what it left open. Raises ``NotRun``, ``Elsewhere`` or whatever the migration raises.
+    """
+    with only_the_target(session) as connections, forgiving_file_config():
+        run = Run(scripts, session, connections, habits or Habits())
+
+        def once(heads: tuple[str, ...], _: MigrationContext) -> list[Any]:
+            if not run.concerns(run.calls[-1]):
+                return []
+            run.has_run = True
+            return fn(heads, run)
+
+        run.environment = _environment(run, arguments, fn=once, **options)
+        try:
+            with run.environment:
+                scripts.directory.run_env()
+            if commits:
+                session.connection.commit()
+        finally:
+            if not session.connection.invalidated:
+                session.connection.rollback()
+    run.assert_ran()
+    return run
+
+
+def _environment(run: Run, arguments: Namespace, **options: Any) -> EnvironmentContext:
+    """Bind an ``EnvironmentContext`` to one target.
+
+    Not a subclass: Alembic's proxies know only its own class, and look ``configure`` up on it.
+    """
+    session, scripts = run.session, run.scripts
+    url = url_of(session.location).render_as_string(hide_password=False)
+    config = scripts.settings.config(url, arguments)
+    config.attributes["connection"] = session.connection
+    scripts.settings.customise(config)
+    environment = EnvironmentContext(config, scripts.directory, **options)
+    configure = environment.configure
+    dont_mutate = bool(options.get("dont_mutate"))
+
+    def ours(connection: Any = None, *_url: Any, **theirs: Any) -> None:
+        offline = environment.is_offline_mode()
+        call, run.place = configured(connection, theirs, scripts, session, run.connections)
+        run.calls.append(call)
+        if run.concerns(call):
+            assert_own(call.table, session)
+        kept = settled_options(theirs, call, scripts, session)
+        if offline:
+            kept |= {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
+            configure(dialect_name=session.location.backend, **kept)
+            return
+        run.connections.settle()
+        configure(connection=session.connection, **kept)
+        # Alembic keeps options from one call to the next; these are of this one.
+        environment.context_opts["dont_mutate"] = dont_mutate or not run.concerns(call)
+
+    environment.configure = ours  # type: ignore[method-assign]
+    return environment
+
+
+def learn(scripts: Scripts, session: Session, arguments: Namespace) -> Habits:
+    """Run ``env.py`` as ``alembic current`` does, and tell what it does. Changes nothing."""
+    run = run_environment(scripts, session, lambda *_: [], arguments, dont_mutate=True)
+    return run.seen
+
+
+def current(
+    scripts: Scripts, session: Session, arguments: Namespace, habits: Habits
+) -> tuple[tuple[str, ...], VersionTable]:
+    """Read the heads as ``alembic current`` does: where ``env.py`` keeps them."""
+    found: list[str] = []
+
+    def read(heads: tuple[str, ...], _: Run) -> list[Any]:
+        found[:] = heads
+        return []
+
+    run = run_environment(scripts, session, read, arguments, habits=habits, dont_mutate=True)
+    return tuple(sorted(found)), run.table
+
+
+def watched(steps: list[Any], run: Run, recorder: Recorder) -> Iterator[Any]:
     """Give out steps that tell the recorder when they start and end, and watch the session.
 
     A lock is lost only with its connection, and the session's own never reconnects: on a
     direct one the first check is enough. A pooler could swap the server's session at any time.
     """
     for number, step in enumerate(steps):
-        check = session.pooled or not number
-        step.migration_fn = _watched(step, scripts, session, recorder, check=check)
+        check = run.session.pooled or not number
+        step.migration_fn = _watched(step, run, recorder, check=check)
         yield step
 
 
-def _watched(
-    step: Any, scripts: Scripts, session: Session, recorder: Recorder, *, check: bool
-) -> Callable[..., None]:
+def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callable[..., None]:
     def migration_fn(**arguments: Any) -> None:
         if check:
-            session.assert_locked()
+            run.session.assert_locked()
         recorder.begin(step.revision.revision)
-        scripts.fresh(step)(**arguments)
+        with run.connections.revising():
+            run.scripts.fresh(step)(**arguments)
         recorder.end()
         if recorder.moved:
-            session.assert_in_place()
+            run.session.assert_in_place(run.place)
 
     return migration_fn
 
 
-def render_sql(scripts: Scripts, session: Session, revision: str, heads: tuple[str, ...]) -> str:
+def render_sql(
+    scripts: Scripts,
+    session: Session,
+    arguments: Namespace,
+    heads: tuple[str, ...],
+    habits: Habits,
+) -> str:
     """Return the SQL of an upgrade from ``heads``, as ``alembic upgrade --sql`` prints it."""
     buffer = io.StringIO()
+    revision = arguments.revision
     run_environment(
         scripts,
         session,
         lambda now, _: scripts.steps("upgrade", revision, now),
+        Namespace(**{**vars(arguments), "sql": True}),
+        habits=habits,
         as_sql=True,
         output_buffer=buffer,
         starting_rev=heads or "base",

@@ -1,15 +1,18 @@
 """Exceptions of a job, as a ``Failure`` with cause and next step."""
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
+from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import Dialect, Fault, dialect_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import Failure
-from orchestrator.worker.environment import NotRun
+from orchestrator.worker.configured import NotRun
+from orchestrator.worker.connections import Elsewhere
 from orchestrator.worker.pooler import TransactionPooling
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import UnknownRevision
@@ -39,15 +42,18 @@ def fault_of(error: BaseException, backend: str) -> Fault | None:
 
 
 def failure_of(
-    error: BaseException, backend: str, folder: Path | None = None, recorder: Recorder | None = None
+    error: BaseException,
+    backend: str,
+    folders: Sequence[Path] = (),
+    recorder: Recorder | None = None,
 ) -> Failure:
-    """Describe ``error``. ``folder`` is the script location, to say where in it it happened."""
+    """Describe ``error``. ``folders`` hold the user's scripts, to say where in them it happened."""
     fault = fault_of(error, backend)
     revision = recorder.revision if recorder else None
     stays = _what_stays(recorder, dialect_of(backend), fault)
     statement = error.statement if isinstance(error, DBAPIError) else None
     return Failure(
-        message=_message(error, folder),
+        message=_message(error, folders),
         next_step=_next_step(error, fault, stays, revision, dialect_of(backend)),
         revision=revision,
         statement=statement,
@@ -78,7 +84,7 @@ def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Diale
     return not recorder.staying and fault in _SAFE
 
 
-def _message(error: BaseException, folder: Path | None) -> str:
+def _message(error: BaseException, folders: Sequence[Path]) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return _database_words(error.orig)
     if isinstance(error, NoSuchModuleError):
@@ -90,6 +96,8 @@ def _message(error: BaseException, folder: Path | None) -> str:
         CommandError
         | OrchestratorError
         | NotRun
+        | Elsewhere
+        | AlembicFileError
         | UnknownRevision
         | LeftTarget
         | LostLock
@@ -99,9 +107,9 @@ def _message(error: BaseException, folder: Path | None) -> str:
         return str(error)
     if isinstance(error, SystemExit):
         return f"the migration ended its own process: SystemExit({error.code})" + _where(
-            error, folder
+            error, folders
         )
-    return f"{type(error).__name__}: {error}" + _where(error, folder)
+    return f"{type(error).__name__}: {error}" + _where(error, folders)
 
 
 def _database_words(error: BaseException) -> str:
@@ -111,10 +119,10 @@ def _database_words(error: BaseException) -> str:
     return str(error).strip()
 
 
-def _where(error: BaseException, folder: Path | None) -> str:
+def _where(error: BaseException, folders: Sequence[Path]) -> str:
     """The last place in the user's own scripts, which is where they look first."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if folder is not None and Path(f.filename).is_relative_to(folder)]
+    ours = [f for f in frames if any(Path(f.filename).is_relative_to(path) for path in folders)]
     return f" ({ours[-1].filename}:{ours[-1].lineno})" if ours else ""
 
 
@@ -153,6 +161,13 @@ def _step_for(error: BaseException) -> str | None:
     """What helps against errors of our own and of Alembic."""
     if isinstance(error, UnknownRevision):
         return UNKNOWN_REVISION_STEP
+    if isinstance(error, NotRun):
+        return error.next_step
+    if isinstance(error, Elsewhere):
+        return (
+            "let env.py and what it imports change nothing but the target: guard code that "
+            "creates tables when it is imported, and write DDL into revisions"
+        )
     if isinstance(error, NoSchema):
         return "create it first; the orchestrator creates no schemas"
     if isinstance(error, LeftTarget):

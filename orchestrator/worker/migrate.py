@@ -1,28 +1,35 @@
 """upgrade, downgrade and stamp: one attempt at one target."""
 
+from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alembic.runtime.migration import MigrationContext
-
 from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import run_environment, watched
+from orchestrator.worker.environment import Run, run_environment, watched
 from orchestrator.worker.failures import failure_of
+from orchestrator.worker.heads import Heads, habits_of, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import Scripts, heads_after, revisions_of
-from orchestrator.worker.session import Locked, Session, locked, open_session
+from orchestrator.worker.session import Locked, Session, VersionTable, locked, open_session
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
     """From which heads to which, by which revisions."""
 
-    before: tuple[str, ...]
-    expected: tuple[str, ...]
+    before: Heads
+    expected: Heads
     revisions: tuple[Revision, ...]
-    is_needed: bool
+    steps: Sequence[Any]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self.steps) or self.expected != self.before
 
 
 def migrate(job: Job, target: str, context: Context) -> Outcome:
@@ -31,11 +38,12 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
     ``DONE`` and ``UNCHANGED`` are said only when the version table, read after everything, shows
     exactly the heads that Alembic's own bookkeeping leads to.
     """
-    scripts = context.scripts(job)
-    with open_session(context.location(job), context.timeouts(job), write=True) as session:
+    habits_of(job, context)
+    location, timeouts = context.location(job), context.timeouts(job)
+    with open_session(location, timeouts, write=True) as session:
         try:
             with locked(session) as held:
-                return _under_lock(job, target, context, scripts, held)
+                return _under_lock(job, target, context, held)
         except Locked as error:
             return Outcome(target, State.LOCKED, failure=_locked(str(error)))
 
@@ -44,48 +52,82 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     """Tell what ``migrate`` would do, without a lock and without changing anything."""
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
-        move = _move(job, scripts, session.heads(scripts.version_table))
+        heads, _ = read_heads(job, scripts, session, context)
+    move = _move(job, scripts, heads)
     if not move.is_needed:
         return _nothing_to_do(job, target, scripts, move.before)
     return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
 
 
-def bring_to_head(scripts: Scripts, session: Session) -> None:
+def bring_to_head(scripts: Scripts, session: Session, x: Sequence[str]) -> None:
     """Upgrade a scratch database. Raises what the migration raises."""
     recorder = Recorder(session.engine, lambda _: None)
-    _run(Verb.UPGRADE, "heads", scripts, session, recorder, purge=False)
+
+    def steps(heads: Heads, run: Run) -> Any:
+        return watched(scripts.steps(Verb.UPGRADE, "heads", heads), run, recorder)
+
+    arguments = command_options("upgrade", x, revision="heads")
+    run_environment(scripts, session, steps, arguments, commits=True, destination_rev="heads")
 
 
-def _under_lock(
-    job: Job, target: str, context: Context, scripts: Scripts, session: Session
-) -> Outcome:
-    table = scripts.version_table
-    before = session.heads(table)
+def _under_lock(job: Job, target: str, context: Context, session: Session) -> Outcome:
+    scripts = context.scripts(job)
+    before, table = read_heads(job, scripts, session, context)
     move = _move(job, scripts, before)
     if not move.is_needed:
         return _nothing_to_do(job, target, scripts, before)
     recorder = Recorder(session.engine, context.notify)
     try:
-        _run(job.verb, job.revision, scripts, session, recorder, purge=job.purge)
+        moves, table = _run(job, scripts, session, context, recorder)
         session.assert_locked()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a migration may raise anything
-        failure = failure_of(error, session.location.backend, scripts.folder, recorder)
+        failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         return Outcome(target, State.FAILED, before, _heads_now(session, table), failure=failure)
-    after = session.heads(table)
-    if after != move.expected:
-        return Outcome(
-            target, State.FAILED, before, after, failure=_elsewhere(after, move.expected)
-        )
-    return Outcome(target, State.DONE, before, after, move.revisions)
+    after, expected = session.heads(table), moves[-1].expected
+    if after != expected:
+        return Outcome(target, State.FAILED, before, after, failure=_elsewhere(after, expected))
+    revisions = tuple(revision for move in moves for revision in move.revisions)
+    return Outcome(target, State.DONE, moves[0].before, after, revisions)
 
 
-def _move(job: Job, scripts: Scripts, before: tuple[str, ...]) -> _Move:
+def _run(
+    job: Job, scripts: Scripts, session: Session, context: Context, recorder: Recorder
+) -> tuple[list[_Move], VersionTable]:
+    """Run ``env.py``, and tell how it moved the heads that it found, each time it asked."""
+    moves: list[_Move] = []
+
+    def steps(heads: Heads, run: Run) -> Any:
+        move = _move(job, scripts, tuple(sorted(heads)))
+        moves.append(move)
+        stamps = job.verb is Verb.STAMP
+        return move.steps if stamps else watched(list(move.steps), run, recorder)
+
+    run = run_environment(
+        scripts,
+        session,
+        steps,
+        _arguments(job, context),
+        habits=habits_of(job, context),
+        commits=True,
+        destination_rev=job.revision,
+        **({"purge": True} if job.purge else {}),
+    )
+    return moves, run.table
+
+
+def _arguments(job: Job, context: Context) -> Namespace:
+    asked: dict[str, Any] = {"revision": job.revision}
+    if job.verb is Verb.STAMP:
+        asked = {"revisions": job.revision.split(","), "purge": job.purge}
+    return command_options(job.verb, context.x_arguments(job), **asked)
+
+
+def _move(job: Job, scripts: Scripts, before: Heads) -> _Move:
     start = () if job.purge else before
     scripts.assert_known(start)
     steps = scripts.steps(job.verb, job.revision, start)
-    expected = heads_after(start, steps)
     revisions = () if job.verb is Verb.STAMP else revisions_of(steps)
-    return _Move(before, expected, revisions, bool(steps) or expected != before)
+    return _Move(before, heads_after(start, steps), revisions, steps)
 
 
 def _nothing_to_do(job: Job, target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
@@ -98,27 +140,10 @@ def _nothing_to_do(job: Job, target: str, scripts: Scripts, heads: tuple[str, ..
     return Outcome(target, State.FAILED, heads, heads, failure=failure)
 
 
-def _run(
-    verb: str,
-    revision: str,
-    scripts: Scripts,
-    session: Session,
-    recorder: Recorder,
-    *,
-    purge: bool,
-) -> None:
-    def steps(heads: tuple[str, ...], _: MigrationContext) -> Any:
-        found = scripts.steps(verb, revision, heads)
-        return found if verb == Verb.STAMP else watched(found, scripts, session, recorder)
-
-    options: dict[str, Any] = {"purge": True} if purge else {}
-    run_environment(scripts, session, steps, destination_rev=revision, **options)
-
-
-def _heads_now(session: Session, version_table: str) -> tuple[str, ...]:
+def _heads_now(session: Session, table: VersionTable) -> tuple[str, ...]:
     """Where a failed target stands, as far as the connection still tells."""
     try:
-        return session.heads(version_table)
+        return session.heads(table)
     except Exception:  # noqa: BLE001 - the first error is the news, whatever this one is
         return ()
 

@@ -3,23 +3,24 @@
 from typing import Any
 
 from alembic.autogenerate.api import RevisionContext
-from alembic.runtime.migration import MigrationContext
 
 from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.differences import differences
-from orchestrator.worker.environment import render_sql, run_environment
+from orchestrator.worker.environment import Run, Steps, render_sql, run_environment
 from orchestrator.worker.failures import UNKNOWN_REVISION_STEP
+from orchestrator.worker.heads import Heads, habits_of, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
-from orchestrator.worker.session import NoSchema, Session, open_session
+from orchestrator.worker.session import Session, open_session
 
 
 def status(job: Job, target: str, context: Context) -> Outcome:
     """Read the heads, and tell which revisions are pending."""
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
-        return _standing(target, scripts, _heads(session, scripts))
+        return _standing(target, scripts, read_heads(job, scripts, session, context)[0])
 
 
 def check(job: Job, target: str, context: Context) -> Outcome:
@@ -30,12 +31,12 @@ def check(job: Job, target: str, context: Context) -> Outcome:
     """
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
-        standing = _standing(target, scripts, _heads(session, scripts))
+        standing = _standing(target, scripts, read_heads(job, scripts, session, context)[0])
         if standing.state is State.EMPTY and standing.revisions:
             return Outcome(target, State.BEHIND, revisions=standing.revisions)
         if standing.state not in {State.CURRENT, State.EMPTY}:
             return standing
-        found = differences(_compare(scripts, session))
+        found = differences(_compare(job, scripts, session, context))
     state = State.DIFFERS if found else State.IN_SYNC
     return Outcome(target, state, standing.heads, standing.heads, differences=found)
 
@@ -44,12 +45,14 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
     """Return the SQL that an upgrade from the target's heads would run, as ``data``."""
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
-        heads = _heads(session, scripts)
+        heads = read_heads(job, scripts, session, context)[0]
         scripts.assert_known(heads)
         steps = scripts.steps(Verb.UPGRADE, job.revision, heads)
         if not steps:
             return Outcome(target, State.UNCHANGED, heads, heads)
-        text = _preamble(session) + render_sql(scripts, session, job.revision, heads)
+        options = command_options("upgrade", context.x_arguments(job), revision=job.revision)
+        habits = habits_of(job, context)
+        text = _preamble(session) + render_sql(scripts, session, options, heads, habits)
     return Outcome(target, State.PLANNED, heads, heads, revisions_of(steps), data=text)
 
 
@@ -57,6 +60,16 @@ def _preamble(session: Session) -> str:
     schema = session.location.schema
     statement = session.dialect.use_schema(schema) if schema else None
     return f"{statement};\n\n" if statement else ""
+
+
+def comparing(collected: RevisionContext) -> Steps:
+    """Return what makes a run of ``env.py`` compare, and run no revision."""
+
+    def compare(heads: Heads, run: Run) -> list[Any]:
+        collected.run_autogenerate(heads, run.environment.get_context())
+        return []
+
+    return compare
 
 
 def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
@@ -75,30 +88,20 @@ def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
     return RevisionContext(scripts.config, scripts.directory, {**defaults, **arguments})
 
 
-def _compare(scripts: Scripts, session: Session) -> list[Any]:
+def _compare(job: Job, scripts: Scripts, session: Session, context: Context) -> list[Any]:
     collected = autogenerate(scripts)
-
-    def compare(heads: tuple[str, ...], migration: MigrationContext) -> list[Any]:
-        collected.run_autogenerate(heads, migration)
-        return []
 
     run_environment(
         scripts,
         session,
-        compare,
+        comparing(collected),
+        command_options("check", context.x_arguments(job)),
+        habits=habits_of(job, context),
         template_args=collected.template_args,
         revision_context=collected,
     )
     found = collected.generated_revisions[-1].upgrade_ops_list
     return [diff for operations in found for diff in operations.as_diffs()]
-
-
-def _heads(session: Session, scripts: Scripts) -> tuple[str, ...]:
-    sql = session.dialect.lock_key()
-    if sql is not None and session.value(sql) is None:
-        what = session.location.schema or session.location.database or "the database"
-        raise NoSchema(f"there is no schema or database '{what}'")
-    return session.heads(scripts.version_table)
 
 
 def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:

@@ -16,6 +16,7 @@ from sqlalchemy import MetaData
 
 from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Revision
+from orchestrator.worker.session import VersionTable
 from orchestrator.worker.settings import AlembicSettings, imported, read_settings
 
 
@@ -39,6 +40,7 @@ class Scripts:
     """Without a target: what ``revision`` writes files by."""
     code: dict[str, types.CodeType] = field(default_factory=dict)
     """Compiled revisions, by path."""
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -51,9 +53,20 @@ class Scripts:
         return (self.folder, *map(Path, self.directory._version_locations))
 
     @property
-    def version_table(self) -> str:
-        """The name of the version table."""
-        return self.database.version_table or "alembic_version"
+    def version_table(self) -> VersionTable | None:
+        """Where ``environments.toml`` says that the heads are, if it does."""
+        name, schema = self.database.version_table, self.database.version_table_schema
+        if name is None and schema is None:
+            return None
+        return VersionTable(name or VersionTable().name, schema)
+
+    @property
+    def may_say_version_table(self) -> bool:
+        """Whether the text of ``env.py`` may pass a version table of its own."""
+        if "env.py" not in self.texts:
+            path = self.folder / "env.py"
+            self.texts["env.py"] = path.read_text(errors="replace") if path.exists() else ""
+        return "version_table" in self.texts["env.py"]
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault
@@ -91,12 +92,12 @@ def target_name(job: Job) -> str:
 
 
 def _failed(job: Job, target: str, error: BaseException, backend: str, context: Context) -> Outcome:
-    folder = None
+    folders: tuple[Path, ...] = ()
     if not isinstance(error, SecretError | ConfigError | Refused):
         with contextlib.suppress(Exception):  # that they don't load is the error itself
-            folder = context.file(job).folder
-            folder = context.scripts(job).folder
-    failure = failure_of(error, backend, folder)
+            folders = (context.file(job).folder,)
+            folders = context.scripts(job).folders
+    failure = failure_of(error, backend, folders)
     if job.verb in _READS and isinstance(error, UnknownRevision):
         return Outcome(target, State.UNKNOWN_REVISION, failure=failure)
     cant_reach = fault_of(error, backend) in _NO_ACCESS or isinstance(error, NoSchema | SecretError)

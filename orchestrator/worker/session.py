@@ -2,24 +2,20 @@
 
 import contextlib
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from orchestrator.dialects import Dialect, Fault, Timeouts, dialect_of
 from orchestrator.fleet.location import Location
+from orchestrator.worker.engine import engine_of, openable
 from orchestrator.worker.filelock import FileLocked, file_lock
 from orchestrator.worker.pooler import refuse_transaction_pooling
-
-_CONNECT_TIMEOUT = 10
-_TAKES_CONNECT_TIMEOUT = frozenset({"pymysql", "mysqldb", "psycopg", "psycopg2", "psycopg_async"})
 
 
 class Locked(Exception):
@@ -39,6 +35,18 @@ class NoSchema(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class VersionTable:
+    """Where Alembic keeps the heads."""
+
+    name: str = "alembic_version"
+    schema: str | None = None
+    """``None``: the target's own."""
+
+    def __str__(self) -> str:
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One connection to one target."""
 
@@ -46,6 +54,8 @@ class Session:
     dialect: Dialect
     location: Location
     timeouts: Timeouts
+    place: str | None = None
+    """Names the database or schema that unqualified names mean, and the target's lock."""
     key: str | None = None
     """The key of the lock that it holds, where the database holds it."""
     pooled: bool = False
@@ -62,21 +72,28 @@ class Session:
         self.connection.rollback()
         return None if row is None else row[0]
 
-    def heads(self, version_table: str) -> tuple[str, ...]:
+    def heads(self, table: VersionTable) -> tuple[str, ...]:
         """Read the heads from the version table, sorted; empty where there is none."""
-        context = MigrationContext.configure(self.connection, opts={"version_table": version_table})
+        options = {"version_table": table.name, "version_table_schema": table.schema}
+        context = MigrationContext.configure(self.connection, opts=options)
         try:
             return tuple(sorted(context.get_current_heads()))
         finally:
             self.connection.rollback()
 
-    def assert_in_place(self) -> None:
-        """Raise ``LeftTarget`` unless unqualified names still mean the target's own."""
-        sql = self.dialect.lock_key()
-        if self.key is None or sql is None:
-            return
-        row = self.connection.exec_driver_sql(sql).first()
-        if row is None or str(row[0]) != self.key:
+    def assert_there(self) -> None:
+        """Raise ``NoSchema`` where there is no such database or schema."""
+        if self.dialect.lock_key() is not None and self.place is None:
+            what = self.location.schema or self.location.database or "the database"
+            raise NoSchema(f"there is no schema or database '{what}'")
+
+    def place_now(self) -> str | None:
+        """Ask for the ``place`` again, within whatever transaction is open."""
+        return _asked(self.connection, self.dialect)
+
+    def assert_in_place(self, place: str | None) -> None:
+        """Raise ``LeftTarget`` unless unqualified names still mean what they meant at ``place``."""
+        if self.place_now() != place:
             raise LeftTarget(
                 "the revision left the session in another schema or database (search_path, USE)"
             )
@@ -104,12 +121,12 @@ def open_session(
     the connection is in.
     """
     dialect = dialect_of(location.backend)
-    engine = _engine(_readable(location, write=write), dialect, timeouts, write=write)
+    engine = engine_of(openable(location, write=write), dialect, timeouts, write=write)
     try:
         connection = engine.connect()
         try:
             _stay_connected(connection)
-            yield Session(connection, dialect, location, timeouts)
+            yield Session(connection, dialect, location, timeouts, _place(connection, dialect))
         finally:
             # A connection that broke raises again when it is closed; the first error is the news.
             with contextlib.suppress(DBAPIError, OSError):
@@ -121,8 +138,7 @@ def open_session(
 @contextlib.contextmanager
 def locked(session: Session) -> Iterator[Session]:
     """Hold the target's lock on the session's own connection. Raises ``Locked``, ``NoSchema``."""
-    sql = session.dialect.lock_key()
-    if sql is None:
+    if session.dialect.lock_key() is None:
         path = Path(os.path.realpath(session.location.file or ""))
         try:
             with file_lock(path.with_name(path.name + ".lock"), session.timeouts.lock):
@@ -130,14 +146,25 @@ def locked(session: Session) -> Iterator[Session]:
         except FileLocked as error:
             raise Locked(str(error)) from None
         return
-    key = session.value(sql)
-    if key is None:
-        what = session.location.schema or session.location.database or "the database"
-        raise NoSchema(f"there is no schema or database '{what}'")
+    session.assert_there()
+    key = str(session.place)
     pooled = refuse_transaction_pooling(session.connection, session.location)
-    _acquire(session, str(key))
-    yield replace(session, key=str(key), pooled=pooled)
+    _acquire(session, key)
+    yield replace(session, key=key, pooled=pooled)
     # Nothing to release: the lock goes with the connection, which open_session closes.
+
+
+def _place(connection: Connection, dialect: Dialect) -> str | None:
+    try:
+        return _asked(connection, dialect)
+    finally:
+        connection.rollback()
+
+
+def _asked(connection: Connection, dialect: Dialect) -> str | None:
+    sql = dialect.lock_key()
+    row = None if sql is None else connection.exec_driver_sql(sql).first()
+    return None if row is None or row[0] is None else str(row[0])
 
 
 def _acquire(session: Session, key: str) -> None:
@@ -161,66 +188,3 @@ def _stay_connected(connection: Connection) -> None:
     def before(now: Connection, *_: Any) -> None:
         if now is connection and now.connection.dbapi_connection is not own:
             raise LostLock("the connection that held the target's lock was lost")
-
-
-def url_of(location: Location) -> URL:
-    """Return SQLAlchemy's URL of a location, secrets and all."""
-    return URL.create(**location.components)
-
-
-def _readable(location: Location, *, write: bool) -> Location:
-    if location.backend != "sqlite":
-        return location
-    path = Path(location.file or "")
-    if write:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    elif not path.exists():
-        # Reading must not create it. An empty database in memory gives the same answers.
-        return replace(location, database=":memory:", query={})
-    return location
-
-
-def _engine(location: Location, dialect: Dialect, timeouts: Timeouts, *, write: bool) -> Engine:
-    arguments: dict[str, Any] = {}
-    driver = location.driver.partition("+")[2] or {"mysql": "mysqldb"}.get(location.driver, "")
-    if driver in _TAKES_CONNECT_TIMEOUT and "connect_timeout" not in location.query:
-        arguments["connect_timeout"] = _CONNECT_TIMEOUT
-    if driver == "psycopg":
-        # Statements prepared on a server connection are not there after a pooler swapped it.
-        arguments["prepare_threshold"] = None
-    if driver == "pymysql" and "read_timeout" not in location.query:
-        arguments["read_timeout"] = _CONNECT_TIMEOUT  # its connect_timeout ends before the greeting
-    engine = create_engine(url_of(location), poolclass=NullPool, connect_args=arguments)
-    statements = dialect.on_connect(timeouts, location.schema, _label())
-    _prepare_connections(engine, statements)
-    if location.backend == "sqlite":
-        _begin_for_real(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
-    return engine
-
-
-def _prepare_connections(engine: Engine, statements: Any) -> None:
-    # First in line: SQLAlchemy's own first-connect reads the default schema.
-    @event.listens_for(engine, "connect", insert=True)
-    def connect(dbapi_connection: Any, _record: Any) -> None:
-        if hasattr(dbapi_connection, "_read_timeout"):
-            dbapi_connection._read_timeout = None  # PyMySQL's; statements have their own limits
-        cursor = dbapi_connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        dbapi_connection.commit()
-
-
-def _begin_for_real(engine: Engine, begin: str) -> None:
-    # Python's sqlite3 begins a transaction before INSERT but not before CREATE TABLE: a failed
-    # revision would stay half applied. SQLAlchemy's documented way out is to begin ourselves.
-    @event.listens_for(engine, "begin")
-    def do_begin(connection: Connection) -> None:
-        dbapi_connection: Any = connection.connection.dbapi_connection
-        if dbapi_connection.isolation_level is not None and not dbapi_connection.in_transaction:
-            # A migration may look at the database through a second connection.
-            connection.exec_driver_sql(begin if "session" in connection.info else "BEGIN")
-
-
-def _label() -> str:
-    return f"orchestrator {socket.gethostname()}:{os.getpid()}"

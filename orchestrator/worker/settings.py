@@ -67,6 +67,11 @@ class AlembicSettings:
                 config.set_section_option(self.file.name, "sqlalchemy.url", _quoted(url))
         return config
 
+    def customise(self, config: AlembicConfig) -> None:
+        """Let the function that ``configure`` names do what it wants with a ``Config``."""
+        if self.database.configure is not None:
+            imported(self.database.configure)(config)
+
     def _files(self) -> dict[str, Any]:
         if self.file is None:
             return {}

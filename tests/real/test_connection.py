@@ -109,7 +109,7 @@ def test_autocommit_blocks_work_and_are_told_when_they_stay(fleet: Fleet):
     assert fleet.heads("t000") == ["a1"]
 
 
-def test_a_version_table_of_another_name_must_be_said(new_fleet):
+def test_a_version_table_of_another_name_needs_no_word_of_ours(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
     fleet.workshop.scripts(
@@ -117,17 +117,29 @@ def test_a_version_table_of_another_name_must_be_said(new_fleet):
     )
     fleet.workshop.revision("a1", None, CREATE)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
-    assert (
-        'write version_table = "my_versions"' in target(ran, "prod/app/t000")["failure"]["message"]
-    )
-
-    path = fleet.workshop.folder / "environments.toml"
-    said = '[databases.app]\nversion_table = "my_versions"'
-    path.write_text(path.read_text().replace("[databases.app]", said))
     fleet.workshop.run("upgrade")
+
     assert fleet.tables("t000") == {"my_versions", "items"}
     assert set(fleet.workshop.run("status", "-o", "json").states().values()) == {"current"}
+
+
+def test_a_version_table_that_is_said_must_be_that_of_env_py(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1)
+    env_py = COOKBOOK.replace("target_metadata=None", "version_table='my_versions'")
+    fleet.workshop.scripts(env_py=env_py)
+    fleet.workshop.revision("a1", None, CREATE)
+    path = fleet.workshop.folder / "environments.toml"
+    said = '[databases.app]\nversion_table = "others"'
+    path.write_text(path.read_text().replace("[databases.app]", said))
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    failure = target(ran, "prod/app/t000")["failure"]
+    assert "version_table 'my_versions', environments.toml says 'others'" in failure["message"]
+    path.write_text(path.read_text().replace("others", "my_versions"))
+    fleet.workshop.run("upgrade")
+    assert fleet.tables("t000") == {"my_versions", "items"}
 
 
 def test_a_folder_named_alembic_is_in_nobodys_way(new_fleet):

@@ -1,0 +1,50 @@
+"""Asynchronous drivers of SQLAlchemy, and the ones that take their place.
+
+An application's URL names the driver that the application wants. The orchestrator connects with an
+ordinary one to the same database.
+"""
+
+from collections.abc import Callable, Mapping
+
+_INSTEAD: Mapping[str, tuple[str, ...]] = {
+    "asyncpg": ("psycopg", "psycopg2"),
+    "psycopg_async": ("psycopg",),
+    "aiomysql": ("pymysql",),
+    "asyncmy": ("pymysql",),
+    "aiosqlite": ("pysqlite",),
+}
+# What only the asynchronous driver understands, and what the same is called for ours.
+_QUERY: Mapping[str, Mapping[str, str | None]] = {
+    "asyncpg": {
+        "ssl": "sslmode",
+        "timeout": "connect_timeout",
+        "command_timeout": None,
+        "prepared_statement_cache_size": None,
+        "prepared_statement_name_func": None,
+        "statement_cache_size": None,
+        "async_fallback": None,
+    },
+    "aiomysql": {"async_fallback": None},
+    "asyncmy": {"async_fallback": None},
+}
+
+Query = Mapping[str, str | tuple[str, ...]]
+
+
+def sync_driver(driver: str, is_installed: Callable[[str], bool]) -> str:
+    """Return the driver to connect with: ``postgresql+psycopg`` for ``postgresql+asyncpg``.
+
+    The first that is installed, else the first. Any other driver is returned as it is.
+    """
+    backend, _, name = driver.partition("+")
+    instead = _INSTEAD.get(name)
+    if instead is None:
+        return driver
+    return f"{backend}+{next(filter(is_installed, instead), instead[0])}"
+
+
+def sync_query(driver: str, query: Query) -> Query:
+    """Return a URL's query without what only its asynchronous driver understands."""
+    names = _QUERY.get(driver.partition("+")[2], {})
+    renamed = ((names.get(key, key), value) for key, value in query.items())
+    return {key: value for key, value in renamed if key is not None}

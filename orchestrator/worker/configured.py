@@ -1,0 +1,154 @@
+"""What ``env.py`` passes to ``context.configure()``, and what becomes of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import make_url
+
+from orchestrator.worker.connections import Connections
+from orchestrator.worker.deferred import Deferred
+from orchestrator.worker.scripts import Scripts
+from orchestrator.worker.session import LeftTarget, Session, VersionTable
+from orchestrator.worker.urls import leads_to, url_of
+
+_SESSIONS_OWN = frozenset({"isolation_level"})
+
+
+class NotRun(Exception):
+    """``env.py`` did not do what an Alembic environment for this target does."""
+
+    def __init__(self, message: str, next_step: str | None = None) -> None:
+        self.next_step = next_step
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """One call of ``context.configure()``."""
+
+    database: str
+    """Which database ``env.py`` meant, as a URL without its password."""
+    place: str | None
+    """Where unqualified names led then; see ``Session.place``."""
+    table: VersionTable
+    is_target: bool
+    """Both are the target's own."""
+
+    def __str__(self) -> str:
+        return self.database if self.table.schema is None else f"{self.database} ({self.table})"
+
+
+def configured(
+    connection: Any,
+    theirs: dict[str, Any],
+    scripts: Scripts,
+    session: Session,
+    connections: Connections,
+) -> tuple[Configured, str | None]:
+    """Describe a call, and put the session right for it; return also where migrations will run.
+
+    Raises ``NotRun``, ``LeftTarget``.
+    """
+    connection = theirs.get("connection") if connection is None else connection
+    _take_over(connection, session)
+    place = session.place_now() if connections.moved else session.place
+    table = _version_table(theirs, scripts)
+    own = session.location.schema
+    call = Configured(
+        database=_named(connection, theirs.get("url"), session),
+        place=place,
+        table=table,
+        is_target=_is_targets(connection, theirs.get("url"), session)
+        and place == session.place
+        and (None in (table.schema, own) or table.schema == own),
+    )
+    return call, _settled_place(place, session)
+
+
+def settled_options(
+    theirs: dict[str, Any], call: Configured, scripts: Scripts, session: Session
+) -> dict[str, Any]:
+    """Return what is passed on to Alembic: all but the connection."""
+    ours = {"connection", "url", "dialect_name", "output_buffer"}
+    kept = {key: value for key, value in theirs.items() if key not in ours}
+    kept["version_table"] = call.table.name
+    kept["version_table_schema"] = call.table.schema
+    if kept.get("target_metadata") is None:
+        kept["target_metadata"] = scripts.metadata()
+    if session.location.backend == "sqlite" and kept.get("transactional_ddl") is None:
+        kept["transactional_ddl"] = True  # the session begins real transactions
+    return kept
+
+
+def _take_over(connection: Any, session: Session) -> None:
+    """Keep what ``env.py`` set on a connection that ours takes the place of."""
+    if not isinstance(connection, Deferred):
+        return
+    if connection.moved and session.location.schema is None:
+        raise NotRun(
+            f"env.py chooses a schema on a connection of its own ({connection.engine.url!r})",
+            "say the schema in environments.toml: schema = …",
+        )
+    options = connection.get_execution_options().items()
+    kept = {name: value for name, value in options if name not in _SESSIONS_OWN}
+    if kept:
+        session.connection.execution_options(**kept)
+
+
+def _settled_place(place: str | None, session: Session) -> str | None:
+    """Lead the session back to its target where ``env.py`` led it away."""
+    if place == session.place:
+        return place
+    schema = session.location.schema
+    statement = session.dialect.use_schema(schema) if schema else None
+    if statement is not None:
+        session.connection.exec_driver_sql(statement)
+        return session.place
+    if session.location.backend == "postgresql":
+        return place  # the target is the whole database, and env.py chooses the schema in it
+    raise LeftTarget("env.py turns the session to another database (USE)")
+
+
+def _version_table(theirs: dict[str, Any], scripts: Scripts) -> VersionTable:
+    database = scripts.database
+    said = {"name": database.version_table, "schema": database.version_table_schema}
+    asked = {"name": theirs.get("version_table"), "schema": theirs.get("version_table_schema")}
+    for part, key in (("name", "version_table"), ("schema", "version_table_schema")):
+        if None not in (said[part], asked[part]) and said[part] != asked[part]:
+            raise NotRun(
+                f"env.py keeps its versions in {key} '{asked[part]}', environments.toml says "
+                f"'{said[part]}'",
+                f"leave {key} out of [databases.{scripts.name}], or say what env.py says",
+            )
+    name = asked["name"] or said["name"] or VersionTable().name
+    return VersionTable(name, asked["schema"] or said["schema"])
+
+
+def assert_own(table: VersionTable, session: Session) -> None:
+    """Raise ``NotRun`` for a version table that is not the target's own.
+
+    Two targets that shared one would each believe to be where the other is.
+    """
+    location = session.location
+    own = location.database if location.backend in {"mysql", "mariadb"} else location.schema
+    if table.schema is not None and own is not None and table.schema != own:
+        raise NotRun(
+            f"env.py keeps its versions in schema '{table.schema}', where the target's own is "
+            f"'{own}': other targets would share them",
+            "leave version_table_schema out of env.py, or let it be the target's schema",
+        )
+
+
+def _is_targets(connection: Any, url: Any, session: Session) -> bool:
+    if connection is session.connection:
+        return True
+    engine = getattr(connection, "engine", connection)
+    url = getattr(engine, "url", url)
+    return url is None or leads_to(url, session.location)
+
+
+def _named(connection: Any, url: Any, session: Session) -> str:
+    if connection is session.connection:
+        return repr(url_of(session.location))
+    found = getattr(getattr(connection, "engine", connection), "url", url)
+    return repr(url_of(session.location) if found is None else make_url(found))

@@ -1,0 +1,78 @@
+"""The engine of a target's session: one connection at a time, prepared before anybody uses it."""
+
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from orchestrator.dialects import Dialect, Timeouts
+from orchestrator.fleet.location import Location
+from orchestrator.worker.urls import own_url_of
+
+_CONNECT_TIMEOUT = 10
+_TAKES_CONNECT_TIMEOUT = frozenset({"pymysql", "mysqldb", "psycopg", "psycopg2"})
+
+
+def openable(location: Location, *, write: bool) -> Location:
+    """Return where to connect to. Of SQLite, its folder is made to ``write``, else nothing is."""
+    if location.backend != "sqlite":
+        return location
+    path = Path(location.file or "")
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        # Reading must not create it. An empty database in memory gives the same answers.
+        return replace(location, database=":memory:", query={})
+    return location
+
+
+def engine_of(location: Location, dialect: Dialect, timeouts: Timeouts, *, write: bool) -> Engine:
+    """Return an engine whose connections have short waits, the target's schema, our name."""
+    arguments: dict[str, Any] = {}
+    url = own_url_of(location)
+    driver = url.get_driver_name()
+    if driver in _TAKES_CONNECT_TIMEOUT and "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = _CONNECT_TIMEOUT
+    if driver == "psycopg":
+        # Statements prepared on a server connection are not there after a pooler swapped it.
+        arguments["prepare_threshold"] = None
+    if driver == "pymysql" and "read_timeout" not in url.query:
+        arguments["read_timeout"] = _CONNECT_TIMEOUT  # its connect_timeout ends before the greeting
+    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    statements = dialect.on_connect(timeouts, location.schema, _label())
+    _prepare_connections(engine, statements)
+    if location.backend == "sqlite":
+        _begin_for_real(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
+    return engine
+
+
+def _prepare_connections(engine: Engine, statements: Any) -> None:
+    # First in line: SQLAlchemy's own first-connect reads the default schema.
+    @event.listens_for(engine, "connect", insert=True)
+    def connect(dbapi_connection: Any, _record: Any) -> None:
+        if hasattr(dbapi_connection, "_read_timeout"):
+            dbapi_connection._read_timeout = None  # PyMySQL's; statements have their own limits
+        cursor = dbapi_connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+        dbapi_connection.commit()
+
+
+def _begin_for_real(engine: Engine, begin: str) -> None:
+    # Python's sqlite3 begins a transaction before INSERT but not before CREATE TABLE: a failed
+    # revision would stay half applied. SQLAlchemy's documented way out is to begin ourselves.
+    @event.listens_for(engine, "begin")
+    def do_begin(connection: Connection) -> None:
+        dbapi_connection: Any = connection.connection.dbapi_connection
+        if dbapi_connection.isolation_level is not None and not dbapi_connection.in_transaction:
+            # A migration may look at the database through a second connection.
+            connection.exec_driver_sql(begin if "session" in connection.info else "BEGIN")
+
+
+def _label() -> str:
+    return f"orchestrator {socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,59 @@
+"""A target's URL: as ``env.py`` gets it, and as we connect to it."""
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from orchestrator.dialects.drivers import sync_driver, sync_query
+from orchestrator.fleet.location import Location, in_memory
+
+
+def url_of(location: Location) -> URL:
+    """Return SQLAlchemy's URL of a location as ``environments.toml`` says it, secrets and all."""
+    return URL.create(**location.components)
+
+
+def own_url_of(location: Location) -> URL:
+    """Return the URL that we connect to: the same, through a driver that is not asynchronous."""
+    driver = sync_driver(location.driver, _is_installed)
+    query = sync_query(location.driver, location.query)
+    return URL.create(**{**location.components, "drivername": driver, "query": query})
+
+
+def leads_to(url: Any, location: Location) -> bool:
+    """Whether a URL is that of the location's database, whatever its driver, user and options."""
+    try:
+        other = make_url(url)
+    except ArgumentError:
+        return False
+    return _database_of(other, location.schema) == _database_of(
+        url_of(location), location.schema
+    ) and not is_in_memory(other)
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether it is a SQLite database that nobody else can see."""
+    is_sqlite = url.get_backend_name() == "sqlite"
+    return is_sqlite and in_memory(url.database or "", url.query)
+
+
+def _database_of(url: URL, schema: str | None) -> str:
+    location = Location(
+        driver=url.drivername,
+        username=url.username,
+        password=None,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query=url.query,
+        schema=schema,
+    )
+    file = location.file
+    return os.path.realpath(file) if location.backend == "sqlite" and file else location.identity
+
+
+def _is_installed(driver: str) -> bool:
+    return driver == "pysqlite" or find_spec(driver) is not None
