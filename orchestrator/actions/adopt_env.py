@@ -8,7 +8,8 @@ from dataclasses import dataclass
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOKS_LIKE_URL = re.compile("URL|URI|DSN", re.IGNORECASE)
 _OF_DATABASE = re.compile(r"DB|DATABASE|SQL|POSTGRES|PG|MYSQL|MARIA|ALEMBIC|MIGRAT", re.IGNORECASE)
-_UNKNOWN = object()
+_SCHEMA = "version_table_schema"
+_UNKNOWN = "\0"  # no table has such a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,7 @@ def read_env_py(text: str) -> EnvPy:
     calls = [node for node in nodes if isinstance(node, ast.Call) and _name(node) == "configure"]
     return EnvPy(
         tuple(dict.fromkeys(sorted(_urls(nodes), key=_unlikely))),
-        _literal(calls, "version_table", constants),
-        _literal(calls, "version_table_schema", constants),
+        *_version_table(calls, constants),
         any(isinstance(node, ast.Constant) and node.value == "databases" for node in nodes),
     )
 
@@ -97,18 +97,27 @@ def _constants(nodes: list[ast.AST]) -> dict[str, str]:
     }
 
 
-def _literal(calls: list[ast.Call], option: str, constants: dict[str, str]) -> str | None:
-    """Return the text that all calls pass as ``option``; a call without it passes another one."""
-    passed = {_passed(call, option, constants) for call in calls}
-    value = passed.pop() if len(passed) == 1 else None
-    return value if isinstance(value, str) and value else None
+def _version_table(
+    calls: list[ast.Call], constants: dict[str, str]
+) -> tuple[str | None, str | None]:
+    """Return the name and schema that all calls pass; neither where one of them is not known.
+
+    A call without them passes others than a call with them.
+    """
+    passed = {
+        tuple(_passed(call, option, constants) for option in ("version_table", _SCHEMA))
+        for call in calls
+    }
+    name, schema = passed.pop() if len(passed) == 1 else (None, None)
+    return (None, None) if _UNKNOWN in (name, schema) else (name, schema)
 
 
-def _passed(call: ast.Call, option: str, constants: dict[str, str]) -> object:
-    for keyword in call.keywords:
-        if keyword.arg == option:
-            if isinstance(keyword.value, ast.Name):
-                return constants.get(keyword.value.id, _UNKNOWN)
-            text = _text(keyword.value)
-            return _UNKNOWN if text is None else text
-    return None
+def _passed(call: ast.Call, option: str, constants: dict[str, str]) -> str | None:
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    value = given.get(option)
+    if value is None:
+        return _UNKNOWN if None in given else None  # None is the key of **options
+    if isinstance(value, ast.Constant) and value.value is None:
+        return None
+    name = value.id if isinstance(value, ast.Name) else ""
+    return _text(value) or constants.get(name) or _UNKNOWN

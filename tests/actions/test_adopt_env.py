@@ -63,10 +63,20 @@ def test_a_version_table_that_is_written_out() -> None:
         "T = 'a'\ndef run(T):\n    context.configure(version_table=T)",
         "context.configure(connection=c)",
         "T = 'a'\nT += 'b'\ncontext.configure(version_table=T)",
+        # Half of the truth would be another table.
+        "context.configure(version_table='a', version_table_schema=metadata.schema)",
+        "context.configure(version_table=name, version_table_schema='a')",
+        "context.configure(version_table='a', **options)",
     ],
 )
 def test_a_version_table_that_is_not(text: str) -> None:
-    assert read_env_py(text).version_table is None
+    found = read_env_py(text)
+    assert (found.version_table, found.version_table_schema) == (None, None)
+
+
+def test_a_schema_that_is_none_is_none() -> None:
+    text = "context.configure(version_table='a', version_table_schema=None)"
+    assert read_env_py(text).version_table == "a"
 
 
 @pytest.mark.parametrize("text", ["def (", "x = '\0'", "(" * 5000])
