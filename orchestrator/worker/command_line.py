@@ -29,3 +29,10 @@ def command_options(name: str, x: Sequence[str], **options: Any) -> Namespace:
         quiet=False,
         **given,
     )
+
+
+def argv(options: Namespace) -> list[str]:
+    """Return the command line of such options: what ``sys.argv`` would be."""
+    arguments = [part for argument in options.x or () for part in ("-x", argument)]
+    revision = getattr(options, "revision", None)
+    return ["alembic", *arguments, options.cmd[0].__name__, *([revision] if revision else [])]

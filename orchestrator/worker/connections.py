@@ -72,6 +72,9 @@ class Connections:
         ours = self.session.connection
         if not self._is_targets(engine):
             return _connect(engine) if is_in_memory(engine.url) else Deferred(engine)
+        if ours.in_transaction():
+            # Whoever has it now must not have what it began ended by the next one's close().
+            return _connect(self.session.engine)
         options = engine.get_execution_options()
         return ours.execution_options(**options) if options else ours
 

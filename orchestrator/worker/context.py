@@ -16,6 +16,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
 from orchestrator.worker.environment import Habits
 from orchestrator.worker.jobs import Job
+from orchestrator.worker.modules import Modules
 from orchestrator.worker.scripts import Scripts, load_scripts
 
 
@@ -32,6 +33,7 @@ class Context:
     _file: ConfigFile | None = None
     _secrets: Secrets | None = None
     _scripts: dict[str, Scripts] = field(default_factory=dict)
+    _modules: Modules = field(default_factory=Modules)
     _passwords: set[str] = field(default_factory=set)
     _redactor: tuple[frozenset[str], Redactor] | None = None
 
@@ -75,12 +77,14 @@ class Context:
         The process is left in the folder and with the import path that they want.
         """
         file = self.file(job)
-        if job.database in self._scripts:
-            self._scripts[job.database].settings.enter()
-        else:
+        known = self._scripts.get(job.database)
+        if known is None:
             database = file.config.databases[job.database]
-            self._scripts[job.database] = load_scripts(job.database, database, file.folder)
-        return self._scripts[job.database]
+            known = self._scripts[job.database] = load_scripts(job.database, database, file.folder)
+        else:
+            known.settings.enter()
+        self._modules.change_to(known.settings.import_path)
+        return known
 
     def x_arguments(self, job: Job) -> tuple[str, ...]:
         """What ``context.get_x_argument()`` gives for the job's target. Raises ``Refused``."""

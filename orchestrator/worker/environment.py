@@ -1,6 +1,7 @@
 """Runs the user's ``env.py`` on our connection, whatever that file asks for."""
 
 import io
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
+from orchestrator.worker.command_line import argv
 from orchestrator.worker.configured import (
     Configured,
     NotRun,
@@ -134,6 +136,7 @@ def _environment(run: Run, arguments: Namespace, **options: Any) -> EnvironmentC
     Not a subclass: Alembic's proxies know only its own class, and look ``configure`` up on it.
     """
     session, scripts = run.session, run.scripts
+    sys.argv = argv(arguments)
     url = url_of(session.location).render_as_string(hide_password=False)
     config = scripts.settings.config(url, arguments)
     config.attributes["connection"] = session.connection

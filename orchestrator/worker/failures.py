@@ -141,7 +141,7 @@ def _next_step(
         )
         return (
             f"{why}: revision {revision} is half applied. Undo the "
-            "executed statements by hand, or finish the revision by hand and stamp it; then upgrade"
+            "executed statements by hand, or finish the revision by hand and stamp it; then run it again"
         )
     if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
         return (
@@ -154,7 +154,7 @@ def _next_step(
     if known is not None or revision is None:
         return known
     kept = "it was rolled back; " if dialect.transactional_ddl else "nothing of it stays; "
-    return f"{kept}mend revision {revision}, then upgrade again"
+    return f"{kept}mend revision {revision}, then run it again"
 
 
 def _step_for(error: BaseException) -> str | None:

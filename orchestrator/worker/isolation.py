@@ -13,12 +13,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 @contextlib.contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Put back the folder, environment, ``sys.path``, warnings, signal handlers and alarm.
+    """Put back folder, environment, ``sys.path``, ``sys.argv``, warnings, signals and alarm.
 
     Imported modules stay, and with them what they registered (event listeners, logging): a worker
     that imported the application for each target anew would be no faster than a shell loop.
     """
-    folder, environ, path = Path.cwd(), dict(os.environ), list(sys.path)
+    folder, environ, path, argv = Path.cwd(), dict(os.environ), list(sys.path), sys.argv
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         with warnings.catch_warnings():
@@ -32,3 +32,4 @@ def unchanged_process() -> Iterator[None]:
             os.environ.clear()
             os.environ.update(environ)
         sys.path[:] = path
+        sys.argv = argv

@@ -147,6 +147,22 @@ engine = create_engine(config.get_main_option("sqlalchemy.url"))
 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
     run(connection)
 """,
+    "looks-through-its-engine-meanwhile": """
+engine = create_engine(config.get_main_option("sqlalchemy.url"))
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        sa.inspect(engine).get_table_names()
+        with engine.connect() as other:
+            other.execute(text("SELECT 1"))
+        context.run_migrations()
+""",
+    "reads-its-command-line": """
+assert sys.argv[0] == "alembic", sys.argv
+assert {"upgrade", "downgrade", "current", "check"} & set(sys.argv[1:]), sys.argv
+assert config.cmd_opts.cmd[0].__name__ in sys.argv
+run(config.attributes["connection"])
+""",
     "configures-twice": """
 context.configure(connection=config.attributes["connection"])
 known = context.get_context().get_current_revision()

@@ -53,7 +53,7 @@ TYPE = Difference(
 DOWN = Failure("(2003) Can't connect to MySQL server on 'a.db.prod' (timed out)", "is it up?")
 HALF = Failure(
     "(1061) Duplicate key name 'ix_items_sku'",
-    "undo what was executed, or finish the revision by hand and stamp it; then upgrade again",
+    "undo what was executed, or finish the revision by hand and stamp it; then run it again",
     SECOND.id,
     "CREATE INDEX ix_items_sku\n    ON items (sku)",
     ("ALTER TABLE items ADD COLUMN note VARCHAR(50)", "UPDATE items\nSET note = ''"),
