@@ -1,5 +1,6 @@
 """The text of ``init``."""
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ def report(made: "InitResult", folder: Path) -> Text:
         _section(text, "Found", made.adoption.found)
         _section(text, "Left out", made.adoption.left_out)
     text.append("\nNext:\n", style="bold")
-    steps = [] if folder == Path() else [f"cd {folder}"]
+    steps = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
     steps += _after_adoption(made.adoption) if made.adoption else _AFTER
     return text.append("\n".join(f"  {safe(step)}" for step in steps))
 
