@@ -34,7 +34,7 @@ from orchestrator.rollout.limits import limits
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Work
 from orchestrator.worker.entry import PRELOAD, work
-from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.jobs import Job, NewScript, Verb
 
 _AUTHORING_TIMEOUT = 3600.0
 
@@ -119,21 +119,61 @@ class Project:
         result = self._read(Verb.SQL, selection, revision)
         return write_sql_files(folder, result)
 
-    def revision(self, database: str, message: str, *, empty: bool = False) -> NewRevision:
+    def revision(
+        self,
+        database: str,
+        message: str,
+        *,
+        empty: bool = False,
+        head: str = "head",
+        splice: bool = False,
+        branch_label: str | None = None,
+        version_path: str | None = None,
+        rev_id: str | None = None,
+        depends_on: Sequence[str] = (),
+    ) -> NewRevision:
         """Write a revision file, by autogenerate against a scratch database unless ``empty``.
 
-        Raises ``TargetsFailed`` where the scratch database can't be brought to head.
+        The other arguments are those of ``alembic revision``. Raises ``TargetsFailed`` where the
+        scratch database can't be brought to head, or Alembic refuses.
+        """
+        script = NewScript(
+            message=message,
+            empty=empty,
+            head=head,
+            splice=splice,
+            branch_label=branch_label,
+            version_path=version_path,
+            rev_id=rev_id,
+            depends_on=tuple(depends_on),
+        )
+        return self._write(Verb.REVISION, database, script)
+
+    def merge(
+        self,
+        database: str,
+        message: str,
+        revisions: Sequence[str] = ("heads",),
+        *,
+        branch_label: str | None = None,
+        rev_id: str | None = None,
+    ) -> NewRevision:
+        """Write a revision that merges others, as ``alembic merge``.
+
+        Raises ``TargetsFailed`` where there is nothing to merge.
+        """
+        script = NewScript(message, rev_id, branch_label, empty=True, revisions=tuple(revisions))
+        return self._write(Verb.MERGE, database, script)
+
+    def history(
+        self, database: str, selection: Selection = ALL, rev_range: str | None = None
+    ) -> History:
+        """Return a database's revisions, and how many targets stand at each.
+
+        ``rev_range`` is ``START:END``, as of ``alembic history``.
         """
         self._known(database)
-        job = self._job(Verb.REVISION, database, message=message, empty=empty)
-        outcome = self._author(job)
-        path = None if outcome.data is None else str(outcome.data)
-        return NewRevision(database, path, ", ".join(outcome.heads), empty)
-
-    def history(self, database: str, selection: Selection = ALL) -> History:
-        """Return a database's revisions, and how many targets stand at each."""
-        self._known(database)
-        outcome = self._author(self._job(Verb.HISTORY, database))
+        outcome = self._author(self._job(Verb.HISTORY, database, rev_range=rev_range))
         names = tuple(t for t in self.targets(selection) if t.database == database)
         standing = self._run(Verb.STATUS, names, "heads", staged=False)
         return history_of(database, outcome.data, standing)
@@ -231,6 +271,14 @@ class Project:
                 changes=changes,
             )
             return drive.run(plan), interrupts.presses > 0
+
+    def _write(self, verb: Verb, database: str, script: NewScript) -> NewRevision:
+        self._known(database)
+        outcome = self._author(self._job(verb, database, script=script))
+        revisions, warnings = outcome.data
+        path = revisions[0].path if revisions else None
+        id_ = revisions[0].id if revisions else ", ".join(outcome.heads)
+        return NewRevision(database, path, id_, script.empty, revisions, warnings)
 
     def _author(self, job: Job) -> Outcome:
         with self._pool(1) as pool:

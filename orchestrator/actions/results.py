@@ -75,7 +75,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class NewRevision:
-    """A revision file that ``revision`` wrote."""
+    """A revision file that ``revision`` or ``merge`` wrote."""
 
     database: str
     path: str | None
@@ -84,6 +84,10 @@ class NewRevision:
     """The new revision's id, or the heads where nothing was written."""
     empty: bool
     """It was asked for without operations."""
+    revisions: tuple[Revision, ...] = ()
+    """What was written: one, unless ``process_revision_directives`` made more of it."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong once it was written: hooks that failed."""
 
 
 @dataclass(frozen=True, slots=True)

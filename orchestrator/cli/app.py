@@ -16,6 +16,7 @@ from orchestrator.cli.commands import (
     downgrade,
     history,
     init,
+    merge,
     revision,
     stamp,
     status,
@@ -41,7 +42,8 @@ def build() -> typer.Typer:
     """Return the program, with every command."""
     app = _typer()
     app.callback(help=_HELP)(_options)
-    for module in (init, targets, status, check, revision, upgrade, downgrade, stamp, history):
+    first, second = (init, targets, status, check), (upgrade, downgrade, stamp, history)
+    for module in (*first, revision, merge, *second):
         command: Callable[..., Any] = getattr(module, module.__name__.rpartition(".")[2])
         app.command()(command)
     group = _typer()

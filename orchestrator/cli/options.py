@@ -65,6 +65,17 @@ DatabaseName = Annotated[
         help="A database's name in environments.toml.",
     ),
 ]
+Message = Annotated[str, typer.Option("--message", "-m", help="What the revision does.")]
+BranchLabel = Annotated[
+    str | None,
+    typer.Option("--branch-label", metavar="LABEL", show_default=False, help="Name its branch."),
+]
+RevId = Annotated[
+    str | None,
+    typer.Option(
+        "--rev-id", metavar="ID", show_default=False, help="Its id. Left out: a new random one."
+    ),
+]
 XArguments = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,6 +1,7 @@
 """The text of ``history``."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rich.console import Group
 from rich.text import Text
@@ -10,7 +11,7 @@ from orchestrator.render.groups import block, spaced
 from orchestrator.render.states import style, word
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, safe
-from orchestrator.rollout.outcomes import Outcome
+from orchestrator.rollout.outcomes import Outcome, Revision
 
 _SHOWN = 20
 
@@ -21,9 +22,10 @@ def report(history: History) -> Group:
         [
             Text(safe(r.id), style="bold" if r.is_head else ""),
             *_standing(history, r.id),
-            _message(r.message, r.branch_labels, head=r.is_head),
+            _message(r, below),
         ]
-        for r in history.revisions
+        for r, below in pairwise((*history.revisions, None))
+        if r is not None
     ]
     rows.append([Text("empty", style="dim"), *_standing(history, ""), Text()])
     header = ["revision", *map(safe, history.environments), "message"]
@@ -38,9 +40,17 @@ def _standing(history: History, revision: str) -> list[Text]:
     ]
 
 
-def _message(message: str, labels: tuple[str, ...], *, head: bool) -> Text:
-    notes = [*(["head"] if head else []), *labels]
-    return Text.assemble(safe(message), (f" ({safe(', '.join(notes))})" if notes else "", "green"))
+def _message(revision: Revision, below: Revision | None) -> Text:
+    """What it does, and where it is in the history, as far as the row below does not tell."""
+    notes = [*(["head"] if revision.is_head else []), *revision.branch_labels]
+    if len(revision.down) > 1:
+        notes.append(f"merges {', '.join(revision.down)}")
+    elif below is not None and revision.down != (below.id,):
+        notes.append(f"after {revision.down[0]}" if revision.down else "base")
+    if revision.depends_on:
+        notes.append(f"needs {', '.join(revision.depends_on)}")
+    told = f" ({safe(', '.join(notes))})" if notes else ""
+    return Text.assemble(safe(revision.message), (told, "green"))
 
 
 def _unreadable(history: History) -> Iterator[Group]:

@@ -73,14 +73,16 @@ def history(of: History, *, debug: bool = False) -> Object:
     }
 
 
-def revision(written: NewRevision) -> Object:
-    """Return the answer of ``revision``."""
+def revision(written: NewRevision, command: str = "revision") -> Object:
+    """Return the answer of ``revision`` and ``merge``."""
     return {
-        "command": "revision",
+        "command": command,
         "database": written.database,
         "revision": written.id,
         "path": written.path,
         "empty": written.empty,
+        "revisions": [_revision(r) for r in written.revisions],
+        "warnings": list(written.warnings),
     }
 
 
@@ -178,6 +180,7 @@ def _revision(of: Revision) -> Object:
         "id": of.id,
         "message": of.message,
         "down_revisions": list(of.down),
+        "depends_on": list(of.depends_on),
         "branch_labels": list(of.branch_labels),
         "is_head": of.is_head,
         "path": of.path,

@@ -20,5 +20,24 @@ def report(written: NewRevision) -> Text:
     step = "Write its upgrade() and downgrade()."
     if not written.empty:
         step = "Read it before you run it: autogenerate does not see everything."
-    path = safe(shown_path(Path(written.path)))
-    return Text(f"Wrote {path}: revision {safe(written.id)} of {database}\n{step}")
+    return _lines(written, step)
+
+
+def merged(written: NewRevision) -> Text:
+    """Return where the file of a merge is."""
+    return _lines(written, "It changes nothing by itself; upgrade to it as to any other.")
+
+
+def _lines(written: NewRevision, step: str) -> Text:
+    files = [(revision.path, revision) for revision in written.revisions]
+    lines = [
+        f"Wrote {_path(path)}: revision {safe(revision.id)} of {safe(written.database)}"
+        + (f", merges {safe(', '.join(revision.down))}" if len(revision.down) > 1 else "")
+        for path, revision in files
+    ] or [f"Wrote {_path(written.path)}: revision {safe(written.id)} of {safe(written.database)}"]
+    warnings = [f"warning: {safe(warning)}" for warning in written.warnings]
+    return Text("\n".join([*lines, *warnings, step]))
+
+
+def _path(path: str | None) -> str:
+    return safe(shown_path(Path(path or "")))

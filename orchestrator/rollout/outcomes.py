@@ -78,6 +78,8 @@ class Revision:
     branch_labels: tuple[str, ...] = ()
     is_head: bool = False
     path: str | None = None
+    depends_on: tuple[str, ...] = ()
+    """Revisions of other branches that must be there before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,17 @@
-"""revision and history: work on a database's scripts, without a target."""
+"""revision, merge and history: work on a database's scripts, without a target."""
 
 import contextlib
 import tempfile
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from alembic import util
 from alembic.autogenerate.api import RevisionContext
+from alembic.script import Script
+from alembic.util import CommandError
 
 from orchestrator.dialects import Timeouts
 from orchestrator.fleet.address import AddressTemplate
@@ -14,8 +19,10 @@ from orchestrator.fleet.location import Location
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import run_environment
-from orchestrator.worker.jobs import Job
+from orchestrator.worker.environment import Steps, run_environment
+from orchestrator.worker.hooks import noticed_hooks
+from orchestrator.worker.jobs import Job, NewScript
+from orchestrator.worker.loading import BrokenScripts
 from orchestrator.worker.migrate import bring_to_head
 from orchestrator.worker.read import autogenerate, comparing
 from orchestrator.worker.scripts import Scripts, revision_of
@@ -25,41 +32,167 @@ _TIMEOUTS = Timeouts(lock=5.0)
 
 
 def history(job: Job, target: str, context: Context) -> Outcome:
-    """Return all revisions of the database, newest first, as ``data``."""
+    """Return the revisions of the database, newest first, as ``data``.
+
+    All of them, or those of ``job.rev_range``. Raises ``CommandError`` as ``alembic`` does.
+    """
     scripts = context.scripts(job)
-    found = tuple(revision_of(script) for script in scripts.directory.walk_revisions())
+    base, head = _ends(job.rev_range)
+    walked = scripts.directory.walk_revisions(base=base or "base", head=head or "heads")
+    found = tuple(map(revision_of, walked))
     return Outcome(target, State.DONE, heads=scripts.heads, data=found)
 
 
 def revision(job: Job, target: str, context: Context) -> Outcome:
-    """Write a revision file; ``data`` is its path, or ``None`` when the models need none.
+    """Write a revision file, or several where ``process_revision_directives`` makes more of it.
 
-    Autogenerate compares the models with a scratch database that all revisions were run on.
+    ``data`` has the revisions, none when the models need none, and warnings. Autogenerate compares
+    the models with a scratch database that all revisions were run on. ``revision_environment``
+    runs ``env.py`` on an empty one.
+    """
+    scripts, asked = context.scripts(job), job.script
+    options = _options(asked)
+    _assert_new(scripts, asked.rev_id)
+    collected = autogenerate(scripts, **options)
+    if not asked.empty or scripts.runs_env_to_write:
+        arguments = command_options("revision", job.x, **options)
+        steps = _without_comparing(collected) if asked.empty else comparing(collected)
+        _run_env(job, context, steps, arguments, collected.template_args, collected)
+    directives = collected.generated_revisions
+    if not asked.empty and all(
+        ops.is_empty() for script in directives for ops in script.upgrade_ops_list
+    ):
+        return Outcome(target, State.UNCHANGED, heads=scripts.heads, data=((), ()))
+    return _written(scripts, target, collected.generate_scripts())
+
+
+def merge(job: Job, target: str, context: Context) -> Outcome:
+    """Write a revision that merges others, as ``alembic merge`` does."""
+    scripts, asked = context.scripts(job), job.script
+    _assert_new(scripts, asked.rev_id)
+    merged = scripts.directory.get_revisions(asked.revisions)
+    if len(set(merged)) < 2:
+        one = ", ".join(script.revision for script in merged if script) or "base"
+        raise BrokenScripts(
+            f"there is nothing to merge: {' '.join(asked.revisions)} is one revision, {one}",
+            "name two or more; `orchestrator history` lists them",
+        )
+    template_args: dict[str, Any] = {"config": scripts.config}
+    if scripts.runs_env_to_write:
+        options = {"message": asked.message, "revisions": list(asked.revisions)}
+        arguments = command_options("merge", job.x, **options)
+        _run_env(job, context, lambda *_: [], arguments, template_args)
+
+    def write() -> Iterator[Script | None]:
+        yield scripts.directory.generate_revision(
+            asked.rev_id or util.rev_id(),
+            asked.message,
+            refresh=True,
+            head=asked.revisions,
+            branch_labels=asked.branch_label,
+            **template_args,
+        )
+
+    return _written(scripts, target, write())
+
+
+def _ends(rev_range: str | None) -> tuple[str, str]:
+    if rev_range is None:
+        return "", ""
+    base, colon, head = rev_range.strip().partition(":")
+    if not colon or ":" in head:
+        raise CommandError("History range requires [start]:[end], [start]:, or :[end]")
+    if "current" in (base, head):
+        raise BrokenScripts(
+            "a range of a database's revisions has no 'current': each target stands somewhere else",
+            "name a revision; `orchestrator status` tells where targets stand",
+        )
+    return base, head
+
+
+def _options(asked: NewScript) -> dict[str, Any]:
+    return {
+        "message": asked.message,
+        "autogenerate": not asked.empty,
+        "head": asked.head,
+        "splice": asked.splice,
+        "branch_label": asked.branch_label,
+        "version_path": asked.version_path,
+        "rev_id": asked.rev_id,
+        "depends_on": list(asked.depends_on) or None,
+    }
+
+
+def _assert_new(scripts: Scripts, rev_id: str | None) -> None:
+    """Refuse an id that is there: Alembic would write a second, or write over the first."""
+    known = {script.revision: script for script in scripts.directory.walk_revisions()}
+    if rev_id in known:
+        raise BrokenScripts(
+            f"there is a revision '{rev_id}' already: {known[rev_id].path}",
+            "take another --rev-id, or leave it out",
+        )
+
+
+def _written(scripts: Scripts, target: str, writing: Iterator[Script | None]) -> Outcome:
+    before = scripts.files()
+    try:
+        with noticed_hooks() as warnings:
+            found = tuple(revision_of(script) for script in writing if script is not None)
+    except Exception as error:
+        left = ", ".join(map(str, sorted(scripts.files() - before)))
+        step = f"{left} was written before: mend it, or delete it" if left else None
+        step = step or _step_for(str(error), scripts, target)
+        if step is None:
+            raise
+        kind = "" if isinstance(error, CommandError) else f"{type(error).__name__}: "
+        raise BrokenScripts(f"{kind}{error}", step) from error
+    ids = tuple(written.id for written in found)
+    return Outcome(target, State.DONE, heads=ids, data=(found, tuple(warnings)))
+
+
+def _step_for(message: str, scripts: Scripts, target: str) -> str | None:
+    """What helps against Alembic's own errors, which leave out the choices that there are."""
+    if message.startswith("Multiple heads are present"):
+        heads = ", ".join(scripts.heads)
+        return f"pass --head with one of {heads}; or merge: orchestrator merge {target} -m …"
+    if "version locations" in message:
+        return "--version-path is one of " + ", ".join(map(str, scripts.folders[1:]))
+    return None
+
+
+def _without_comparing(collected: RevisionContext) -> Steps:
+    def collect(heads: tuple[str, ...], run: Any) -> list[Any]:
+        collected.run_no_autogenerate(heads, run.environment.get_context())
+        return []
+
+    return collect
+
+
+def _run_env(
+    job: Job,
+    context: Context,
+    steps: Steps,
+    arguments: Namespace,
+    template_args: dict[str, Any],
+    collected: RevisionContext | None = None,
+) -> None:
+    """Run ``env.py`` on the scratch database, at head where something is compared with it.
+
+    The template sees what it leaves in Alembic's ``Config``.
     """
     scripts = context.scripts(job)
-    collected = autogenerate(scripts, message=job.message, autogenerate=not job.empty)
-    if not job.empty:
-        with _scratch(job, context) as location:
-            _compare(scripts, location, collected, job)
-        directives = collected.generated_revisions[-1]
-        if all(operations.is_empty() for operations in directives.upgrade_ops_list):
-            return Outcome(target, State.UNCHANGED, heads=scripts.heads)
-    script = next(iter(collected.generate_scripts()))
-    assert script is not None
-    return Outcome(target, State.DONE, heads=(script.revision,), data=str(script.path))
-
-
-def _compare(scripts: Scripts, location: Location, collected: RevisionContext, job: Job) -> None:
-    with open_session(location, _TIMEOUTS, write=True) as session, locked(session) as held:
-        bring_to_head(scripts, held, job.x)
-        run_environment(
-            scripts,
-            held,
-            comparing(collected),
-            command_options("revision", job.x, message=job.message, autogenerate=not job.empty),
-            template_args=collected.template_args,
-            revision_context=collected,
+    options: dict[str, Any] = {} if collected is None else {"revision_context": collected}
+    with (
+        _scratch(job, context) as location,
+        open_session(location, _TIMEOUTS, write=True) as session,
+        locked(session) as held,
+    ):
+        if getattr(arguments, "autogenerate", False):
+            bring_to_head(scripts, held, job.x)
+        run = run_environment(
+            scripts, held, steps, arguments, template_args=template_args, **options
         )
+        template_args["config"] = run.environment.config
 
 
 @contextlib.contextmanager

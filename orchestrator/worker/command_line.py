@@ -13,7 +13,15 @@ _COMMANDS: Mapping[str, tuple[Any, list[str], list[str]]] = {
     "stamp": (command.stamp, ["revisions"], ["sql", "tag", "purge"]),
     "current": (command.current, [], ["verbose"]),
     "check": (command.check, [], []),
-    "revision": (command.revision, ["message"], ["autogenerate", "sql", "head", "rev_id"]),
+    "revision": (
+        command.revision,
+        ["message"],
+        [
+            *("autogenerate", "sql", "head", "splice", "branch_label", "version_path", "rev_id"),
+            "depends_on",
+        ],
+    ),
+    "merge": (command.merge, ["revisions"], ["message", "branch_label", "rev_id"]),
 }
 
 

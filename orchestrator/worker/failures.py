@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
@@ -13,6 +14,12 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import Failure
 from orchestrator.worker.configured import NotRun
 from orchestrator.worker.connections import Elsewhere
+from orchestrator.worker.loading import (
+    IMPORT_STEP,
+    BrokenScripts,
+    import_message,
+    syntax_message,
+)
 from orchestrator.worker.pooler import TransactionPooling
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import UnknownRevision
@@ -90,7 +97,9 @@ def _message(error: BaseException, folders: Sequence[Path]) -> str:
     if isinstance(error, NoSuchModuleError):
         return f"{error}; no such driver is installed"
     if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}: {error.msg}"
+        return syntax_message(error)
+    if isinstance(error, ImportError):
+        return import_message(error, folders)
     if isinstance(
         error,
         CommandError
@@ -98,6 +107,8 @@ def _message(error: BaseException, folders: Sequence[Path]) -> str:
         | NotRun
         | Elsewhere
         | AlembicFileError
+        | BrokenScripts
+        | RevisionError
         | UnknownRevision
         | LeftTarget
         | LostLock
@@ -141,7 +152,8 @@ def _next_step(
         )
         return (
             f"{why}: revision {revision} is half applied. Undo the "
-            "executed statements by hand, or finish the revision by hand and stamp it; then run it again"
+            "executed statements by hand, or finish the revision by hand and stamp it; then run it "
+            "again"
         )
     if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
         return (
@@ -161,7 +173,7 @@ def _step_for(error: BaseException) -> str | None:
     """What helps against errors of our own and of Alembic."""
     if isinstance(error, UnknownRevision):
         return UNKNOWN_REVISION_STEP
-    if isinstance(error, NotRun):
+    if isinstance(error, NotRun | BrokenScripts):
         return error.next_step
     if isinstance(error, Elsewhere):
         return (
@@ -175,9 +187,9 @@ def _step_for(error: BaseException) -> str | None:
     if isinstance(error, TransactionPooling):
         return "connect to PostgreSQL directly, or through a pool in session mode"
     if isinstance(error, ImportError):
-        return "install what is missing, or put its folder beside environments.toml"
+        return IMPORT_STEP
     if isinstance(error, CommandError) and "Multiple head revisions" in str(error):
-        return "use --revision heads, or merge the branches with alembic merge"
+        return "use --revision heads, or merge the branches: orchestrator merge DATABASE -m …"
     if isinstance(error, CommandError) and "MetaData" in str(error):
         return 'say where the models are: metadata = "package.models:Base" in [databases.…]'
     return None

@@ -16,7 +16,25 @@ class Verb(StrEnum):
     CHECK = "check"
     SQL = "sql"
     REVISION = "revision"
+    MERGE = "merge"
     HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class NewScript:
+    """What ``alembic revision`` and ``alembic merge`` take, by Alembic's own names."""
+
+    message: str = ""
+    rev_id: str | None = None
+    branch_label: str | None = None
+    empty: bool = False
+    """Without autogenerate."""
+    head: str = "head"
+    splice: bool = False
+    version_path: str | None = None
+    depends_on: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ("heads",)
+    """What to merge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +56,10 @@ class Job:
     purge: bool = False
     x: tuple[str, ...] = ()
     """``KEY=VALUE`` of the command line, besides those of the file."""
-    message: str = ""
-    empty: bool = False
+    script: NewScript = NewScript()
+    """What to write: ``revision`` and ``merge`` only."""
+    rev_range: str | None = None
+    """What to list: ``history`` only."""
 
 
 @dataclass(frozen=True, slots=True)

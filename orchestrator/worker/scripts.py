@@ -1,5 +1,6 @@
 """A database's Alembic scripts, as Alembic sees them, loaded once per worker."""
 
+import importlib.util
 import re
 import types
 from collections.abc import Iterable, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alembic import util
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import HeadMaintainer
 from alembic.script import Script, ScriptDirectory
@@ -16,6 +18,7 @@ from sqlalchemy import MetaData
 
 from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Revision
+from orchestrator.worker.loading import IMPORT_STEP, BrokenScripts, checked
 from orchestrator.worker.session import VersionTable
 from orchestrator.worker.settings import AlembicSettings, imported, read_settings
 
@@ -53,6 +56,16 @@ class Scripts:
         return (self.folder, *map(Path, self.directory._version_locations))
 
     @property
+    def runs_env_to_write(self) -> bool:
+        """Whether ``env.py`` runs for each revision that is written: ``revision_environment``."""
+        option = getattr(self.config, "get_alembic_option", self.config.get_main_option)
+        return bool(util.asbool(option("revision_environment")))
+
+    def files(self) -> frozenset[Path]:
+        """Every Python file in the version locations."""
+        return frozenset(path for folder in self.folders[1:] for path in folder.rglob("*.py"))
+
+    @property
     def version_table(self) -> VersionTable | None:
         """Where ``environments.toml`` says that the heads are, if it does."""
         name, schema = self.database.version_table, self.database.version_table_schema
@@ -75,6 +88,7 @@ class Scripts:
 
     def assert_known(self, heads: Iterable[str]) -> None:
         """Raise ``UnknownRevision`` for a head that the scripts don't have."""
+        self.directory.get_heads()  # a history that can't be read is another error
         for head in heads:
             try:
                 self.directory.revision_map.get_revision(head)
@@ -123,11 +137,12 @@ class Scripts:
         Alembic loads each revision once; here, one worker runs it for many targets, and what a
         revision keeps at module level for one tenant must not reach the next.
         """
-        path = str(step.revision.path)
-        if path not in self.code:
-            self.code[path] = compile(Path(path).read_bytes(), path, "exec")
-        module = types.ModuleType(step.revision.module.__name__)
-        module.__file__ = path
+        path, name = str(step.revision.path), step.revision.module.__name__
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        if path not in self.code:  # of a .py file, or of what was compiled of one: sourceless
+            self.code[path] = spec.loader.get_code(name)  # type: ignore[union-attr]
+        module = importlib.util.module_from_spec(spec)
         exec(self.code[path], module.__dict__)  # noqa: S102 - the user's own revision
         return module.upgrade if step.is_upgrade else module.downgrade
 
@@ -135,7 +150,14 @@ class Scripts:
         """Import the model that ``environments.toml`` names, if it names one."""
         if self.database.metadata is None:
             return None
-        found = imported(self.database.metadata)
+        try:
+            found = imported(self.database.metadata)
+        except (ImportError, AttributeError) as error:
+            raise BrokenScripts(
+                f"metadata = '{self.database.metadata}' can't be imported: "
+                f"{type(error).__name__}: {error}",
+                IMPORT_STEP,
+            ) from error
         return found if isinstance(found, MetaData) else found.metadata
 
 
@@ -178,7 +200,7 @@ def load_scripts(name: str, database: Database, folder: Path) -> Scripts:
     settings.enter()
     config = settings.config()
     with settings.noting_import_path():
-        directory = ScriptDirectory.from_config(config)
+        directory = checked(ScriptDirectory.from_config(config))
     return Scripts(name, database, settings, directory, config)
 
 
@@ -189,12 +211,12 @@ def revisions_of(steps: Sequence[Any]) -> tuple[Revision, ...]:
 
 def revision_of(script: Script) -> Revision:
     """Return what people want to know of a revision file."""
-    down = script.down_revision or ()
     return Revision(
         id=script.revision,
         message=script.doc or "",
-        down=(down,) if isinstance(down, str) else tuple(down),
+        down=script._versioned_down_revisions,
         branch_labels=tuple(sorted(script.branch_labels)),
         is_head=script.is_head,
         path=str(script.path),
+        depends_on=script._resolved_dependencies,
     )

@@ -33,6 +33,7 @@ _RUN: Mapping[Verb, Run] = {
     Verb.CHECK: read.check,
     Verb.SQL: read.sql,
     Verb.REVISION: author.revision,
+    Verb.MERGE: author.merge,
     Verb.HISTORY: author.history,
 }
 

@@ -165,6 +165,19 @@ def history() -> History:
     return History("orders", (SECOND, FIRST), ("dev", "prod"), standing, (lost,))
 
 
+def branched_history() -> History:
+    """Return a history with two bases, branches, a merge and a revision that needs another."""
+    revisions = (
+        Revision("f1", "audit items", ("e1",), ("audit",), is_head=True, depends_on=("b1",)),
+        Revision("e1", "start audit", (), ("audit",)),
+        Revision("d1", "merge", ("b1", "c1"), is_head=True),
+        Revision("c1", "right", ("a1",)),
+        Revision("b1", "left", ("a1",), ("left",)),
+        Revision("a1", "create items"),
+    )
+    return History("orders", revisions, ("dev",), {"f1": {"dev": 2}, "d1": {"dev": 2}})
+
+
 def fleet() -> list[Target]:
     """Return targets with labels, a schema and a secret among them."""
     postgres = "postgresql+psycopg://app:${env:PASSWORD}@db.staging/shop"

@@ -14,6 +14,7 @@ from orchestrator.rollout.outcomes import Failure, State
 from tests.render import samples
 
 EXPECTED = Path(__file__).parent / "expected"
+WRITTEN = NewRevision("orders", "m/b81e.py", "b81e", empty=False)
 CASES: dict[str, Callable[[], RenderableType]] = {
     "status": lambda: status.report(samples.status()),
     "status_large": lambda: status.report(samples.large_status()),
@@ -23,9 +24,16 @@ CASES: dict[str, Callable[[], RenderableType]] = {
     "upgrade_nothing": lambda: upgrade.report(samples.nothing_to_do(), "heads"),
     "targets": lambda: targets.table(samples.fleet()),
     "history": lambda: history.report(samples.history()),
+    "history_branches": lambda: history.report(samples.branched_history()),
     "plan": lambda: plan.about_to("Upgrade to heads", samples.upgrade().targets, ["prod"]),
-    "revision": lambda: revision.report(NewRevision("orders", "m/b81e.py", "b81e", empty=False)),
+    "revision": lambda: revision.report(WRITTEN),
     "revision_nothing": lambda: revision.report(NewRevision("orders", None, "b81e", empty=False)),
+    "merge": lambda: revision.merged(
+        replace(WRITTEN, revisions=samples.branched_history().revisions[2:3])
+    ),
+    "revision_warning": lambda: revision.report(
+        replace(WRITTEN, warnings=("post_write_hooks: ruff check … ended with 1\nfound [red]1",))
+    ),
     "sql": lambda: sql.report(
         SqlFiles(samples.dry_run(), {"dev/orders/acme": "out/dev/orders/acme.sql"}), Path("out")
     ),

@@ -1,5 +1,7 @@
 """``orchestrator history``."""
 
+from typing import Annotated
+
 import typer
 
 from orchestrator.cli import invocation
@@ -22,6 +24,16 @@ def history(
     selectors: Selectors = None,
     where: Where = None,
     exclude: Exclude = None,
+    rev_range: Annotated[
+        str | None,
+        typer.Option(
+            "--rev-range",
+            "-r",
+            metavar="START:END",
+            show_default=False,
+            help="Only these revisions, as alembic history -r. Either end may be left out.",
+        ),
+    ] = None,
     x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
@@ -33,12 +45,13 @@ def history(
     Examples:
       orchestrator history orders
       orchestrator history orders prod --where tier=free
+      orchestrator history orders -r 3f2a9c41d07b:heads
       orchestrator history orders -o json
     """
     from orchestrator.render import history, json
 
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
-        found = project.history(database, selection(selectors, where, exclude))
+        found = project.history(database, selection(selectors, where, exclude), rev_range)
     show(call, lambda: history.report(found), lambda: json.history(found, debug=call.debug))
     raise typer.Exit(found.exit_code)
