@@ -20,9 +20,6 @@ from orchestrator.config.alembic_file import (
 )
 from orchestrator.errors import UsageError
 
-_NOT_DATABASES = re.compile(
-    r"loggers|handlers|formatters|(logger|handler|formatter)_.*|post_write_hooks"
-)
 # As configparser reads them.
 _LINE = re.compile(r"\s*(?:\[(?P<section>.+)\]|(?P<key>[^\s#;\[=:][^=:]*?)\s*[=:])")
 Lines = Mapping[tuple[str, str], int]
@@ -124,7 +121,7 @@ def _listed(main: AlembicFile, env: EnvPy) -> tuple[str, ...]:
 
 def _is_main_of_its_own(file: AlembicFile, section: str, lines: Lines) -> bool:
     """Whether ``alembic -n SECTION`` works; logging's sections share what ``[DEFAULT]`` says."""
-    if _NOT_DATABASES.fullmatch(section) or "script_location" not in file.sections[section]:
+    if "script_location" not in file.sections[section]:
         return False
     own = {option for name, option in lines if name == section}
     return not own.isdisjoint({"script_location", "version_locations", "sqlalchemy.url"})

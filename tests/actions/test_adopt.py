@@ -267,10 +267,10 @@ def test_a_pyproject_of_another_tool_is_a_new_project(tmp_path: Path) -> None:
 
 def test_the_name_is_that_of_the_project(tmp_path: Path) -> None:
     project(tmp_path, INI.format(url="sqlite:///a.db"))
-    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'my shop!'\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'my shop.eu!'\n")
     init(tmp_path)
-    assert written(tmp_path)["project"]["name"] == "my shop!"
-    assert list(written(tmp_path)["databases"]) == ["my-shop"]
+    assert written(tmp_path)["project"]["name"] == "my shop.eu!"
+    assert list(written(tmp_path)["databases"]) == ["my-shop.eu"]
 
 
 def test_what_is_there_is_kept_and_no_starter_is_written(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_an_unquoted_url_keeps_its_meaning_or_is_refused(text: str) -> None:
         ("postgresql+asyncpg://app:x@h/shop", "postgresql+asyncpg://app:${env:V1}@h/shop"),
         ("postgresql://app:@h/shop", "postgresql://app@h/shop"),
         ("mysql+pymysql://h/s?password=x", "mysql+pymysql://h/s?password=${env:V1}"),
+        ("mysql+pymysql://h/s?auth_token=x", "mysql+pymysql://h/s?auth_token=${env:V1}"),
         ("postgresql://h/s?passfile=/x", "postgresql://h/s?passfile=/x"),
         ("mysql+pymysql://u:a/b?c#d@h/s", "mysql+pymysql://u:${env:V1}@h/s"),
         (" postgresql://[::1]:5432/s ", "postgresql://[::1]:5432/s"),
