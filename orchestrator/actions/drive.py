@@ -67,7 +67,8 @@ class Drive:
         target = self.targets[name]
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         self._revision.pop(name, None)
-        self.pool.submit(name, self.job(target), self.settings(target).target_timeout)
+        timeout = self.settings(target).target_timeout
+        self.pool.submit(name, self.job(target), timeout, kind=target.database)
         self.observer.started(target, attempt)
 
     def _patience(self) -> float:

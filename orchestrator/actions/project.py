@@ -282,7 +282,7 @@ class Project:
 
     def _author(self, job: Job) -> Outcome:
         with self._pool(1) as pool:
-            pool.submit(job.database, job, _AUTHORING_TIMEOUT)
+            pool.submit(job.database, job, _AUTHORING_TIMEOUT, kind=job.database)
             while True:
                 for event in pool.wait(1.0):
                     if isinstance(event, Finished):

@@ -2,7 +2,7 @@
 
 Workers are forked from a server that has everything imported already (spawned where there is no
 ``fork``). Each has a pipe of its own, so that one that dies in the middle of a message harms
-nobody else.
+nobody else. A worker keeps what it imported, so it only ever gets jobs of one kind.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from typing import Any
 
 _JOBS_PER_WORKER = 250
 """A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
+_ALWAYS_KEPT = 4
+"""So many workers may be idle even in a small pool, where jobs of several kinds take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,20 @@ Event = Message | Finished | Lost
 class _Worker:
     process: Any
     pipe: Connection
+    kind: str
+    idle_since: float = 0.0
     key: str | None = None
     deadline: float = float("inf")
     jobs: int = field(default=0)
 
 
 class Pool:
-    """At most ``size`` worker processes that run ``serve(pipe, *arguments)``.
+    """Worker processes that run ``serve(pipe, *arguments)``, at most ``size`` of them busy.
 
     ``is_last`` tells the message that ends a job. Guarantees: each submitted key gets exactly one
-    ``Finished`` or ``Lost``; a worker that dies or overruns its time costs only its own key.
+    ``Finished`` or ``Lost``; a worker that dies or overruns its time costs only its own key; no
+    worker gets jobs of two kinds; of busy and idle ones together there are at most twice ``size``,
+    or ``size`` and a few where that is more.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Pool:
         self._serve = serve
         self._arguments = arguments
         self._size = size
+        self._most = size + max(size, _ALWAYS_KEPT)
         self._is_last = is_last
         self._context = _context(preload)
         self._workers: list[_Worker] = []
@@ -87,12 +94,16 @@ class Pool:
         """How many jobs are running."""
         return sum(worker.key is not None for worker in self._workers)
 
-    def submit(self, key: str, job: Any, timeout: float) -> None:
-        """Give a job to an idle worker, starting one where there is none.
+    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:
+        """Give a job to an idle worker of its kind, starting one where there is none.
 
-        The caller never submits more than ``size`` at once. Raises ``RuntimeError`` if it does.
+        ``kind``: which user code the job imports. What one kind's modules are called or register
+        must not reach another's. The caller never submits more than ``size`` at once. Raises
+        ``RuntimeError`` if it does.
         """
-        worker = self._idle() or self._start()
+        if self.busy >= self._size:
+            raise RuntimeError("more jobs than workers")
+        worker = self._idle(kind) or self._start(kind)
         worker.key = key
         worker.jobs += 1
         worker.deadline = time.monotonic() + timeout
@@ -135,12 +146,18 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _idle(self) -> _Worker | None:
-        return next((worker for worker in self._workers if worker.key is None), None)
+    def _idle(self, kind: str) -> _Worker | None:
+        # The one used last, so that those too many grow old and are retired.
+        idle = (w for w in self._workers if w.key is None and w.kind == kind)
+        return max(idle, key=_idle_since, default=None)
 
-    def _start(self) -> _Worker:
-        if len(self._workers) >= self._size:
-            raise RuntimeError("more jobs than workers")
+    def _retire(self) -> None:
+        idle = (worker for worker in self._workers if worker.key is None)
+        self._remove(min(idle, key=_idle_since), kill=False)
+
+    def _start(self, kind: str) -> _Worker:
+        while len(self._workers) >= self._most:
+            self._retire()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=self._serve, args=(theirs, *self._arguments), daemon=True
@@ -149,7 +166,7 @@ class Pool:
         with _no_main_module(), _signals_blocked(), _safe_path():
             process.start()
         theirs.close()
-        worker = _Worker(process, ours)
+        worker = _Worker(process, ours, kind)
         self._workers.append(worker)
         return worker
 
@@ -164,6 +181,7 @@ class Pool:
                     yield Message(key, content)
                     continue
                 worker.key, worker.deadline = None, float("inf")
+                worker.idle_since = time.monotonic()
                 yield Finished(key, content)
                 if worker.jobs >= _JOBS_PER_WORKER:
                     self._remove(worker, kill=False)
@@ -201,6 +219,10 @@ class Pool:
         if worker.process.exitcode is None:
             worker.process.kill()
             worker.process.join(5)
+
+
+def _idle_since(worker: _Worker) -> float:
+    return worker.idle_since
 
 
 def _context(preload: Sequence[str]) -> Any:

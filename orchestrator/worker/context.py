@@ -16,7 +16,6 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
 from orchestrator.worker.environment import Habits
 from orchestrator.worker.jobs import Job
-from orchestrator.worker.modules import Modules
 from orchestrator.worker.scripts import Scripts, load_scripts
 
 
@@ -33,7 +32,6 @@ class Context:
     _file: ConfigFile | None = None
     _secrets: Secrets | None = None
     _scripts: dict[str, Scripts] = field(default_factory=dict)
-    _modules: Modules = field(default_factory=Modules)
     _passwords: set[str] = field(default_factory=set)
     _redactor: tuple[frozenset[str], Redactor] | None = None
 
@@ -83,7 +81,6 @@ class Context:
             known = self._scripts[job.database] = load_scripts(job.database, database, file.folder)
         else:
             known.settings.enter()
-        self._modules.change_to(known.settings.import_path)
         return known
 
     def x_arguments(self, job: Job) -> tuple[str, ...]:

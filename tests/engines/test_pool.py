@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -46,20 +47,58 @@ def pool() -> Iterator[Pool]:
 
 
 def run(
-    pool: Pool, jobs: dict[str, tuple[str, Any]], timeout: float = 30
+    pool: Pool, jobs: dict[str, tuple[str, Any]], timeout: float = 30, *, at_once: int = 3
 ) -> dict[str, list[Event]]:
-    """Run jobs, three at once, and return the events of each."""
+    """Run jobs, whose kind is what follows "of" in their key, and return the events of each."""
     told: dict[str, list[Event]] = {key: [] for key in jobs}
     waiting = list(jobs)
     ended = 0
     while ended < len(jobs):
-        while waiting and pool.busy < 3:
+        while waiting and pool.busy < at_once:
             key = waiting.pop(0)
-            pool.submit(key, jobs[key], timeout)
+            pool.submit(key, jobs[key], timeout, kind=_kind(key))
         for event in pool.wait(5):
             told[event.key].append(event)
             ended += not isinstance(event, Message)
     return told
+
+
+def _kind(key: str) -> str:
+    return key.partition(" of ")[2]
+
+
+def pids_of(told: dict[str, list[Event]]) -> list[int]:
+    """Which process did each job."""
+    ends = [events[-1] for events in told.values()]
+    assert all(isinstance(end, Finished) for end in ends), ends
+    return [end.content[1][1] for end in ends if isinstance(end, Finished)]
+
+
+def alive(pids: Iterable[int]) -> set[int]:
+    """Which of these processes have not ended."""
+    return {pid for pid in pids if not _ended(Path(f"/proc/{pid}/stat"))}
+
+
+def _ended(stat: Path) -> bool:
+    try:
+        return ") Z" in stat.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def one_at_a_time(pool: Pool, kinds: str) -> list[int]:
+    """Run a job of each kind in turn, and return which process did each."""
+    jobs = {f"{n} of {kind}": ("talk", 0) for n, kind in enumerate(kinds)}
+    return pids_of(run(pool, jobs, at_once=1))
+
+
+@pytest.fixture
+def new_pool() -> Iterator[Callable[[int], Pool]]:
+    """Make a pool of a size."""
+    with ExitStack() as stack:
+        yield lambda size: stack.enter_context(
+            Pool(serve, ("hi",), size=size, is_last=lambda content: content[0] == "done")
+        )
 
 
 def test_every_job_ends_once_and_workers_are_used_again(pool: Pool) -> None:
@@ -118,8 +157,8 @@ def test_a_worker_that_leaves_a_child_is_missed_at_once(pool: Pool) -> None:
 def test_a_worker_that_is_told_lost_with_the_fork_server_works_no_more(pool: Pool) -> None:
     first = run(pool, {"a": ("talk", 0)})["a"][-1]
     assert isinstance(first, Finished)
-    worker = Path(f"/proc/{first.content[1][1]}/stat")
-    pool.submit("b", ("sleep", 60), 100)
+    worker = first.content[1][1]
+    pool.submit("b", ("sleep", 60), 100, kind="")
     server: Any = forkserver
     os.kill(server._forkserver._forkserver_pid, signal.SIGKILL)
 
@@ -128,7 +167,7 @@ def test_a_worker_that_is_told_lost_with_the_fork_server_works_no_more(pool: Poo
         events = pool.wait(5)
 
     assert isinstance(events[0], Lost)
-    wait_until(lambda: not worker.exists() or ") Z" in worker.read_text())
+    wait_until(lambda: not alive([worker]))
     assert isinstance(run(pool, {"c": ("talk", 0)})["c"][-1], Finished)
 
 
@@ -151,7 +190,7 @@ def test_a_worker_that_dies_idle_is_replaced(pool: Pool) -> None:
 
 def test_kill_stops_all_and_names_what_was_running(pool: Pool) -> None:
     for key in ("a", "b"):
-        pool.submit(key, ("sleep", 60), 100)
+        pool.submit(key, ("sleep", 60), 100, kind="")
 
     assert sorted(lost.key for lost in pool.kill()) == ["a", "b"]
     assert pool.busy == 0
@@ -159,22 +198,84 @@ def test_kill_stops_all_and_names_what_was_running(pool: Pool) -> None:
 
 def test_more_jobs_than_workers_is_a_bug_of_the_caller(pool: Pool) -> None:
     for key in ("a", "b", "c"):
-        pool.submit(key, ("sleep", 1), 100)
+        pool.submit(key, ("sleep", 1), 100, kind="")
 
     with pytest.raises(RuntimeError, match="more jobs than workers"):
-        pool.submit("d", ("sleep", 1), 100)
+        pool.submit("d", ("sleep", 1), 100, kind="")
     pool.kill()
 
 
-def test_a_worker_is_replaced_after_its_share_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_is_replaced_after_its_share_of_jobs(
+    monkeypatch: pytest.MonkeyPatch, new_pool: Callable[[int], Pool]
+) -> None:
     monkeypatch.setattr("orchestrator.engines.pool._JOBS_PER_WORKER", 3)
-    with Pool(serve, ("hi",), size=1, is_last=lambda content: content[0] == "done") as pool:
-        pids = []
-        for number in range(7):
-            pool.submit(f"{number}", ("talk", 0), 30)
-            events: list[Event] = []
-            while not events:
-                events = pool.wait(5)
-            assert isinstance(events[-1], Finished)
-            pids.append(events[-1].content[1][1])
+
+    pids = one_at_a_time(new_pool(1), "aaaaaaa")
+
     assert [pids.index(pid) for pid in pids] == [0, 0, 0, 3, 3, 3, 6]
+
+
+def test_no_worker_gets_jobs_of_two_kinds(pool: Pool) -> None:
+    told = run(pool, {f"{n} of {'abcde'[n % 5]}": ("talk", 0) for n in range(60)})
+
+    served: dict[int, set[str]] = {}
+    for key, pid in zip(told, pids_of(told), strict=True):
+        served.setdefault(pid, set()).add(_kind(key))
+    assert all(len(kinds) == 1 for kinds in served.values())
+    assert {kind for kinds in served.values() for kind in kinds} == set("abcde")
+
+
+@pytest.mark.parametrize(("size", "kinds"), [(1, "abcde"), (2, "abcdef"), (5, "abcdefghij")])
+def test_kinds_that_take_turns_find_their_worker_again(
+    new_pool: Callable[[int], Pool], size: int, kinds: str
+) -> None:
+    pids = one_at_a_time(new_pool(size), kinds * 3)
+
+    assert pids == pids[: len(kinds)] * 3
+    assert len(alive(pids)) == len(kinds)
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 5), (4, 8), (6, 12)])
+def test_the_number_of_processes_is_bounded(
+    new_pool: Callable[[int], Pool], size: int, most: int
+) -> None:
+    pool = new_pool(size)
+    pids: set[int] = set()
+    for turn in range(6):  # each time as many at once as may be, all of kinds that were not there
+        jobs = {f"job of {turn}-{n}": ("talk", 0) for n in range(size)}
+        pids |= set(pids_of(run(pool, jobs, at_once=size)))
+        assert len(alive(pids)) <= most
+
+    assert len(pids) == 6 * size
+    pool.close()
+    assert not alive(pids)
+
+
+def test_the_worker_that_was_idle_longest_is_retired(new_pool: Callable[[int], Pool]) -> None:
+    pool = new_pool(1)
+    a, b, c, d, e, again = one_at_a_time(pool, "abcdea")
+    assert again == a
+
+    (f,) = one_at_a_time(pool, "f")
+
+    assert alive([a, b, c, d, e, f]) == {a, c, d, e, f}
+    assert one_at_a_time(pool, "acdef") == [a, c, d, e, f]
+    (new,) = one_at_a_time(pool, "b")
+    assert new != b
+    assert alive([a, c, d, e, f]) == {c, d, e, f}
+
+
+def test_a_busy_worker_is_never_retired(new_pool: Callable[[int], Pool]) -> None:
+    pool = new_pool(2)
+    pool.submit("long", ("sleep", 2), 100, kind="long")
+
+    ends: list[Event] = []
+    for number in range(8):
+        pool.submit(f"{number}", ("talk", 0), 30, kind=f"{number}")
+        while f"{number}" not in {event.key for event in ends}:
+            ends += pool.wait(5)
+    while "long" not in {event.key for event in ends}:
+        ends += pool.wait(5)
+
+    assert all(isinstance(end, Finished) for end in ends)
+    assert len(ends) == 9

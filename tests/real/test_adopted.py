@@ -182,40 +182,6 @@ def test_a_function_of_the_application_prepares_the_config(workshop: Workshop):
     assert "configured" in failure["message"]
 
 
-SERVICE = OURS.replace("run(config", "import models\nmetadata = models.metadata\nrun(config")
-
-
-def test_services_with_packages_of_one_name_get_each_their_own(workshop: Workshop):
-    names = ("one", "two", "three")
-    databases = "".join(
-        f'[databases.{name}]\nconfig_file = "{name}/alembic.ini"\n' for name in names
-    )
-    workshop.config(
-        f'[project]\nname = "services"\n{databases}'
-        '[environments.dev]\nurl = "sqlite:///var/{tenant}-{database}.db"\n'
-        'tenants = ["t0", "t1"]\nrollout = { max_parallel = 1 }\n'
-    )
-    for name in names:
-        workshop.scripts(env_py=SERVICE)
-        imports = f"from models import name\nassert name == {name!r}, name\n"
-        workshop.revision("a1", None, imports + CREATE.replace("items", name))
-        folder = workshop.folder / name
-        folder.mkdir()
-        (workshop.folder / "migrations" / "app").rename(folder / "migrations")
-        (folder / "alembic.ini").write_text(
-            "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n"
-        )
-        (folder / "models").mkdir()
-        (folder / "models" / "__init__.py").write_text(
-            f"import sqlalchemy as sa\nname = {name!r}\nmetadata = sa.MetaData()\n"
-            f"sa.Table(name, metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
-        )
-
-    workshop.run("upgrade")
-
-    assert set(workshop.run("check", "-o", "json").states().values()) == {"in_sync"}
-
-
 BROKEN = {
     "no file": ("", 'config_file = "nowhere.ini"', "there is no 'nowhere.ini'"),
     "no section": ("", 'ini_section = "orders"', "alembic.ini has no section [orders]"),
