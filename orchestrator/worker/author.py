@@ -1,11 +1,6 @@
 """revision, merge and history: work on a database's scripts, without a target."""
 
-import contextlib
-import tempfile
-from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from alembic import util
@@ -13,22 +8,16 @@ from alembic.autogenerate.api import RevisionContext
 from alembic.script import Script
 from alembic.util import CommandError
 
-from orchestrator.dialects import Timeouts
-from orchestrator.fleet.address import AddressTemplate
-from orchestrator.fleet.location import Location
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import Steps, run_environment
+from orchestrator.worker.environment import Steps
 from orchestrator.worker.hooks import noticed_hooks
 from orchestrator.worker.jobs import Job, NewScript
 from orchestrator.worker.loading import BrokenScripts
-from orchestrator.worker.migrate import bring_to_head
 from orchestrator.worker.read import autogenerate, comparing
+from orchestrator.worker.scratch import run_env
 from orchestrator.worker.scripts import Scripts, revision_of
-from orchestrator.worker.session import locked, open_session
-
-_TIMEOUTS = Timeouts(lock=5.0)
 
 
 def history(job: Job, target: str, context: Context) -> Outcome:
@@ -57,7 +46,7 @@ def revision(job: Job, target: str, context: Context) -> Outcome:
     if not asked.empty or scripts.runs_env_to_write:
         arguments = command_options("revision", job.x, **options)
         steps = _without_comparing(collected) if asked.empty else comparing(collected)
-        _run_env(job, context, steps, arguments, collected.template_args, collected)
+        run_env(job, context, steps, arguments, collected.template_args, collected)
     directives = collected.generated_revisions
     if not asked.empty and all(
         ops.is_empty() for script in directives for ops in script.upgrade_ops_list
@@ -70,8 +59,8 @@ def merge(job: Job, target: str, context: Context) -> Outcome:
     """Write a revision that merges others, as ``alembic merge`` does."""
     scripts, asked = context.scripts(job), job.script
     _assert_new(scripts, asked.rev_id)
-    merged = scripts.directory.get_revisions(asked.revisions)
-    if len(set(merged)) < 2:
+    merged = set(scripts.directory.get_revisions(asked.revisions))
+    if len(merged) < 2:
         one = ", ".join(script.revision for script in merged if script) or "base"
         raise BrokenScripts(
             f"there is nothing to merge: {' '.join(asked.revisions)} is one revision, {one}",
@@ -81,7 +70,7 @@ def merge(job: Job, target: str, context: Context) -> Outcome:
     if scripts.runs_env_to_write:
         options = {"message": asked.message, "revisions": list(asked.revisions)}
         arguments = command_options("merge", job.x, **options)
-        _run_env(job, context, lambda *_: [], arguments, template_args)
+        run_env(job, context, lambda *_: [], arguments, template_args)
 
     def write() -> Iterator[Script | None]:
         yield scripts.directory.generate_revision(
@@ -166,45 +155,3 @@ def _without_comparing(collected: RevisionContext) -> Steps:
         return []
 
     return collect
-
-
-def _run_env(
-    job: Job,
-    context: Context,
-    steps: Steps,
-    arguments: Namespace,
-    template_args: dict[str, Any],
-    collected: RevisionContext | None = None,
-) -> None:
-    """Run ``env.py`` on the scratch database, at head where something is compared with it.
-
-    The template sees what it leaves in Alembic's ``Config``.
-    """
-    scripts = context.scripts(job)
-    options: dict[str, Any] = {} if collected is None else {"revision_context": collected}
-    with (
-        _scratch(job, context) as location,
-        open_session(location, _TIMEOUTS, write=True) as session,
-        locked(session) as held,
-    ):
-        if getattr(arguments, "autogenerate", False):
-            bring_to_head(scripts, held, job.x)
-        run = run_environment(
-            scripts, held, steps, arguments, template_args=template_args, **options
-        )
-        template_args["config"] = run.environment.config
-
-
-@contextlib.contextmanager
-def _scratch(job: Job, context: Context) -> Iterator[Location]:
-    file = context.file(job)
-    url = file.config.databases[job.database].scratch
-    labels = {"database": job.database}
-    if url is not None:
-        address = AddressTemplate.parse(url, None, file.folder).fill(labels)
-        yield address.resolve(context.secrets(job).value)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        address = AddressTemplate.parse("sqlite:///scratch.db", None, Path(folder)).fill(labels)
-        location = address.resolve(context.secrets(job).value)
-        yield replace(location, database=str(Path(folder) / "scratch.db"))

@@ -3,23 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, Connection, make_url
 
 from orchestrator.worker.connections import Connections
 from orchestrator.worker.deferred import Deferred
+from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import Scripts
 from orchestrator.worker.session import LeftTarget, Session, VersionTable
-from orchestrator.worker.urls import leads_to, url_of
+from orchestrator.worker.urls import leads_to, shown_url, url_of
 
 _SESSIONS_OWN = frozenset({"isolation_level"})
-
-
-class NotRun(Exception):
-    """``env.py`` did not do what an Alembic environment for this target does."""
-
-    def __init__(self, message: str, next_step: str | None = None) -> None:
-        self.next_step = next_step
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +44,15 @@ def configured(
     """
     connection = theirs.get("connection") if connection is None else connection
     _take_over(connection, session)
-    place = session.place_now() if connections.moved else session.place
-    table = _version_table(theirs, scripts)
+    place = _place(connection, session, connections)
+    table = _version_table(theirs, scripts, session)
+    url = _url(connection, theirs.get("url"), session)
     own = session.location.schema
     call = Configured(
-        database=_named(connection, theirs.get("url"), session),
+        database=shown_url(url),
         place=place,
         table=table,
-        is_target=_is_targets(connection, theirs.get("url"), session)
+        is_target=leads_to(url, session.location)
         and place == session.place
         and (None in (table.schema, own) or table.schema == own),
     )
@@ -82,17 +76,26 @@ def settled_options(
 
 def _take_over(connection: Any, session: Session) -> None:
     """Keep what ``env.py`` set on a connection that ours takes the place of."""
-    if not isinstance(connection, Deferred):
+    if not isinstance(connection, Connection) or connection is session.connection:
         return
-    if connection.moved and session.location.schema is None:
+    if isinstance(connection, Deferred) and connection.moved and session.location.schema is None:
         raise NotRun(
-            f"env.py chooses a schema on a connection of its own ({connection.engine.url!r})",
+            f"env.py chooses a schema on a connection of its own "
+            f"({shown_url(connection.engine.url)})",
             "say the schema in environments.toml: schema = …",
         )
     options = connection.get_execution_options().items()
     kept = {name: value for name, value in options if name not in _SESSIONS_OWN}
     if kept:
         session.connection.execution_options(**kept)
+
+
+def _place(connection: Any, session: Session, connections: Connections) -> str | None:
+    """Ask where unqualified names lead on what ``env.py`` passes, if that leads to the target."""
+    is_another = isinstance(connection, Connection) and connection is not session.connection
+    if is_another and connections.is_targets(connection.engine):
+        return session.place_of(connection)
+    return session.place_of(session.connection)
 
 
 def _settled_place(place: str | None, session: Session) -> str | None:
@@ -104,12 +107,18 @@ def _settled_place(place: str | None, session: Session) -> str | None:
     if statement is not None:
         session.connection.exec_driver_sql(statement)
         return session.place
-    if session.location.backend == "postgresql":
-        return place  # the target is the whole database, and env.py chooses the schema in it
-    raise LeftTarget("env.py turns the session to another database (USE)")
+    if session.location.backend != "postgresql":
+        raise LeftTarget("env.py turns the session to another database (USE)")
+    if session.place_of(session.connection) != place:
+        raise NotRun(
+            "env.py chooses a schema on a second connection, while a transaction is open on "
+            "another one",
+            "let it end that transaction first, or say the schema in environments.toml",
+        )
+    return place  # the target is the whole database, and env.py chooses the schema in it
 
 
-def _version_table(theirs: dict[str, Any], scripts: Scripts) -> VersionTable:
+def _version_table(theirs: dict[str, Any], scripts: Scripts, session: Session) -> VersionTable:
     database = scripts.database
     said = {"name": database.version_table, "schema": database.version_table_schema}
     asked = {"name": theirs.get("version_table"), "schema": theirs.get("version_table_schema")}
@@ -121,7 +130,9 @@ def _version_table(theirs: dict[str, Any], scripts: Scripts) -> VersionTable:
                 f"leave {key} out of [databases.{scripts.name}], or say what env.py says",
             )
     name = asked["name"] or said["name"] or VersionTable().name
-    return VersionTable(name, asked["schema"] or said["schema"])
+    schema = asked["schema"] or said["schema"]
+    renamed = session.connection.get_execution_options().get("schema_translate_map") or {}
+    return VersionTable(name, renamed.get(schema, schema))
 
 
 def assert_own(table: VersionTable, session: Session) -> None:
@@ -139,16 +150,8 @@ def assert_own(table: VersionTable, session: Session) -> None:
         )
 
 
-def _is_targets(connection: Any, url: Any, session: Session) -> bool:
-    if connection is session.connection:
-        return True
-    engine = getattr(connection, "engine", connection)
-    url = getattr(engine, "url", url)
-    return url is None or leads_to(url, session.location)
-
-
-def _named(connection: Any, url: Any, session: Session) -> str:
-    if connection is session.connection:
-        return repr(url_of(session.location))
+def _url(connection: Any, url: Any, session: Session) -> URL:
+    """Return the URL of the database that a call means; the target's where it names none."""
     found = getattr(getattr(connection, "engine", connection), "url", url)
-    return repr(url_of(session.location) if found is None else make_url(found))
+    is_ours = connection is session.connection or found is None
+    return url_of(session.location) if is_ours else make_url(found)

@@ -8,7 +8,6 @@ Whoever does it, DDL on any database but the target is refused before it is exec
 """
 
 import contextlib
-import re
 import threading
 import traceback
 from collections.abc import Iterator
@@ -21,40 +20,53 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.base import Transaction
 
 from orchestrator.worker.awaited import awaitable
+from orchestrator.worker.ddl import changes_schema, shown
 from orchestrator.worker.deferred import Deferred
+from orchestrator.worker.refusals import Elsewhere, NotRun
 from orchestrator.worker.session import Session
-from orchestrator.worker.urls import is_in_memory, leads_to
+from orchestrator.worker.urls import is_in_memory, leads_to, shown_url
 
-_COMMENTS = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
-_DDL = re.compile(
-    _COMMENTS + r"(?:CREATE(?!\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP)|ALTER|DROP|TRUNCATE|RENAME"
-    r"|COMMENT\s+ON|GRANT|REVOKE)\b",
-    re.IGNORECASE | re.DOTALL,
+_WHERE = "SELECT current_schema(), current_user"
+_GUARD = (
+    "let env.py and what it imports change nothing but the target: guard code that creates tables "
+    "when it is imported, and write DDL into revisions"
 )
-_MOVES = re.compile(r"\bsearch_path\b|^\s*USE\b", re.IGNORECASE)
-_SHOWN = 80
-_LENT = ("connect", "execute", "exec_driver_sql", "_autobegin", "begin", "begin_twophase", "close")
 
 _current: "Connections | None" = None
 _connect = Engine.connect
 
 
-class Elsewhere(Exception):
-    """DDL was about to run on a database that is not the target."""
-
-
 class Connections:
     """Which connection whoever asks for one gets, while one target is worked on."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, compares: bool = False) -> None:
         self.session = session
         self.begun: Transaction | None = None
         """The transaction that ``env.py`` began itself on the session's connection."""
-        self.moved = False
-        """A statement of ``env.py`` on it may have chosen another schema or database."""
         self.refused: Elsewhere | None = None
+        """What was refused last, also where whoever tried it has caught the exception."""
+        self._compares = compares
         self._revising = False
         self._thread = threading.current_thread()
+        self._options = session.connection._execution_options
+        self._lent = {
+            "connect": lambda: session.connection,
+            "execute": awaitable(partial(Connection.execute, session.connection)),
+            "exec_driver_sql": awaitable(partial(Connection.exec_driver_sql, session.connection)),
+            "begin": self._begin,
+            "begin_twophase": self._begin_twophase,
+            "_autobegin": self._autobegin,
+            "close": self._close,
+        }
+
+    def lend(self) -> None:
+        """Let the session's connection be used like an engine, and never be closed."""
+        vars(self.session.connection).update(self._lent)
+
+    def take_back(self) -> None:
+        """Undo ``lend``."""
+        for name in self._lent:
+            del vars(self.session.connection)[name]
 
     @contextlib.contextmanager
     def revising(self) -> Iterator[None]:
@@ -66,21 +78,22 @@ class Connections:
             self._revising = False
 
     def give(self, engine: Engine) -> Connection:
-        """Return what ``engine.connect()`` returns."""
+        """Return what ``engine.connect()`` returns. Raises ``NotRun``."""
         if self._revising or threading.current_thread() is not self._thread:
             return _connect(engine)
         ours = self.session.connection
-        if not self._is_targets(engine):
+        if not self.is_targets(engine):
             return _connect(engine) if is_in_memory(engine.url) else Deferred(engine)
         if ours.in_transaction():
             # Whoever has it now must not have what it began ended by the next one's close().
             return _connect(self.session.engine)
-        options = engine.get_execution_options()
+        if self._compares:
+            self._assert_leads_here(engine)
+        options = dict(engine.get_execution_options())
+        level = getattr(engine.dialect, "_on_connect_isolation_level", None)
+        if level is not None:
+            options.setdefault("isolation_level", level)
         return ours.execution_options(**options) if options else ours
-
-    def is_ours(self, connection: Any) -> bool:
-        """Whether a connection leads to the target."""
-        return connection is self.session.connection
 
     def settle(self) -> None:
         """Make the session's connection ready for Alembic, which leaves a transaction that it
@@ -92,15 +105,19 @@ class Connections:
     def see(self, connection: Connection, statement: str) -> None:
         """Look at a statement before it is executed. Raises ``Elsewhere``."""
         if connection is self.session.connection:
-            self.moved = self.moved or (not self._revising and bool(_MOVES.search(statement)))
             return
-        if isinstance(connection, Deferred) and _MOVES.search(statement):
-            connection.moved = True
-        if _DDL.match(statement) and not self._may_change(connection.engine):
-            self.refused = Elsewhere(_what(statement, connection.engine))
+        if isinstance(connection, Deferred):
+            connection.look_at(statement)
+        if not self._may_change(connection.engine) and changes_schema(statement):
+            self.refused = Elsewhere(
+                f"DDL was about to run on {shown_url(connection.engine.url)}, which is not the "
+                f"target: {shown(statement)}{_where()}",
+                _GUARD,
+            )
             raise self.refused
 
-    def _is_targets(self, engine: Engine) -> bool:
+    def is_targets(self, engine: Engine) -> bool:
+        """Whether an engine leads to the target's database."""
         own = self.session.engine
         return engine.pool is own.pool or leads_to(engine.url, self.session.location)
 
@@ -108,54 +125,65 @@ class Connections:
         if engine.pool is self.session.engine.pool or is_in_memory(engine.url):
             return True
         # An engine of the same URL does not know which schema is the target's.
-        return self.session.location.schema is None and leads_to(engine.url, self.session.location)
+        return self.session.location.schema is None and self.is_targets(engine)
 
-    def lend(self) -> None:
-        """Let the session's connection be used like an engine, and never be closed."""
+    def _assert_leads_here(self, engine: Engine) -> None:
+        """Compare what the engine itself would give: its arguments and listeners are not ours."""
+        location = self.session.location
+        if location.backend != "postgresql" or location.schema is not None:
+            return
+        if engine.pool is self.session.engine.pool or engine.url.username != location.username:
+            return
+        theirs = None
+        # It may not be able to connect, nor need to.
+        with contextlib.suppress(Exception), _connect(engine) as connection:
+            connection.detach()  # else it would stay open in the engine's pool
+            theirs = tuple(connection.exec_driver_sql(_WHERE).one())
+        ours = tuple(self.session.connection.exec_driver_sql(_WHERE).one())
+        self.session.connection.rollback()
+        if theirs not in (None, ours):
+            raise NotRun(
+                f"env.py's engine leads to schema '{theirs[0]}' as {theirs[1]} (connect_args, or a "
+                f"listener), the URL of environments.toml to '{ours[0]}' as {ours[1]}",
+                "say it in the URL, for example ?options=-csearch_path%3Dshop, or with schema = …",
+            )
+
+    def _begin(self) -> Any:
+        self.begun = Connection.begin(self.session.connection)
+        return self.begun
+
+    def _begin_twophase(self, xid: Any = None) -> Any:
+        self.begun = Connection.begin_twophase(self.session.connection, xid)
+        return self.begun
+
+    def _autobegin(self) -> None:
+        # SQLAlchemy begins one before a statement as it would for a caller of begin().
+        begun = self.begun
+        Connection._autobegin(self.session.connection)
+        self.begun = begun
+
+    def _close(self) -> None:
+        """End the transaction, and forget the options: the next one to connect has its own."""
         connection = self.session.connection
-
-        def autobegin() -> None:
-            # SQLAlchemy begins one before a statement as it would for a caller of begin().
-            begun = self.begun
-            Connection._autobegin(connection)
-            self.begun = begun
-
-        def begin() -> Any:
-            self.begun = Connection.begin(connection)
-            return self.begun
-
-        def begin_twophase(xid: Any = None) -> Any:
-            self.begun = Connection.begin_twophase(connection, xid)
-            return self.begun
-
-        def close() -> None:
-            if connection.in_transaction():
-                connection.rollback()
-
-        vars(connection).update(
-            connect=lambda: connection,
-            execute=awaitable(partial(Connection.execute, connection)),
-            exec_driver_sql=awaitable(partial(Connection.exec_driver_sql, connection)),
-            _autobegin=autobegin,
-            begin=begin,
-            begin_twophase=begin_twophase,
-            close=close,
-        )
-
-    def take_back(self) -> None:
-        """Undo ``lend``."""
-        for name in _LENT:
-            del vars(self.session.connection)[name]
+        if connection.in_transaction():
+            connection.rollback()
+        if connection._execution_options is not self._options:
+            if "isolation_level" in connection._execution_options:
+                driver = connection.connection.dbapi_connection
+                assert driver is not None
+                connection.dialect.reset_isolation_level(driver)
+            connection._execution_options = self._options
 
 
 @contextlib.contextmanager
-def only_the_target(session: Session) -> Iterator[Connections]:
+def only_the_target(session: Session, *, compares: bool = False) -> Iterator[Connections]:
     """Within it, everybody's connections are as this module says. Raises ``Elsewhere``.
 
-    Also where whoever tried to run DDL elsewhere has caught the exception.
+    Also where whoever tried to run DDL elsewhere has caught the exception. ``compares``: ask
+    engines of the target whether they would lead where ours does.
     """
     global _current
-    connections = Connections(session)
+    connections = Connections(session, compares=compares)
     connections.lend()
     _current = connections
     try:
@@ -179,12 +207,6 @@ def _before_cursor_execute(connection: Connection, _cursor: Any, statement: str,
 # Engines that an application made long before are asked like those that env.py makes.
 Engine.connect = _connect_or_lend  # type: ignore[method-assign, assignment]
 event.listen(Engine, "before_cursor_execute", _before_cursor_execute)
-
-
-def _what(statement: str, engine: Engine) -> str:
-    shown = " ".join(statement.split())
-    shown = shown[:_SHOWN] + ("…" if len(shown) > _SHOWN else "")
-    return f"DDL was about to run on {engine.url!r}, which is not the target: {shown}" + _where()
 
 
 def _where() -> str:

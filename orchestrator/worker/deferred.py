@@ -4,9 +4,13 @@
 target's takes its place. The database that it was for need not even exist.
 """
 
+import re
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Inspector
+from sqlalchemy.inspection import _inspects
+
+_MOVES = re.compile(r"\bsearch_path\b|\bSET\s+SCHEMA\b", re.IGNORECASE)
 
 
 class Deferred(Connection):
@@ -26,19 +30,24 @@ class Deferred(Connection):
 
     def execute(self, statement: Any, *arguments: Any, **options: Any) -> Any:
         """Connect before the statement is compiled, which depends on the server's version."""
-        self._connected()
+        self.connected()
         return super().execute(statement, *arguments, **options)
 
     def exec_driver_sql(self, *arguments: Any, **options: Any) -> Any:
         """Connect first."""
-        self._connected()
+        self.connected()
         return super().exec_driver_sql(*arguments, **options)
 
     def _run_ddl_visitor(self, *arguments: Any, **options: Any) -> None:
-        self._connected()
+        self.connected()
         super()._run_ddl_visitor(*arguments, **options)
 
-    def _connected(self) -> None:
+    def look_at(self, statement: str) -> None:
+        """Note a statement that chooses a schema."""
+        self.moved = self.moved or bool(_MOVES.search(statement))
+
+    def connected(self) -> None:
+        """Connect, if that was not done yet."""
         later: Any = self._dbapi_connection
         if not isinstance(later, _Later) or later.is_there:
             return
@@ -91,3 +100,9 @@ class _Later:
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.there(), name, value)
+
+
+@_inspects(Deferred)
+def _inspected(connection: Deferred) -> Inspector:
+    connection.connected()  # what reflection asks for depends on the server's version
+    return Inspector._construct(Inspector._init_connection, connection)

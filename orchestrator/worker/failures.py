@@ -12,8 +12,6 @@ from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import Dialect, Fault, dialect_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import Failure
-from orchestrator.worker.configured import NotRun
-from orchestrator.worker.connections import Elsewhere
 from orchestrator.worker.loading import (
     IMPORT_STEP,
     BrokenScripts,
@@ -22,6 +20,7 @@ from orchestrator.worker.loading import (
 )
 from orchestrator.worker.pooler import TransactionPooling
 from orchestrator.worker.recorder import Recorder
+from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import LeftTarget, LostLock, NoSchema
 
@@ -105,7 +104,6 @@ def _message(error: BaseException, folders: Sequence[Path]) -> str:
         CommandError
         | OrchestratorError
         | NotRun
-        | Elsewhere
         | AlembicFileError
         | BrokenScripts
         | RevisionError
@@ -175,11 +173,6 @@ def _step_for(error: BaseException) -> str | None:
         return UNKNOWN_REVISION_STEP
     if isinstance(error, NotRun | BrokenScripts):
         return error.next_step
-    if isinstance(error, Elsewhere):
-        return (
-            "let env.py and what it imports change nothing but the target: guard code that "
-            "creates tables when it is imported, and write DDL into revisions"
-        )
     if isinstance(error, NoSchema):
         return "create it first; the orchestrator creates no schemas"
     if isinstance(error, LeftTarget):

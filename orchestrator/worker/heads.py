@@ -2,12 +2,13 @@
 
 import contextlib
 from argparse import Namespace
+from typing import Any
 
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import Habits, current, learn
-from orchestrator.worker.jobs import Job
-from orchestrator.worker.scripts import Scripts
+from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.scripts import Scripts, UnknownRevision
 from orchestrator.worker.session import Session, VersionTable, open_session
 
 Heads = tuple[str, ...]
@@ -20,12 +21,35 @@ def habits_of(job: Job, context: Context) -> Habits:
     opened: listeners that an application registers for all engines hear of that one, too.
     """
     if job.database not in context.habits:
-        scripts = context.scripts(job)
         with open_session(context.location(job), context.timeouts(job)) as session:
-            session.assert_there()
-            found = learn(scripts, session, _as_current(job, context))
-        context.habits[job.database] = found
+            learn_habits(job, context, session)
     return context.habits[job.database]
+
+
+def learn_habits(job: Job, context: Context, session: Session) -> None:
+    """Learn what ``env.py`` does from a session with the job's target."""
+    session.assert_there()
+    arguments, options = asked(job, context)
+    found = learn(context.scripts(job), session, arguments, **options)
+    context.habits[job.database] = found
+
+
+def asked(job: Job, context: Context) -> tuple[Namespace, dict[str, Any]]:
+    """Return what ``alembic`` would give to ``env.py`` for a job: its command line, its options."""
+    x = context.x_arguments(job)
+    match job.verb:
+        case Verb.UPGRADE | Verb.DOWNGRADE:
+            options = command_options(job.verb, x, revision=job.revision)
+        case Verb.SQL:
+            options = command_options("upgrade", x, revision=job.revision, sql=True)
+        case Verb.STAMP:
+            revisions = job.revision.split(",")
+            options = command_options("stamp", x, revisions=revisions, purge=job.purge)
+        case Verb.CHECK:
+            return command_options("check", x), {}
+        case _:
+            return command_options("current", x, verbose=False), {}
+    return options, {"destination_rev": job.revision}
 
 
 def read_heads(
@@ -40,20 +64,22 @@ def read_heads(
     table = scripts.version_table
     if table is not None:
         return session.heads(table), table
-    habits = context.habits.get(job.database)
-    if habits is None and not scripts.may_say_version_table:
-        # What it imports may pass one all the same; then the usual table is not there.
+    if not scripts.may_say_version_table:
+        habits = context.habits.get(job.database)
         heads = session.heads(VersionTable())
-        if heads:
+        if habits is None and (not heads or not _are_known(heads, scripts)):
+            # What env.py imports may pass a table of its own, and this one be somebody else's.
+            with contextlib.suppress(Exception):  # an env.py that can't run has no other table
+                habits = habits_of(job, context)
+        if habits is None or habits.plain:
             return heads, VersionTable()
-        with contextlib.suppress(Exception):  # an env.py that can't run has no other table
-            habits = habits_of(job, context)
-    if habits is None and scripts.may_say_version_table:
-        habits = habits_of(job, context)
-    if habits is None or habits.plain:
-        return session.heads(VersionTable()), VersionTable()
-    return current(scripts, session, _as_current(job, context), habits)
+    arguments, options = asked(job, context)
+    return current(scripts, session, arguments, habits_of(job, context), **options)
 
 
-def _as_current(job: Job, context: Context) -> Namespace:
-    return command_options("current", context.x_arguments(job), verbose=False)
+def _are_known(heads: Heads, scripts: Scripts) -> bool:
+    try:
+        scripts.assert_known(heads)
+    except UnknownRevision:
+        return False
+    return True

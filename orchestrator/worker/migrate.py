@@ -1,16 +1,16 @@
 """upgrade, downgrade and stamp: one attempt at one target."""
 
-from argparse import Namespace
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import Run, run_environment, watched
+from orchestrator.worker.environment import Habits, Run, run_environment, watched
 from orchestrator.worker.failures import failure_of
-from orchestrator.worker.heads import Heads, habits_of, read_heads
+from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.scripts import Scripts, heads_after, revisions_of
@@ -38,14 +38,22 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
     ``DONE`` and ``UNCHANGED`` are said only when the version table, read after everything, shows
     exactly the heads that Alembic's own bookkeeping leads to.
     """
-    habits_of(job, context)
+    try:
+        if job.database not in context.habits:
+            with _held(job, context) as session:
+                learn_habits(job, context, session)
+        with _held(job, context) as session:
+            return _under_lock(job, target, context, session)
+    except Locked as error:
+        return Outcome(target, State.LOCKED, failure=_locked(str(error)))
+
+
+@contextlib.contextmanager
+def _held(job: Job, context: Context) -> Iterator[Session]:
+    """Open a session with the job's target that holds its lock."""
     location, timeouts = context.location(job), context.timeouts(job)
-    with open_session(location, timeouts, write=True) as session:
-        try:
-            with locked(session) as held:
-                return _under_lock(job, target, context, held)
-        except Locked as error:
-            return Outcome(target, State.LOCKED, failure=_locked(str(error)))
+    with open_session(location, timeouts, write=True) as session, locked(session) as held:
+        yield held
 
 
 def plan(job: Job, target: str, context: Context) -> Outcome:
@@ -59,7 +67,7 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
 
 
-def bring_to_head(scripts: Scripts, session: Session, x: Sequence[str]) -> None:
+def bring_to_head(scripts: Scripts, session: Session, x: Sequence[str], habits: Habits) -> None:
     """Upgrade a scratch database. Raises what the migration raises."""
     recorder = Recorder(session.engine, lambda _: None)
 
@@ -67,7 +75,9 @@ def bring_to_head(scripts: Scripts, session: Session, x: Sequence[str]) -> None:
         return watched(scripts.steps(Verb.UPGRADE, "heads", heads), run, recorder)
 
     arguments = command_options("upgrade", x, revision="heads")
-    run_environment(scripts, session, steps, arguments, commits=True, destination_rev="heads")
+    run_environment(
+        scripts, session, steps, arguments, habits=habits, commits=True, destination_rev="heads"
+    )
 
 
 def _under_lock(job: Job, target: str, context: Context, session: Session) -> Outcome:
@@ -80,7 +90,7 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     try:
         moves, table = _run(job, scripts, session, context, recorder)
         session.assert_locked()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a migration may raise anything
+    except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         return Outcome(target, State.FAILED, before, _heads_now(session, table), failure=failure)
     after, expected = session.heads(table), moves[-1].expected
@@ -102,24 +112,16 @@ def _run(
         stamps = job.verb is Verb.STAMP
         return move.steps if stamps else watched(list(move.steps), run, recorder)
 
+    arguments, options = asked(job, context)
+    if job.purge:
+        options["purge"] = True
+    habits = context.habits[job.database]
     run = run_environment(
-        scripts,
-        session,
-        steps,
-        _arguments(job, context),
-        habits=habits_of(job, context),
-        commits=True,
-        destination_rev=job.revision,
-        **({"purge": True} if job.purge else {}),
+        scripts, session, steps, arguments, habits=habits, commits=True, **options
     )
+    session.assert_in_place(run.place)
+    session.end_transaction()
     return moves, run.table
-
-
-def _arguments(job: Job, context: Context) -> Namespace:
-    asked: dict[str, Any] = {"revision": job.revision}
-    if job.verb is Verb.STAMP:
-        asked = {"revisions": job.revision.split(","), "purge": job.purge}
-    return command_options(job.verb, context.x_arguments(job), **asked)
 
 
 def _move(job: Job, scripts: Scripts, before: Heads) -> _Move:

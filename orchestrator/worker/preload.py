@@ -10,6 +10,7 @@ import mako.template
 import sqlalchemy.orm
 
 import orchestrator.worker.serve
+from orchestrator.worker.registries import let_env_py_register_again
 from orchestrator.worker.tls import share_unverified_context
 
 for _module in (
@@ -23,5 +24,6 @@ for _module in (
         importlib.import_module(_module)
 
 share_unverified_context()
+let_env_py_register_again()
 
 __all__ = ["alembic", "mako", "orchestrator", "sqlalchemy"]

@@ -5,12 +5,11 @@ from typing import Any
 from alembic.autogenerate.api import RevisionContext
 
 from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
-from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.differences import differences
 from orchestrator.worker.environment import Run, Steps, render_sql, run_environment
 from orchestrator.worker.failures import UNKNOWN_REVISION_STEP
-from orchestrator.worker.heads import Heads, habits_of, read_heads
+from orchestrator.worker.heads import Heads, asked, habits_of, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
 from orchestrator.worker.session import Session, open_session
@@ -50,9 +49,9 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
         steps = scripts.steps(Verb.UPGRADE, job.revision, heads)
         if not steps:
             return Outcome(target, State.UNCHANGED, heads, heads)
-        options = command_options("upgrade", context.x_arguments(job), revision=job.revision)
+        arguments, _ = asked(job, context)
         habits = habits_of(job, context)
-        text = _preamble(session) + render_sql(scripts, session, options, heads, habits)
+        text = _preamble(session) + render_sql(scripts, session, arguments, heads, habits)
     return Outcome(target, State.PLANNED, heads, heads, revisions_of(steps), data=text)
 
 
@@ -90,17 +89,19 @@ def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
 
 def _compare(job: Job, scripts: Scripts, session: Session, context: Context) -> list[Any]:
     collected = autogenerate(scripts)
-
+    arguments, _ = asked(job, context)
     run_environment(
         scripts,
         session,
         comparing(collected),
-        command_options("check", context.x_arguments(job)),
+        arguments,
         habits=habits_of(job, context),
+        dont_mutate=True,
         template_args=collected.template_args,
         revision_context=collected,
     )
-    found = collected.generated_revisions[-1].upgrade_ops_list
+    # None where env.py's process_revision_directives leaves none: it wants no revision then.
+    found = [ops for script in collected.generated_revisions for ops in script.upgrade_ops_list]
     return [diff for operations in found for diff in operations.as_diffs()]
 
 

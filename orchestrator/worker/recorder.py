@@ -12,7 +12,6 @@ _CHANGES_NOTHING = re.compile(
 )
 _ROLLS_BACK = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _COMMITS = re.compile(r"\s*(COMMIT|END|BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
-_MOVES = re.compile(r"\bsearch_path\b|^\s*USE\b|;\s*USE\b", re.IGNORECASE)
 _MOST_STATEMENTS = 500
 
 
@@ -34,8 +33,6 @@ class Recorder:
         self._within = False
         self._start = 0
         """Where this revision's statements begin: a transaction may span several revisions."""
-        self.moved = False
-        """A statement may have turned the session to another schema or database."""
 
     @property
     def staying(self) -> tuple[str, ...]:
@@ -75,7 +72,6 @@ class Recorder:
     def _before(self, _connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if self.revision is not None:
             self.statement = statement
-            self.moved = self.moved or bool(_MOVES.search(statement))
 
     def _after(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         self.statement = None

@@ -1,5 +1,6 @@
 """A database's Alembic scripts, as Alembic sees them, loaded once per worker."""
 
+import contextlib
 import importlib.util
 import re
 import types
@@ -96,10 +97,13 @@ class Scripts:
                 raise UnknownRevision(head) from None
 
     def steps(self, verb: str, revision: str, heads: tuple[str, ...]) -> list[Any]:
-        """Return Alembic's steps from ``heads``. Raises ``CommandError`` as ``alembic`` does."""
+        """Return Alembic's steps from ``heads``. Raises as ``alembic`` does."""
         destination = (
             tuple(part.strip() for part in revision.split(",")) if "," in revision else revision
         )
+        if verb != "stamp" and ":" in revision:
+            step = "name only where to go: each target starts where it is"
+            raise BrokenScripts("Range revision not allowed", step)
         # Alembic's annotations are narrower than what its own commands pass.
         if verb == "upgrade":
             return list(self.directory._upgrade_revs(destination, heads))  # type: ignore[arg-type]
@@ -135,15 +139,21 @@ class Scripts:
         """Return a step's ``upgrade`` or ``downgrade`` from a module of its own.
 
         Alembic loads each revision once; here, one worker runs it for many targets, and what a
-        revision keeps at module level for one tenant must not reach the next.
+        revision keeps at module level for one tenant must not reach the next. The first target
+        gets what Alembic loaded. So do all where the file can't be executed twice: it may add a
+        class to a declarative base that it imports.
         """
-        path, name = str(step.revision.path), step.revision.module.__name__
+        module = step.revision.module
+        path, name = str(step.revision.path), module.__name__
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
-        if path not in self.code:  # of a .py file, or of what was compiled of one: sourceless
+        if path in self.code:
+            copy = importlib.util.module_from_spec(spec)
+            with contextlib.suppress(Exception):
+                exec(self.code[path], copy.__dict__)  # noqa: S102 - the user's own revision
+                module = copy
+        else:  # of a .py file, or of what was compiled of one: sourceless
             self.code[path] = spec.loader.get_code(name)  # type: ignore[union-attr]
-        module = importlib.util.module_from_spec(spec)
-        exec(self.code[path], module.__dict__)  # noqa: S102 - the user's own revision
         return module.upgrade if step.is_upgrade else module.downgrade
 
     def metadata(self) -> MetaData | None:

@@ -4,14 +4,14 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault
 from orchestrator.errors import ConfigError, Refused, SecretError
-from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
 from orchestrator.worker import author, migrate, read
 from orchestrator.worker.capture import Capture
 from orchestrator.worker.context import Context
@@ -82,7 +82,7 @@ def run(job: Job, context: Context) -> Outcome:
             backend = context.location(job).backend
         work = migrate.plan if job.dry_run else _RUN[job.verb]
         return work(job, target, context)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to arbitrary user code
+    except BaseException as error:  # noqa: BLE001 - the boundary to arbitrary user code
         return _failed(job, target, error, backend, context)
 
 
@@ -117,13 +117,20 @@ def _finished(job: Job, outcome: Outcome, output: str, redact: Redactor) -> Outc
         outcome,
         output=output,
         failure=None if failure is None else _redacted(failure, redact),
+        differences=tuple(_plain(difference, redact) for difference in outcome.differences),
     )
+
+
+def _plain(difference: Difference, redact: Redactor) -> Difference:
+    texts = {name: value for name, value in asdict(difference).items() if isinstance(value, str)}
+    return replace(difference, **{name: redact(value) for name, value in texts.items()})
 
 
 def _redacted(failure: Failure, redact: Redactor) -> Failure:
     return replace(
         failure,
         message=redact(failure.message),
+        next_step=None if failure.next_step is None else redact(failure.next_step),
         statement=None if failure.statement is None else redact(failure.statement),
         executed=tuple(map(redact, failure.executed)),
         traceback=None if failure.traceback is None else redact(failure.traceback),

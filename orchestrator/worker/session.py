@@ -87,13 +87,26 @@ class Session:
             what = self.location.schema or self.location.database or "the database"
             raise NoSchema(f"there is no schema or database '{what}'")
 
-    def place_now(self) -> str | None:
-        """Ask for the ``place`` again, within whatever transaction is open."""
-        return _asked(self.connection, self.dialect)
+    def place_of(self, connection: Connection) -> str | None:
+        """Ask where unqualified names lead on a connection, in whatever transaction is open."""
+        return _asked(connection, self.dialect)
+
+    def end_transaction(self) -> None:
+        """Roll back what is open, also where SQLAlchemy believes that nothing is.
+
+        After a COMMIT that failed it does, and what is read then may be gone in the next moment.
+        """
+        if self.connection.invalidated:
+            return
+        self.connection.rollback()
+        driver = self.connection.connection.dbapi_connection
+        with contextlib.suppress(Exception):  # one that is lost is told when it is next used
+            if driver is not None:
+                driver.rollback()
 
     def assert_in_place(self, place: str | None) -> None:
         """Raise ``LeftTarget`` unless unqualified names still mean what they meant at ``place``."""
-        if self.place_now() != place:
+        if self.place_of(self.connection) != place:
             raise LeftTarget(
                 "the revision left the session in another schema or database (search_path, USE)"
             )

@@ -34,6 +34,12 @@ def leads_to(url: Any, location: Location) -> bool:
     ) and not is_in_memory(other)
 
 
+def shown_url(url: URL) -> str:
+    """Return a URL fit for people: no password, and of its options only that there are some."""
+    plain = url.set(query={}).render_as_string(hide_password=True)
+    return f"{plain}?…" if url.query else plain
+
+
 def is_in_memory(url: URL) -> bool:
     """Whether it is a SQLite database that nobody else can see."""
     is_sqlite = url.get_backend_name() == "sqlite"

@@ -1,0 +1,64 @@
+"""A database to throw away, on which ``revision`` and ``merge`` run ``env.py``."""
+
+import contextlib
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate.api import RevisionContext
+
+from orchestrator.dialects import Timeouts
+from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.location import Location
+from orchestrator.worker.context import Context
+from orchestrator.worker.environment import Steps, learn, run_environment
+from orchestrator.worker.jobs import Job
+from orchestrator.worker.migrate import bring_to_head
+from orchestrator.worker.session import locked, open_session
+
+_TIMEOUTS = Timeouts(lock=5.0)
+
+
+def run_env(
+    job: Job,
+    context: Context,
+    steps: Steps,
+    arguments: Namespace,
+    template_args: dict[str, Any],
+    collected: RevisionContext | None = None,
+) -> None:
+    """Run ``env.py`` on the scratch database, at head where something is compared with it.
+
+    The template sees what it leaves in Alembic's ``Config``.
+    """
+    scripts = context.scripts(job)
+    options: dict[str, Any] = {} if collected is None else {"revision_context": collected}
+    with (
+        scratch(job, context) as location,
+        open_session(location, _TIMEOUTS, write=True) as session,
+        locked(session) as held,
+    ):
+        habits = learn(scripts, held, arguments, destination_rev="heads")
+        if getattr(arguments, "autogenerate", False):
+            bring_to_head(scripts, held, job.x, habits)
+        options |= {"habits": habits, "template_args": template_args}
+        run = run_environment(scripts, held, steps, arguments, **options)
+        template_args["config"] = run.environment.config
+
+
+@contextlib.contextmanager
+def scratch(job: Job, context: Context) -> Iterator[Location]:
+    file = context.file(job)
+    url = file.config.databases[job.database].scratch
+    labels = {"database": job.database}
+    if url is not None:
+        address = AddressTemplate.parse(url, None, file.folder).fill(labels)
+        yield address.resolve(context.secrets(job).value)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        address = AddressTemplate.parse("sqlite:///scratch.db", None, Path(folder)).fill(labels)
+        location = address.resolve(context.secrets(job).value)
+        yield replace(location, database=str(Path(folder) / "scratch.db"))
