@@ -37,7 +37,7 @@ config_file = "alembic.ini"
 url = "sqlite:///{database}.db"
 """
 
-_ALWAYS = ("head", "heads", "base", "+1", "+2", "-1", "-2", "+99", "nosuch", "1")
+_ALWAYS = ("base:heads", "head", "heads", "base", "+1", "+2", "-1", "-2", "+99", "nosuch", "1")
 _STAMPS = ("head", "heads", "base", "nosuch", "1", "+1", "-1")
 
 
