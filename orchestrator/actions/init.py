@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions.adopt import Adoption, adopt
-from orchestrator.actions.adopt_sources import has_alembic, read_sources
-from orchestrator.actions.adopt_text import environments_toml
+from orchestrator.actions.adopt.adoption import Adoption, adopt
+from orchestrator.actions.adopt.sources import has_alembic, read_sources
+from orchestrator.actions.adopt.text import environments_toml
 from orchestrator.actions.toml_text import toml_string
 from orchestrator.config.load import FILE_NAME
 from orchestrator.config.schema import render

@@ -5,6 +5,15 @@ ordinary one to the same database.
 """
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+
+MODULES: Mapping[str, str] = {
+    "mysqldb": "MySQLdb",
+    "mysqlconnector": "mysql.connector",
+    "mariadbconnector": "mariadb",
+    "pysqlite": "sqlite3",
+}
+"""The Python module of a driver, where it is called otherwise than SQLAlchemy calls the driver."""
 
 _INSTEAD: Mapping[str, tuple[str, ...]] = {
     "asyncpg": ("psycopg", "psycopg2"),
@@ -31,7 +40,15 @@ _QUERY: Mapping[str, Mapping[str, str | None]] = {
 Query = Mapping[str, str | tuple[str, ...]]
 
 
-def sync_driver(driver: str, is_installed: Callable[[str], bool]) -> str:
+def is_installed(driver: str) -> bool:
+    """Whether a driver can be imported, by SQLAlchemy's name of it."""
+    try:
+        return find_spec(MODULES.get(driver, driver)) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def sync_driver(driver: str, is_installed: Callable[[str], bool] = is_installed) -> str:
     """Return the driver to connect with: ``postgresql+psycopg`` for ``postgresql+asyncpg``.
 
     The first that is installed, else the first. Any other driver is returned as it is.

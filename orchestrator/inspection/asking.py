@@ -5,6 +5,7 @@ from typing import Any
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
+from orchestrator.dialects.drivers import sync_driver, sync_query
 from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.location import Location, is_uri
 
@@ -28,9 +29,12 @@ def rows(environment: str, location: Location, sql: str, secrets: Secrets) -> li
     _check_file(environment, location)
     arguments = _timeouts(location)
     try:
-        engine = create_engine(
-            URL.create(**location.components), poolclass=NullPool, connect_args=arguments
-        )
+        components = {
+            **location.components,
+            "drivername": sync_driver(location.driver),
+            "query": sync_query(location.driver, location.query),
+        }
+        engine = create_engine(URL.create(**components), poolclass=NullPool, connect_args=arguments)
         with engine.connect() as connection:
             # As it is in the file: neither ':name' nor '%' is the driver's to interpret.
             options = {"no_parameters": True}
@@ -43,7 +47,7 @@ def rows(environment: str, location: Location, sql: str, secrets: Secrets) -> li
 
 
 def _timeouts(location: Location) -> dict[str, int]:
-    driver = location.driver.partition("+")[2]
+    driver = sync_driver(location.driver).partition("+")[2]
     timeouts = {}
     if driver in _TAKES_CONNECT_TIMEOUT:
         timeouts["connect_timeout"] = _CONNECT_TIMEOUT

@@ -11,8 +11,8 @@ from rich.text import Text
 from orchestrator.render.words import safe
 
 if TYPE_CHECKING:
-    from orchestrator.actions.adopt import Adoption
-    from orchestrator.actions.adopt_notes import Note
+    from orchestrator.actions.adopt.adoption import Adoption
+    from orchestrator.actions.adopt.notes import Note
     from orchestrator.actions.init import InitResult
 
 _WIDTH = 80

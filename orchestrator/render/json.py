@@ -14,7 +14,7 @@ from orchestrator.render.words import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 
 if TYPE_CHECKING:
-    from orchestrator.actions.adopt import Adoption
+    from orchestrator.actions.adopt.adoption import Adoption
     from orchestrator.actions.init import InitResult
     from orchestrator.config.models import Config
 

@@ -92,7 +92,10 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         session.assert_locked()
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
-        return Outcome(target, State.FAILED, before, _heads_now(session, table), failure=failure)
+        now = _heads_now(session, table)
+        crossed = set() if now is None else scripts.crossed(before, now)
+        done = tuple(revision for revision in move.revisions if revision.id in crossed)
+        return Outcome(target, State.FAILED, before, now or (), done, failure=failure)
     after, expected = session.heads(table), moves[-1].expected
     if after != expected:
         return Outcome(target, State.FAILED, before, after, failure=_elsewhere(after, expected))
@@ -142,12 +145,12 @@ def _nothing_to_do(job: Job, target: str, scripts: Scripts, heads: tuple[str, ..
     return Outcome(target, State.FAILED, heads, heads, failure=failure)
 
 
-def _heads_now(session: Session, table: VersionTable) -> tuple[str, ...]:
+def _heads_now(session: Session, table: VersionTable) -> Heads | None:
     """Where a failed target stands, as far as the connection still tells."""
     try:
         return session.heads(table)
     except Exception:  # noqa: BLE001 - the first error is the news, whatever this one is
-        return ()
+        return None
 
 
 def _locked(holder: str) -> Failure:

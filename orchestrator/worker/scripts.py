@@ -125,6 +125,10 @@ class Scripts:
         passed = self._with_ancestors(heads) - set(heads)
         return bool(wanted & passed) if wanted else bool(heads)
 
+    def crossed(self, before: tuple[str, ...], after: tuple[str, ...]) -> set[str]:
+        """Return the revisions between two states, up or down."""
+        return self._with_ancestors(before) ^ self._with_ancestors(after)
+
     def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
         found: set[str] = set()
         left = list(heads)

@@ -1,7 +1,6 @@
 """A target's URL: as ``env.py`` gets it, and as we connect to it."""
 
 import os
-from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import URL, make_url
@@ -18,7 +17,7 @@ def url_of(location: Location) -> URL:
 
 def own_url_of(location: Location) -> URL:
     """Return the URL that we connect to: the same, through a driver that is not asynchronous."""
-    driver = sync_driver(location.driver, _is_installed)
+    driver = sync_driver(location.driver)
     query = sync_query(location.driver, location.query)
     return URL.create(**{**location.components, "drivername": driver, "query": query})
 
@@ -59,7 +58,3 @@ def _database_of(url: URL, schema: str | None) -> str:
     )
     file = location.file
     return os.path.realpath(file) if location.backend == "sqlite" and file else location.identity
-
-
-def _is_installed(driver: str) -> bool:
-    return driver == "pysqlite" or find_spec(driver) is not None

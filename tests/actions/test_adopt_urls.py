@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from orchestrator.actions.adopt_urls import NoUrlError, Url, adopt_url
+from orchestrator.actions.adopt.urls import NoUrlError, Url, adopt_url
 from orchestrator.fleet.address import AddressTemplate
 
 HERE = Path("/srv/shop")

@@ -20,7 +20,7 @@ class PressedWhileStarting:
         self.interrupts, self.at = interrupts, at
         self.given: list[str] = []
 
-    def submit(self, key: str, _: Any, __: float) -> None:
+    def submit(self, key: str, _: Any, __: float, *, kind: str) -> None:
         self.given.append(key)
         self.interrupts.presses += len(self.given) == self.at
 
@@ -34,7 +34,7 @@ def test_what_did_not_start_when_ctrl_c_was_pressed_does_not_start(at: int) -> N
     interrupts = Interrupts()
     pool: Any = PressedWhileStarting(interrupts, at)
     settings: Any = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
-    targets: Any = dict.fromkeys(names)
+    targets: Any = dict.fromkeys(names, SimpleNamespace(database="app"))
     job: Any = lambda _: None  # noqa: E731
     drive = Drive(pool, Silent(), interrupts, targets, job, lambda _: settings, changes=True)
 

@@ -239,13 +239,16 @@ def test_a_file_that_changes_while_the_command_runs_is_refused(workshop: Worksho
         ("mysql+mysqldb", "write mysql.pymysql://"),
         ("mysql", "write mysql.pymysql://"),
         ("postgresql", r"pip install 'alembic-orchestrator\[postgres\]'"),
-        ("postgresql+asyncpg", "asynchronous"),
         ("oracle+oracledb", "not supported"),
     ],
 )
 def test_a_driver_that_can_not_be_used_says_what_can(driver: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         check_drivers(["mysql+pymysql", driver])
+
+
+def test_an_asynchronous_driver_needs_an_ordinary_one_beside_it() -> None:
+    check_drivers(["sqlite+aiosqlite", "mysql+aiomysql", "postgresql+asyncpg"])
 
 
 def test_an_unknown_database_is_a_usage_error_with_a_hint(workshop: Workshop) -> None:

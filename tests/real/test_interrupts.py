@@ -16,8 +16,9 @@ def slow_fleet(new_fleet, tmp_path: Path, seconds: float) -> Fleet:
     fleet.workshop.revision(
         "a1",
         None,
-        f"{CREATE}\nname = {started!r} + '2' * os.path.exists({started!r})\n"
-        f"open(name, 'w').close()\ntime.sleep({seconds})",
+        f"{CREATE}\ntry:\n    open({started!r}, 'x').close()\n"
+        f"except FileExistsError:\n    open({started + '2'!r}, 'w').close()\n"
+        f"time.sleep({seconds})",
     )
     return fleet
 

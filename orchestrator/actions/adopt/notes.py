@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from orchestrator.actions.adopt_sources import Source, Sources
+from orchestrator.actions.adopt.sources import Source, Sources
 from orchestrator.config.alembic_file import MAIN_SECTION
 
 _URL = "sqlalchemy.url"

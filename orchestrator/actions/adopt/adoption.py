@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions.adopt_notes import Note, found, left_out, title
-from orchestrator.actions.adopt_sources import Source, Sources
-from orchestrator.actions.adopt_urls import NoUrlError, Password, Url, adopt_url
+from orchestrator.actions.adopt.notes import Note, found, left_out, title
+from orchestrator.actions.adopt.sources import Source, Sources
+from orchestrator.actions.adopt.urls import NoUrlError, Password, Url, adopt_url
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.config.names import LONGEST_NAME
 from orchestrator.fleet.address import AddressTemplate

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from orchestrator.actions.adopt import ENVIRONMENT, AdoptedDatabase, Adoption
+from orchestrator.actions.adopt.adoption import ENVIRONMENT, AdoptedDatabase, Adoption
 from orchestrator.actions.toml_text import toml_comment, toml_key, toml_string
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions.adopt_env import EnvPy, read_env_py
-from orchestrator.actions.adopt_places import Scripts, scripts_of
+from orchestrator.actions.adopt.env_py import EnvPy, read_env_py
+from orchestrator.actions.adopt.places import Scripts, scripts_of
 from orchestrator.config.alembic_file import (
     INI_NAME,
     MAIN_SECTION,

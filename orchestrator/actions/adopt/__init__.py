@@ -1,0 +1,1 @@
+"""Adopt an existing Alembic project: from what is there to an ``environments.toml``."""
