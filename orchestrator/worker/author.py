@@ -11,11 +11,11 @@ from alembic.util import CommandError
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import Steps
 from orchestrator.worker.hooks import noticed_hooks
 from orchestrator.worker.jobs import Job, NewScript
 from orchestrator.worker.loading import BrokenScripts
 from orchestrator.worker.read import autogenerate, comparing
+from orchestrator.worker.run import Steps
 from orchestrator.worker.scratch import run_env
 from orchestrator.worker.scripts import Scripts, revision_of
 

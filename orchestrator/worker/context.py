@@ -14,8 +14,8 @@ from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
-from orchestrator.worker.environment import Habits
 from orchestrator.worker.jobs import Job
+from orchestrator.worker.run import Habits
 from orchestrator.worker.scripts import Scripts, load_scripts
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import Habits, current, learn
+from orchestrator.worker.environment import current, learn
 from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.run import Habits
 from orchestrator.worker.scripts import Scripts, UnknownRevision
 from orchestrator.worker.session import Session, VersionTable, open_session
 

@@ -8,11 +8,12 @@ from typing import Any
 from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import Habits, Run, run_environment, watched
+from orchestrator.worker.environment import run_environment
 from orchestrator.worker.failures import failure_of
 from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.recorder import Recorder
+from orchestrator.worker.run import Habits, Run, watched
 from orchestrator.worker.scripts import Scripts, heads_after, revisions_of
 from orchestrator.worker.session import Locked, Session, VersionTable, locked, open_session
 

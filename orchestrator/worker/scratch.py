@@ -14,9 +14,10 @@ from orchestrator.dialects import Timeouts
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import Steps, learn, run_environment
+from orchestrator.worker.environment import learn, run_environment
 from orchestrator.worker.jobs import Job
 from orchestrator.worker.migrate import bring_to_head
+from orchestrator.worker.run import Steps
 from orchestrator.worker.session import locked, open_session
 
 _TIMEOUTS = Timeouts(lock=5.0)

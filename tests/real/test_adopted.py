@@ -111,7 +111,9 @@ def test_what_alembic_init_writes_runs_as_it_is(
 
 
 SEES_X = """
-x = context.get_x_argument(as_dictionary=True)
+assert "flag" in context.get_x_argument()
+# As a dictionary, Alembic 1.13.0 takes no key alone.
+x = dict(argument.partition("=")[::2] for argument in context.get_x_argument())
 assert x == {"tenant": "acme", "database": "app", "secret": "s3cret", "flag": "", "n": "3",
              "given": "here", "over": "given"}, x
 assert config.cmd_opts.x[0] == "tenant=acme"

@@ -282,6 +282,18 @@ def test_an_env_py_that_never_commits_is_no_success(fleet: Fleet):
     assert "version table says nothing, not a1" in failure["message"]
 
 
+def test_a_failed_target_says_which_revisions_stay(fleet: Fleet):
+    fleet.declare(1)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.revision("b2", "a1", "op.execute('INSERT INTO nowhere VALUES (1)')")
+
+    told = target(fleet.workshop.run("upgrade", "-o", "json", code=3), "prod/app/t000")
+
+    stays = ["a1"] if fleet.kind == "mariadb" else []  # the others roll all of it back
+    assert [revision["id"] for revision in told["revisions"]] == stays
+    assert told["heads"] == stays
+
+
 def test_an_env_py_that_runs_nothing_is_no_success(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
