@@ -117,6 +117,7 @@ x = dict(argument.partition("=")[::2] for argument in context.get_x_argument())
 assert x == {"tenant": "acme", "database": "app", "secret": "s3cret", "flag": "", "n": "3",
              "given": "here", "over": "given"}, x
 assert config.cmd_opts.x[0] == "tenant=acme"
+assert [each for each in config.cmd_opts.x if each.startswith("over=")] == ["over=given"]
 """
 
 
@@ -311,13 +312,22 @@ with create_engine(config.get_main_option("sqlalchemy.url")).connect() as connec
 """
 
 
+TRANSLATES_ALL = """
+with create_engine(config.get_main_option("sqlalchemy.url")).connect() as connection:
+    connection.execute(text("CREATE SCHEMA IF NOT EXISTS shop"))
+    connection.commit()
+    run(connection.execution_options(schema_translate_map={None: "shop"}))
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "tables"),
     [
+        (TRANSLATES_ALL, {("shop", "alembic_version"), ("shop", "items")}),
         (VERSIONS_ELSEWHERE, {("meta", "versions"), ("public", "items")}),
         (OWN_SEARCH_PATH, {("shop", "alembic_version"), ("shop", "items")}),
     ],
-    ids=["version-table-schema", "search-path"],
+    ids=["translate-map", "version-table-schema", "search-path"],
 )
 def test_a_whole_database_may_be_divided_as_env_py_likes(
     new_fleet, body: str, tables: set[tuple[str, str]]

@@ -82,6 +82,8 @@ def test_env_py_does_not_run_before_the_lock_is_held(new_fleet):
     config = shop.folder / "environments.toml"
     config.write_text(config.read_text() + 'lock_timeout = "200ms"\n')
     (shop.folder / "var").mkdir()
+    with closing(sqlite3.connect(shop.folder / "var" / "t000.db")) as database:
+        database.execute("CREATE TABLE kept (id INTEGER)")
     with (shop.folder / "var" / "t000.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fcntl.lockf(lock, fcntl.LOCK_EX)
@@ -89,7 +91,7 @@ def test_env_py_does_not_run_before_the_lock_is_held(new_fleet):
         ran = shop.run("upgrade", "-o", "json", code=5)
 
     assert ran.states() == {"prod/app/t000": "locked"}
-    assert fleet.tables("t000") == set()
+    assert fleet.tables("t000") == {"kept"}
 
 
 BODIES = {
@@ -133,6 +135,13 @@ run(config.attributes["connection"], version_table=table)
 engine = create_engine(config.get_main_option("sqlalchemy.url"), isolation_level="AUTOCOMMIT")
 with engine.connect() as connection:
     assert connection.connection.dbapi_connection.isolation_level is None
+    run(connection)
+""",
+    "leaves-options-behind": """
+engine = create_engine(config.get_main_option("sqlalchemy.url"))
+with engine.connect() as connection:
+    connection.execution_options(schema_translate_map={None: "nowhere"}).execute(text("SELECT 1"))
+with engine.connect() as connection:
     run(connection)
 """,
     "looks-at-another-database": """
@@ -280,7 +289,8 @@ url = f"postgresql+psycopg://app@127.0.0.1:1/x?password={key}"
 if sa.__file__ and "elsewhere=1" in context.get_x_argument():
     with create_engine(url).connect() as connection:
         run(connection)
-    with create_engine(url.replace("/x", "/y")).connect() as connection:
+    url = "postgresql+psycopg://app@127.0.0.1:1/y?password=inthefileitself"
+    with create_engine(url).connect() as connection:
         run(connection)
 else:
     run(config.attributes["connection"])
@@ -297,4 +307,6 @@ else:
 
     assert "missing column items.***" in differs.out
     assert "none of them is the target" in refused.out
-    assert "hunter2secret" not in differs.out + differs.err + refused.out + refused.err
+    shown = differs.out + differs.err + refused.out + refused.err
+    assert "hunter2secret" not in shown
+    assert "inthefileitself" not in shown
