@@ -205,7 +205,7 @@ def _before_cursor_execute(connection: Connection, _cursor: Any, statement: str,
 
 
 # Engines that an application made long before are asked like those that env.py makes.
-Engine.connect = _connect_or_lend  # type: ignore[method-assign, assignment]
+Engine.connect = _connect_or_lend  # type: ignore[method-assign, assignment]  # takes its place
 event.listen(Engine, "before_cursor_execute", _before_cursor_execute)
 
 

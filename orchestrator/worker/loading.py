@@ -71,7 +71,7 @@ def _assert_complete(found: dict[str, Script]) -> None:
 def _ids(ids: object) -> Sequence[str]:
     if ids is None:
         return ()
-    return (ids,) if isinstance(ids, str) else tuple(ids)  # type: ignore[arg-type]
+    return (ids,) if isinstance(ids, str) else tuple(ids)  # type: ignore[arg-type]  # else a list
 
 
 def _unreadable(error: BaseException) -> Exception:

@@ -157,7 +157,7 @@ class Scripts:
                 exec(self.code[path], copy.__dict__)  # noqa: S102 - the user's own revision
                 module = copy
         else:  # of a .py file, or of what was compiled of one: sourceless
-            self.code[path] = spec.loader.get_code(name)  # type: ignore[union-attr]
+            self.code[path] = spec.loader.get_code(name)  # type: ignore[union-attr]  # a file's has one
         return module.upgrade if step.is_upgrade else module.downgrade
 
     def metadata(self) -> MetaData | None:
