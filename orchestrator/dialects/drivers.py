@@ -6,6 +6,9 @@ ordinary one to the same database.
 
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from typing import Any
+
+from orchestrator.fleet.location import Location, Query
 
 MODULES: Mapping[str, str] = {
     "mysqldb": "MySQLdb",
@@ -37,8 +40,6 @@ _QUERY: Mapping[str, Mapping[str, str | None]] = {
     "asyncmy": {"async_fallback": None},
 }
 
-Query = Mapping[str, str | tuple[str, ...]]
-
 
 def is_installed(driver: str) -> bool:
     """Whether a driver can be imported, by SQLAlchemy's name of it."""
@@ -65,3 +66,12 @@ def sync_query(driver: str, query: Query) -> Query:
     names = _QUERY.get(driver.partition("+")[2], {})
     renamed = ((names.get(key, key), value) for key, value in query.items())
     return {key: value for key, value in renamed if key is not None}
+
+
+def sync_components(location: Location) -> dict[str, Any]:
+    """Return the arguments of ``sqlalchemy.URL.create`` for the URL that we connect to."""
+    return {
+        **location.components,
+        "drivername": sync_driver(location.driver),
+        "query": sync_query(location.driver, location.query),
+    }

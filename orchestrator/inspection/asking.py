@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
-from orchestrator.dialects.drivers import sync_driver, sync_query
+from orchestrator.dialects.drivers import sync_components, sync_driver
 from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.location import Location, is_uri
 
@@ -29,12 +29,8 @@ def rows(environment: str, location: Location, sql: str, secrets: Secrets) -> li
     _check_file(environment, location)
     arguments = _timeouts(location)
     try:
-        components = {
-            **location.components,
-            "drivername": sync_driver(location.driver),
-            "query": sync_query(location.driver, location.query),
-        }
-        engine = create_engine(URL.create(**components), poolclass=NullPool, connect_args=arguments)
+        url = URL.create(**sync_components(location))
+        engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
         with engine.connect() as connection:
             # As it is in the file: neither ':name' nor '%' is the driver's to interpret.
             options = {"no_parameters": True}

@@ -28,6 +28,9 @@ class State(StrEnum):
     DIFFERS = "differs"
 
 
+UNKNOWN_REVISION_STEP = (
+    "deploy the scripts that have it, or forget it: orchestrator stamp … --revision REV --purge"
+)
 SUCCEEDED = frozenset({State.DONE, State.UNCHANGED, State.PLANNED})
 
 
@@ -94,6 +97,10 @@ class Outcome:
     revisions: tuple[Revision, ...] = ()
     """Applied (or reverted) by this command, to be applied (dry run), or pending (status)."""
     differences: tuple[Difference, ...] = ()
+    fingerprint: str | None = None
+    """Of its schema, where it was read."""
+    server: str = ""
+    """What runs there: ``MariaDB 10.11.6``; empty where nobody asked."""
     failure: Failure | None = None
     blocked_by: str | None = None
     attempts: int = 0

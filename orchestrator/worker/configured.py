@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, make_url
 
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.connections import Connections
 from orchestrator.worker.deferred import Deferred
 from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import LeftTarget, Session, VersionTable
+from orchestrator.worker.session import LeftTarget, Session
 from orchestrator.worker.urls import leads_to, shown_url, url_of
 
 _SESSIONS_OWN = frozenset({"isolation_level"})

@@ -8,13 +8,14 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.command_line import argv
 from orchestrator.worker.configured import assert_own, configured, settled_options
 from orchestrator.worker.connections import only_the_target
 from orchestrator.worker.logs import forgiving_file_config
 from orchestrator.worker.run import Habits, Run, Steps
 from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Session, VersionTable
+from orchestrator.worker.session import Session
 from orchestrator.worker.urls import url_of
 
 

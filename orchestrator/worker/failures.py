@@ -10,8 +10,9 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import Dialect, Fault, dialect_of
+from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, words
 from orchestrator.errors import OrchestratorError
-from orchestrator.rollout.outcomes import Failure
+from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure
 from orchestrator.worker.loading import (
     IMPORT_STEP,
     BrokenScripts,
@@ -25,19 +26,6 @@ from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import LeftTarget, LostLock, NoSchema
 
 _SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE})
-
-UNKNOWN_REVISION_STEP = (
-    "deploy the scripts that have it, or forget it: orchestrator stamp … --revision REV --purge"
-)
-_NEXT_STEP = {
-    Fault.UNREACHABLE: "check that the server is up and can be reached from here",
-    Fault.REFUSED: "check the URL, the user's password and its rights",
-    Fault.MISSING: "create the database first; the orchestrator creates none",
-    Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
-    Fault.DEADLOCK: "run it again when the database is less busy",
-    Fault.STATEMENT_TIMEOUT: "raise statement_timeout, or make the statement cheaper",
-    Fault.LOST: "check the server's log; run it again once the server is well",
-}
 
 
 def fault_of(error: BaseException, backend: str) -> Fault | None:
@@ -92,7 +80,7 @@ def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Diale
 
 def _message(error: BaseException, folders: Sequence[Path]) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return _database_words(error.orig)
+        return words(error.orig)
     if isinstance(error, NoSuchModuleError):
         return f"{error}; no such driver is installed"
     if isinstance(error, SyntaxError):
@@ -119,13 +107,6 @@ def _message(error: BaseException, folders: Sequence[Path]) -> str:
             error, folders
         )
     return f"{type(error).__name__}: {error}" + _where(error, folders)
-
-
-def _database_words(error: BaseException) -> str:
-    """The database's own message: ``(1146, "Table …")`` becomes ``1146: Table …``."""
-    if len(error.args) == 2 and isinstance(error.args[0], int):
-        return f"{error.args[0]}: {error.args[1]}"
-    return str(error).strip()
 
 
 def _where(error: BaseException, folders: Sequence[Path]) -> str:
@@ -158,8 +139,8 @@ def _next_step(
             f"an earlier attempt may have left revision {revision} half applied: compare the "
             "database with it, undo or finish it by hand (and stamp it); else mend the revision"
         )
-    if fault in _NEXT_STEP:
-        return _NEXT_STEP[fault]
+    if fault is not None and fault in NEXT_STEP:
+        return NEXT_STEP[fault]
     known = _step_for(error)
     if known is not None or revision is None:
         return known
@@ -174,7 +155,7 @@ def _step_for(error: BaseException) -> str | None:
     if isinstance(error, NotRun | BrokenScripts):
         return error.next_step
     if isinstance(error, NoSchema):
-        return "create it first; the orchestrator creates no schemas"
+        return NO_SCHEMA_STEP
     if isinstance(error, LeftTarget):
         return "let the revision set it back at its end, or name the schema in its statements"
     if isinstance(error, TransactionPooling):

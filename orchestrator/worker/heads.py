@@ -4,13 +4,14 @@ import contextlib
 from argparse import Namespace
 from typing import Any
 
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import current, learn
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.run import Habits
 from orchestrator.worker.scripts import Scripts, UnknownRevision
-from orchestrator.worker.session import Session, VersionTable, open_session
+from orchestrator.worker.session import Session, open_session
 
 Heads = tuple[str, ...]
 

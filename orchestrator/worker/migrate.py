@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
@@ -15,7 +16,7 @@ from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.run import Habits, Run, watched
 from orchestrator.worker.scripts import Scripts, heads_after, revisions_of
-from orchestrator.worker.session import Locked, Session, VersionTable, locked, open_session
+from orchestrator.worker.session import Locked, Session, locked, open_session
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import mako.template
 import sqlalchemy.orm
 
 import orchestrator.worker.serve
+from orchestrator.dialects.tls import share_unverified_context
 from orchestrator.worker.registries import let_env_py_register_again
-from orchestrator.worker.tls import share_unverified_context
 
 for _module in (
     "pymysql",

@@ -4,11 +4,16 @@ from typing import Any
 
 from alembic.autogenerate.api import RevisionContext
 
-from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.rollout.outcomes import (
+    UNKNOWN_REVISION_STEP,
+    Failure,
+    Outcome,
+    Revision,
+    State,
+)
 from orchestrator.worker.context import Context
 from orchestrator.worker.differences import differences
 from orchestrator.worker.environment import render_sql, run_environment
-from orchestrator.worker.failures import UNKNOWN_REVISION_STEP
 from orchestrator.worker.heads import Heads, asked, habits_of, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.run import Run, Steps

@@ -7,12 +7,13 @@ from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
 
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.configured import Configured
 from orchestrator.worker.connections import Connections
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Session, VersionTable
+from orchestrator.worker.session import Session
 
 Steps = Callable[[tuple[str, ...], "Run"], list[Any]]
 

@@ -18,9 +18,9 @@ from alembic.util import CommandError
 from sqlalchemy import MetaData
 
 from orchestrator.config.models import Database
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import Revision
 from orchestrator.worker.loading import IMPORT_STEP, BrokenScripts, checked
-from orchestrator.worker.session import VersionTable
 from orchestrator.worker.settings import AlembicSettings, imported, read_settings
 
 

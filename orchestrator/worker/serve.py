@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from orchestrator.config.redaction import Redactor
-from orchestrator.dialects import Fault
+from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.errors import ConfigError, Refused, SecretError
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
 from orchestrator.worker import author, migrate, read
@@ -24,7 +24,6 @@ from orchestrator.worker.session import NoSchema
 Run = Callable[[Job, str, Context], Outcome]
 
 _READS = frozenset({Verb.STATUS, Verb.CHECK})
-_NO_ACCESS = frozenset({Fault.UNREACHABLE, Fault.REFUSED, Fault.MISSING, Fault.LOST})
 _RUN: Mapping[Verb, Run] = {
     Verb.UPGRADE: migrate.migrate,
     Verb.DOWNGRADE: migrate.migrate,
@@ -101,7 +100,7 @@ def _failed(job: Job, target: str, error: BaseException, backend: str, context: 
     failure = failure_of(error, backend, folders)
     if job.verb in _READS and isinstance(error, UnknownRevision):
         return Outcome(target, State.UNKNOWN_REVISION, failure=failure)
-    cant_reach = fault_of(error, backend) in _NO_ACCESS or isinstance(error, NoSchema | SecretError)
+    cant_reach = fault_of(error, backend) in NO_ACCESS or isinstance(error, NoSchema | SecretError)
     state = State.UNREACHABLE if job.verb in _READS and cant_reach else State.FAILED
     return Outcome(target, state, failure=failure)
 

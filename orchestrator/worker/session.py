@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.dialects import Dialect, Fault, Timeouts, dialect_of
+from orchestrator.dialects.faults import no_schema
 from orchestrator.fleet.location import Location
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.engine import engine_of, openable
 from orchestrator.worker.filelock import FileLocked, file_lock
 from orchestrator.worker.pooler import refuse_transaction_pooling
@@ -32,18 +34,6 @@ class LeftTarget(Exception):
 
 class NoSchema(Exception):
     """The target's database or schema does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class VersionTable:
-    """Where Alembic keeps the heads."""
-
-    name: str = "alembic_version"
-    schema: str | None = None
-    """``None``: the target's own."""
-
-    def __str__(self) -> str:
-        return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +74,8 @@ class Session:
     def assert_there(self) -> None:
         """Raise ``NoSchema`` where there is no such database or schema."""
         if self.dialect.lock_key() is not None and self.place is None:
-            what = self.location.schema or self.location.database or "the database"
-            raise NoSchema(f"there is no schema or database '{what}'")
+            what = self.location.schema or self.location.database
+            raise NoSchema(no_schema(what))
 
     def place_of(self, connection: Connection) -> str | None:
         """Ask where unqualified names lead on a connection, in whatever transaction is open."""

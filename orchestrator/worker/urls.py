@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from orchestrator.dialects.drivers import sync_driver, sync_query
+from orchestrator.dialects.drivers import sync_components
 from orchestrator.fleet.location import Location, in_memory
 
 
@@ -17,9 +17,7 @@ def url_of(location: Location) -> URL:
 
 def own_url_of(location: Location) -> URL:
     """Return the URL that we connect to: the same, through a driver that is not asynchronous."""
-    driver = sync_driver(location.driver)
-    query = sync_query(location.driver, location.query)
-    return URL.create(**{**location.components, "drivername": driver, "query": query})
+    return URL.create(**sync_components(location))
 
 
 def leads_to(url: Any, location: Location) -> bool:

@@ -1,0 +1,30 @@
+"""What databases report, in words: the cause, and what helps."""
+
+from collections.abc import Mapping
+
+from orchestrator.dialects.base import Fault
+
+NEXT_STEP: Mapping[Fault, str] = {
+    Fault.UNREACHABLE: "check that the server is up and can be reached from here",
+    Fault.REFUSED: "check the URL, the user's password and its rights",
+    Fault.MISSING: "create the database first; the orchestrator creates none",
+    Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
+    Fault.DEADLOCK: "run it again when the database is less busy",
+    Fault.STATEMENT_TIMEOUT: "raise statement_timeout, or make the statement cheaper",
+    Fault.LOST: "check the server's log; run it again once the server is well",
+}
+NO_SCHEMA_STEP = "create it first; the orchestrator creates no schemas"
+NO_ACCESS = frozenset({Fault.UNREACHABLE, Fault.REFUSED, Fault.MISSING, Fault.LOST})
+"""What keeps a target from being read at all."""
+
+
+def no_schema(name: str | None) -> str:
+    """Say that there is no such place."""
+    return f"there is no schema or database '{name or 'the database'}'"
+
+
+def words(error: BaseException) -> str:
+    """The database's own message: ``(1146, "Table …")`` becomes ``1146: Table …``."""
+    if len(error.args) == 2 and isinstance(error.args[0], int):
+        return f"{error.args[0]}: {error.args[1]}"
+    return str(error).strip()

@@ -1,0 +1,126 @@
+"""Reads the state of a whole fleet: server by server, many targets at once."""
+
+import queue
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.dialects import dialect_of
+from orchestrator.fleet.location import Location
+from orchestrator.fleet.schema import Thing
+from orchestrator.inspection import mysql, postgresql, sqlite
+from orchestrator.inspection.reading import Place, Reading, batches, unread
+from orchestrator.rollout.schedule import Schedule, Slot, Work
+
+_THREADS = 32
+_TICK = 0.2
+# MySQL's client side takes as long as the server's: a second connection gains nothing. Nor does a
+# second thread where the files are on this machine.
+_AT_ONCE = {"mysql": 100_000, "mariadb": 100_000, "postgresql": 100, "sqlite": 200}
+_READERS = {"mysql": mysql, "mariadb": mysql, "postgresql": postgresql, "sqlite": sqlite}
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Places that one connection can reach."""
+
+    places: tuple[Place, ...]
+
+    @property
+    def backend(self) -> str:
+        """What to read them with."""
+        return self.places[0].location.backend
+
+    @property
+    def server(self) -> str:
+        """Where they are."""
+        return self.places[0].location.server
+
+    def read(self, *, schemas: bool) -> Iterator[Reading]:
+        """Yield a reading of each place, whatever happens."""
+        left = {place.target: place for place in self.places}
+        try:
+            for reading in _READERS[self.backend].read(self.places, schemas=schemas):
+                del left[reading.target]
+                yield reading
+        except Exception as error:  # noqa: BLE001 - drivers share no class of errors
+            yield from (unread(place, error) for place in left.values())
+
+
+def read(
+    places: Iterable[Place], *, schemas: bool, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Reading]:
+    """Yield a reading of each place as it comes, by ``schemas`` with a fingerprint.
+
+    No server gets more connections than its places allow. Once ``stopped()``, nothing more is
+    begun, and what was not begun has no reading.
+    """
+    todo = {str(number): errand for number, errand in enumerate(errands(places))}
+    schedule = Schedule(_work(name, errand) for name, errand in todo.items())
+    answers: queue.SimpleQueue[tuple[str, Reading | None]] = queue.SimpleQueue()
+
+    def run(name: str) -> None:
+        try:
+            for reading in todo[name].read(schemas=schemas):
+                answers.put((name, reading))
+        finally:
+            answers.put((name, None))
+
+    with ThreadPoolExecutor(min(_THREADS, len(todo)) or 1, "inspection") as threads:
+        while not schedule.done:
+            if stopped():
+                schedule.stop()
+            for name in schedule.start():
+                threads.submit(run, name)
+            try:
+                name, reading = answers.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+            if reading is None:
+                schedule.finish(name, succeeded=True)
+            else:
+                yield reading
+
+
+def things(places: Sequence[Place]) -> dict[str, tuple[Thing, ...] | Exception]:
+    """Return everything in the schema of each place, by target, or why it can't be read."""
+    found: dict[str, tuple[Thing, ...] | Exception] = {}
+    for errand in errands(places):
+        try:
+            found.update(_READERS[errand.backend].things(errand.places))
+        except Exception as error:  # noqa: BLE001 - drivers share no class of errors
+            found.update((p.target, error) for p in errand.places if p.target not in found)
+    return found
+
+
+def errands(places: Iterable[Place]) -> list[Errand]:
+    """Group places by the connection that reaches them."""
+    groups: dict[Any, list[Place]] = {}
+    for place in places:
+        groups.setdefault(_reached(place.location), []).append(place)
+    return [
+        Errand(tuple(some))
+        for group in groups.values()
+        for some in batches(group, _AT_ONCE[group[0].location.backend])
+    ]
+
+
+def _reached(location: Location) -> Any:
+    """Return what two places have in common that one connection reaches."""
+    if location.backend == "sqlite":
+        return "sqlite"
+    options = tuple(sorted(location.query.items()))
+    way = (location.driver, location.host, location.port, location.username, location.password)
+    if dialect_of(location.backend).transactional_ddl:
+        # PostgreSQL: a connection sees one database; and a place is a schema, or all of it.
+        return (*way, options, location.database, location.schema is None)
+    return (*way, options)
+
+
+def _work(name: str, errand: Errand) -> Work:
+    per_server = min(place.max_per_server for place in errand.places)
+    if errand.backend == "sqlite":
+        per_server = 1
+    slots = (Slot("threads", _THREADS), Slot(errand.server, per_server))
+    return Work(name, "", (), slots)

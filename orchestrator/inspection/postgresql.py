@@ -1,0 +1,181 @@
+"""Reads schemas of one PostgreSQL database, or that database whole, through one connection."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.dialects import Fault, dialect_of, postgresql_schema
+from orchestrator.dialects.faults import NEXT_STEP
+from orchestrator.fleet.schema import Thing
+from orchestrator.inspection.connecting import Rows, connected, rows, run
+from orchestrator.inspection.reading import (
+    Place,
+    Reading,
+    batches,
+    fingerprint_of,
+    nowhere,
+    unread,
+)
+from orchestrator.rollout.outcomes import Failure
+
+_TABLES_PER_UNION = 250
+_SCHEMAS_PER_LOOK = 100
+_BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE})
+
+
+def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
+    """Yield a reading of each place: schemas of one database, or one database.
+
+    A place without a schema is its whole database: ``env.py`` may compare all of its schemas.
+    Raises what the driver raises when the connection can't be made or breaks.
+    """
+    with connected(places[0].location, places[0].timeouts) as connection:
+        session = _Session(connection)
+        for batch in batches(places, _TABLES_PER_UNION):
+            standing = list(_heads(session, batch))
+            if not schemas:
+                yield from standing
+                continue
+            of = {place.target: place for place in batch}
+            for some in batches(standing, _SCHEMAS_PER_LOOK):
+                yield from _with_fingerprints(session, [(of[r.target], r) for r in some])
+
+
+def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
+    """Yield everything in each place. Raises what the driver raises."""
+    with connected(places[0].location, places[0].timeouts) as connection:
+        session = _Session(connection)
+        for place in places:
+            schemas = session.schemas_of(place)
+            facts = session.rows(postgresql_schema.facts_sql(schemas, _without(session, [place])))
+            own = place.location.schema or session.own
+            found = [
+                thing
+                for schema, fact in facts
+                for thing in postgresql_schema.things(schema, [fact], is_own=schema == own)
+            ]
+            if place.location.schema is None:
+                found.append(Thing("database", "", "", session.traits))
+            yield place.target, tuple(found)
+
+
+class _Session:
+    """Asks in transactions of their own, in which every name is written in full."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        own, path, version, *locale = self._asked(postgresql_schema.SESSION)[0]
+        self.own: str | None = own
+        """Where unqualified names lead."""
+        self.server = f"PostgreSQL {str(version).split(' ')[0]}"
+        names = ("search path", "encoding", "collation", "character type")
+        self.traits = tuple(zip(names, map(str, (path, *locale)), strict=True))
+        connection.commit()
+
+    def rows(self, sql: str) -> Rows:
+        """Return the rows of a query, and hold no lock after it."""
+        try:
+            for setting in postgresql_schema.SETTINGS:
+                run(self._connection, setting)
+            found = rows(self._connection, sql)
+        except Exception:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+        return found
+
+    def schemas_of(self, place: Place) -> list[str]:
+        """Return the schemas that belong to a place."""
+        if place.location.schema is not None:
+            return [place.location.schema]
+        return [row[0] for row in self.rows(postgresql_schema.OWN_SCHEMAS)]
+
+    def table(self, place: Place) -> tuple[str, str]:
+        """Return the schema and the name of a place's version table."""
+        table = place.version_table
+        return table.schema or place.location.schema or self.own or "", table.name
+
+    def _asked(self, sql: str) -> Rows:
+        return rows(self._connection, sql)
+
+
+def _heads(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
+    there = []
+    asked = session.rows(postgresql_schema.version_tables_sql([session.table(p) for p in places]))
+    missing = _missing_schemas(session, places)
+    for number, _, has_table, may_read in asked:
+        place = places[number - 1]
+        if (place.location.schema or session.own) in missing:
+            yield nowhere(place)
+        elif not has_table:
+            yield Reading(place.target, has_version_table=False, server=session.server)
+        elif not may_read:
+            yield _no_right(place, ".".join(session.table(place)))
+        else:
+            there.append(place)
+    yield from _union(session, there)
+
+
+def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str | None]:
+    wanted = {place.location.schema or session.own for place in places}
+    return wanted - {row[0] for row in session.rows(postgresql_schema.OWN_SCHEMAS)}
+
+
+def _union(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
+    """Read the heads of all at once, or of each half where one of them can't be read."""
+    if not places:
+        return
+    found: list[list[str]] = [[] for _ in places]
+    try:
+        for at, head in session.rows(
+            postgresql_schema.heads_sql([session.table(place) for place in places])
+        ):
+            found[at].append(head)
+    except Exception as error:
+        if dialect_of("postgresql").fault(error) in _BROKEN:
+            raise
+        if len(places) == 1:
+            yield unread(places[0], error)
+            return
+        middle = len(places) // 2
+        yield from _union(session, places[:middle])
+        yield from _union(session, places[middle:])
+        return
+    for place, heads in zip(places, found, strict=True):
+        yield Reading(place.target, tuple(sorted(heads)), server=session.server)
+
+
+def _no_right(place: Place, table: str) -> Reading:
+    failure = Failure(f"permission denied for {table}", NEXT_STEP[Fault.REFUSED])
+    return Reading(place.target, failure=failure, fault=Fault.REFUSED)
+
+
+def _with_fingerprints(
+    session: _Session, read: Sequence[tuple[Place, Reading]]
+) -> Iterator[Reading]:
+    readable = [(place, reading) for place, reading in read if reading.failure is None]
+    yield from (reading for _, reading in read if reading.failure is not None)
+    if not readable:
+        return
+    schemas = sorted({name for place, _ in readable for name in session.schemas_of(place)})
+    without = _without(session, [place for place, _ in readable])
+    digests = {
+        name: (digest, _own(name, own))
+        for name, digest, own in session.rows(postgresql_schema.digests_sql(schemas, without))
+    }
+    for place, reading in readable:
+        if place.location.schema is not None:
+            parts: list[object] = [digests.get(place.location.schema)]
+        else:
+            named = [("" if name == session.own else name, is_) for name, is_ in digests.items()]
+            parts = [session.traits, *sorted(named)]
+        yield replace(reading, fingerprint=fingerprint_of(parts))
+
+
+def _own(schema: str, facts: str | None) -> list[str]:
+    return sorted(postgresql_schema.own(schema, fact) for fact in json.loads(facts or "[]"))
+
+
+def _without(session: _Session, places: Sequence[Place]) -> list[str]:
+    return [".".join(session.table(place)) for place in places]

@@ -1,0 +1,73 @@
+"""What is read of a target: its heads, and a digest of its schema."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from orchestrator.dialects import Fault, Timeouts, dialect_of
+from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, no_schema, words
+from orchestrator.fleet.location import Location
+from orchestrator.fleet.version_table import VersionTable
+from orchestrator.rollout.outcomes import Failure
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target to read."""
+
+    target: str
+    location: Location
+    version_table: VersionTable
+    timeouts: Timeouts
+    max_per_server: int = 4
+    """How many connections its server may get."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look at a target found."""
+
+    target: str
+    heads: tuple[str, ...] = ()
+    """Sorted; empty where the version table is, or where there is none."""
+    has_version_table: bool = True
+    fingerprint: str | None = None
+    """Equal for targets that Alembic would see no difference between; ``None`` if not asked for."""
+    server: str = ""
+    """Product and version."""
+    failure: Failure | None = None
+    """Why it could not be read."""
+    fault: Fault | None = None
+
+
+def fingerprint_of(parts: Iterable[object]) -> str:
+    """Return a digest of what is in a schema, in 32 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(repr(part).encode("utf-8", "surrogatepass"))
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def unread(place: Place, error: BaseException) -> Reading:
+    """Return the reading of a target that could not be read."""
+    fault = dialect_of(place.location.backend).fault(error)
+    failure = Failure(words(error), NEXT_STEP.get(fault))
+    return Reading(place.target, failure=failure, fault=fault)
+
+
+def nowhere(place: Place) -> Reading:
+    """Return the reading of a target whose schema or database is not there."""
+    name = place.location.schema or place.location.database
+    return Reading(
+        place.target, failure=Failure(no_schema(name), NO_SCHEMA_STEP), fault=Fault.MISSING
+    )
+
+
+def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield ``items``, so many at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

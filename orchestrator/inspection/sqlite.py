@@ -1,0 +1,57 @@
+"""Reads SQLite files, one after the other."""
+
+import os.path
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from orchestrator.dialects import sqlite_schema
+from orchestrator.fleet.schema import Thing
+from orchestrator.inspection.connecting import connected, rows
+from orchestrator.inspection.reading import Place, Reading, fingerprint_of, unread
+
+_SERVER = f"SQLite {sqlite3.sqlite_version}"
+
+
+def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
+    """Yield a reading of each file. One that is not there is empty: nothing is made by reading."""
+    for place in places:
+        try:
+            yield _read(place, schemas=schemas)
+        except Exception as error:  # noqa: BLE001 - a file can be anything
+            yield unread(place, error)
+
+
+def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
+    """Yield everything in each file. Raises what the driver raises."""
+    for place in places:
+        found = sqlite_schema.canonical(_master(place), place.version_table.name)
+        yield place.target, tuple(sqlite_schema.things(found))
+
+
+def _read(place: Place, *, schemas: bool) -> Reading:
+    table = place.version_table.name
+    if not os.path.exists(place.location.file or ""):  # noqa: PTH110 - Path's may raise
+        empty = _fingerprint((), table) if schemas else None
+        return Reading(place.target, (), False, empty, _SERVER)
+    with connected(place.location, place.timeouts) as connection:
+        master = rows(connection, sqlite_schema.MASTER)
+        known = any(name == table for type_, name, *_ in master if type_ in ("table", "view"))
+        heads = rows(connection, sqlite_schema.heads_sql(table)) if known else ()
+    fingerprint = _fingerprint(tuple(master), table) if schemas else None
+    return Reading(
+        place.target, tuple(sorted(head for (head,) in heads)), known, fingerprint, _SERVER
+    )
+
+
+def _master(place: Place) -> list[sqlite_schema.Row]:
+    if not os.path.exists(place.location.file or ""):  # noqa: PTH110 - Path's may raise
+        return []
+    with connected(place.location, place.timeouts) as connection:
+        return list(rows(connection, sqlite_schema.MASTER))  # type: ignore[arg-type]  # its columns
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(master: tuple[sqlite_schema.Row, ...], version_table: str) -> str:
+    """Files of one class hold the same rows, mostly in the same order."""
+    return fingerprint_of(sqlite_schema.canonical(master, version_table))
