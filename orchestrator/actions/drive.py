@@ -33,6 +33,8 @@ class Drive:
     settings: Callable[[Target], Rollout]
     changes: bool
     """Whether the jobs change their targets: only then is a lost worker's target in doubt."""
+    settled: Callable[[Target], Outcome | None] = lambda _: None
+    """Returns the outcome of a target that needs no worker, when its turn comes."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     _began: dict[str, float] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
@@ -57,7 +59,11 @@ class Drive:
         # One at a time: starting a worker takes long enough for a Ctrl-C in between.
         while names := schedule.start(limit=1):
             self._began[names[0]] = time.monotonic()
-            self._submit(names[0])
+            outcome = self.settled(self.targets[names[0]])
+            if outcome is not None:
+                self._finish(outcome, schedule)
+            else:
+                self._submit(names[0])
             self._heed_interrupts(schedule)
         while self._retries and self._retries[0][0] <= time.monotonic():
             self._submit(heappop(self._retries)[1])

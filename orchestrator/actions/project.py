@@ -1,15 +1,15 @@
 """``Project``: the verbs of the command line for Python programs."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.actions.drive import Drive
+from orchestrator.actions.checking import check_by_class
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.drifting import DriftResult, find_drift
 from orchestrator.actions.histories import history_of
-from orchestrator.actions.interrupts import Interrupts
 from orchestrator.actions.prepare import check_scripts, find_targets, make_ready
 from orchestrator.actions.results import (
     History,
@@ -19,24 +19,21 @@ from orchestrator.actions.results import (
     Silent,
     SqlFiles,
 )
+from orchestrator.actions.skipping import nothing_to_do
 from orchestrator.actions.sqlfiles import write_sql_files
-from orchestrator.actions.works import works
+from orchestrator.actions.survey import Survey
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
 from orchestrator.config.suggest import did_you_mean
-from orchestrator.engines.pool import Finished, Lost, Pool, start_fork_server
+from orchestrator.engines.pool import start_fork_server
 from orchestrator.errors import TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants import read_tenants
-from orchestrator.rollout.limits import limits
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.schedule import Work
-from orchestrator.worker.entry import PRELOAD, work
-from orchestrator.worker.jobs import Job, NewScript, Verb
-
-_AUTHORING_TIMEOUT = 3600.0
+from orchestrator.worker.entry import PRELOAD
+from orchestrator.worker.jobs import NewScript, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +84,44 @@ class Project:
             selection.exclude,
         )
 
-    def status(self, selection: Selection = ALL) -> Result:
-        """Read every target's heads, and tell which revisions are pending."""
-        return self._read(Verb.STATUS, selection)
+    def status(self, selection: Selection = ALL, *, schemas: bool = True) -> Result:
+        """Read every target's heads, and tell which revisions are pending.
 
-    def check(self, selection: Selection = ALL) -> Result:
-        """Compare the models with every target, as ``alembic check`` does. Changes nothing."""
-        return self._read(Verb.CHECK, selection)
+        ``schemas``: read the schemas, too, and tell them apart.
+        """
+        start_fork_server(PRELOAD)
+        return self._status(self.targets(selection), schemas=schemas)
+
+    def check(self, selection: Selection = ALL, *, every_target: bool = False) -> Result:
+        """Compare the models with every target, as ``alembic check`` does. Changes nothing.
+
+        Of targets with equal schemas one is compared, and its result is that of all;
+        ``every_target`` compares each of them.
+        """
+        start_fork_server(PRELOAD)
+        targets, warnings = self.targets(selection), list[str]()
+
+        def run(crew: Crew) -> dict[str, Outcome]:
+            if every_target:
+                self.observer.begin(Verb.CHECK.value, targets)
+                return crew.run(Verb.CHECK, targets, self.observer)
+            survey = Survey(crew, schemas=True, warnings=warnings)
+            return check_by_class(crew, survey, targets, self.observer)
+
+        return self._result(Verb.CHECK, targets, run, warnings=warnings)
+
+    def drift(self, selection: Selection = ALL, baseline: str | None = None) -> DriftResult:
+        """Tell which targets differ from their siblings, and how. Needs no models.
+
+        The baseline is the largest class of a database at its revision, or that of the target
+        which ``baseline`` names. Raises ``UsageError`` for a baseline that is no target.
+        """
+        start_fork_server(PRELOAD)
+        targets = self.targets(selection)
+        if baseline is not None and all(target.name != baseline for target in targets):
+            targets = (*targets, self._one(baseline))
+        with self._crew(targets) as crew:
+            return find_drift(crew, targets, self.observer, baseline)
 
     def upgrade(
         self, selection: Selection = ALL, revision: str = "heads", *, dry_run: bool = False
@@ -116,8 +144,14 @@ class Project:
 
     def sql(self, folder: Path, selection: Selection = ALL, revision: str = "heads") -> SqlFiles:
         """Write the SQL that an upgrade would run, a file for each target that needs one."""
-        result = self._read(Verb.SQL, selection, revision)
-        return write_sql_files(folder, result)
+        start_fork_server(PRELOAD)
+        targets = self.targets(selection)
+
+        def run(crew: Crew) -> dict[str, Outcome]:
+            self.observer.begin(Verb.SQL.value, targets)
+            return crew.run(Verb.SQL, targets, self.observer, revision=revision)
+
+        return write_sql_files(folder, self._result(Verb.SQL, targets, run))
 
     def revision(
         self,
@@ -173,10 +207,9 @@ class Project:
         ``rev_range`` is ``START:END``, as of ``alembic history``.
         """
         self._known(database)
-        outcome = self._author(self._job(Verb.HISTORY, database, rev_range=rev_range))
+        outcome = self._author(Verb.HISTORY, database, rev_range=rev_range)
         names = tuple(t for t in self.targets(selection) if t.database == database)
-        standing = self._run(Verb.STATUS, names, "heads", staged=False)
-        return history_of(database, outcome.data, standing)
+        return history_of(database, outcome.data, self._status(names, schemas=False))
 
     def protected(self, targets: Sequence[Target]) -> tuple[str, ...]:
         """The protected environments among ``targets``: their owner wants to be asked first."""
@@ -184,15 +217,20 @@ class Project:
         environments = self.file.config.environments.items()
         return tuple(name for name, e in environments if e.protected and name in names)
 
+    def _status(self, targets: Sequence[Target], *, schemas: bool) -> Result:
+        warnings: list[str] = []
+
+        def run(crew: Crew) -> dict[str, Outcome]:
+            self.observer.begin(Verb.STATUS.value, targets)
+            return Survey(crew, schemas=schemas, warnings=warnings).outcomes(targets, self.observer)
+
+        return self._result(Verb.STATUS, targets, run, warnings=warnings)
+
     def _tenants_of(self, environment: str) -> tuple[TenantLabels, ...]:
         if environment not in self._tenants:
             config, folder = self.file.config, self.file.folder
             self._tenants[environment] = read_tenants(environment, config, folder, self._secrets)
         return self._tenants[environment]
-
-    def _read(self, verb: Verb, selection: Selection, revision: str = "heads") -> Result:
-        start_fork_server(PRELOAD)
-        return self._run(verb, self.targets(selection), revision, staged=False)
 
     def _change(
         self,
@@ -208,38 +246,42 @@ class Project:
         needs = dependencies(targets, self.file.config)
         if verb is Verb.DOWNGRADE:
             targets, needs = reversed_(targets, needs)
-        return self._run(
-            verb, targets, revision, needs, staged=not dry_run, dry_run=dry_run, purge=purge
-        )
 
-    def _run(
-        self,
-        verb: Verb,
-        targets: Sequence[Target],
-        revision: str,
-        needs: Mapping[str, Sequence[str]] | None = None,
-        *,
-        staged: bool,
-        dry_run: bool = False,
-        purge: bool = False,
-    ) -> Result:
-        began = time.monotonic()
-        make_ready(self.file.config, targets, self._secrets)
-        changes = needs is not None and not dry_run
-
-        def job(target: Target) -> Job:
-            return self._job(
+        def run(crew: Crew) -> dict[str, Outcome]:
+            self.observer.begin(verb.value, targets)
+            return crew.run(
                 verb,
-                target.database,
-                environment=target.environment,
-                labels=dict(target.labels),
+                targets,
+                self.observer,
+                needs=None if dry_run else needs,
+                staged=not dry_run,
+                settled=nothing_to_do(crew, verb, targets, revision),
                 revision=revision,
                 dry_run=dry_run,
                 purge=purge,
             )
 
-        plan = works(self.file.config, targets, (needs or {}) if changes else {}, staged=staged)
-        outcomes, interrupted = self._drive(verb, targets, plan, job, changes=changes)
+        return self._result(verb, targets, run, dry_run=dry_run)
+
+    def _crew(self, targets: Sequence[Target]) -> Crew:
+        """Check what can be checked before anything is touched."""
+        make_ready(self.file.config, targets, self._secrets)
+        return Crew.of(self.file, self._secrets, self.x, targets)
+
+    def _result(
+        self,
+        verb: Verb,
+        targets: Sequence[Target],
+        run: Callable[[Crew], dict[str, Outcome]],
+        *,
+        dry_run: bool = False,
+        warnings: Sequence[str] = (),
+    ) -> Result:
+        """Run, and put the outcomes in order. ``warnings`` may still grow meanwhile."""
+        began = time.monotonic()
+        with self._crew(targets) as crew:
+            outcomes = run(crew)
+            interrupted = crew.interrupted
         return Result(
             verb.value,
             tuple(targets),
@@ -247,61 +289,27 @@ class Project:
             interrupted=interrupted,
             dry_run=dry_run,
             seconds=round(time.monotonic() - began, 3),
+            warnings=tuple(warnings),
         )
-
-    def _drive(
-        self,
-        verb: Verb,
-        targets: Sequence[Target],
-        plan: Sequence[Work],
-        job: Callable[[Target], Job],
-        *,
-        changes: bool,
-    ) -> tuple[dict[str, Outcome], bool]:
-        config = self.file.config
-        self.observer.begin(verb.value, targets)
-        with Interrupts() as interrupts, self._pool(_places(plan)) as pool:
-            drive = Drive(
-                pool=pool,
-                observer=self.observer,
-                interrupts=interrupts,
-                targets={target.name: target for target in targets},
-                job=job,
-                settings=lambda target: limits(config, target.environment, target.database),
-                changes=changes,
-            )
-            return drive.run(plan), interrupts.presses > 0
 
     def _write(self, verb: Verb, database: str, script: NewScript) -> NewRevision:
         self._known(database)
-        outcome = self._author(self._job(verb, database, script=script))
+        outcome = self._author(verb, database, script=script)
         revisions, warnings = outcome.data
         path = revisions[0].path if revisions else None
         id_ = revisions[0].id if revisions else ", ".join(outcome.heads)
         return NewRevision(database, path, id_, script.empty, revisions, warnings)
 
-    def _author(self, job: Job) -> Outcome:
-        with self._pool(1) as pool:
-            pool.submit(job.database, job, _AUTHORING_TIMEOUT, kind=job.database)
-            while True:
-                for event in pool.wait(1.0):
-                    if isinstance(event, Finished):
-                        return _succeeded(event.content)
-                    if isinstance(event, Lost):
-                        raise TargetsFailed(f"{job.database}: {event.reason}")
+    def _author(self, verb: Verb, database: str, **fields: Any) -> Outcome:
+        with Crew(self.file, self._secrets, self.x, 1) as crew:
+            crew.begin(verb, [database], **fields)
+            return _succeeded(crew.collected(wait=True)[database])
 
-    def _pool(self, size: int) -> Pool:
-        arguments = (self._secrets.commands, dict(os.environ), _current_folder())
-        return Pool(
-            work,
-            arguments,
-            size=size,
-            is_last=lambda content: isinstance(content, Outcome),
-            preload=PRELOAD,
-        )
-
-    def _job(self, verb: Verb, database: str, **fields: Any) -> Job:
-        return Job(verb, self.file.path, self.file.digest, database, x=self.x, **fields)
+    def _one(self, name: str) -> Target:
+        found = self.targets(Selection((name,)))
+        if len(found) != 1:
+            raise UsageError(f"a baseline is one target, and '{name}' selects {len(found)}")
+        return found[0]
 
     def _known(self, database: str) -> None:
         known = self.file.config.databases
@@ -312,19 +320,6 @@ class Project:
                 + (f"\n  {hint}" if hint else "")
             )
         check_scripts(self.file, [database])
-
-
-def _places(plan: Sequence[Work]) -> int:
-    """How many works can run at once, at most."""
-    limits_ = {work.slots[0].key: work.slots[0].limit for work in plan}
-    return max(1, min(len(plan), sum(limits_.values())))
-
-
-def _current_folder() -> str:
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:  # multiprocessing can't start a process there either
-        raise UsageError("the current folder was deleted; change to one that exists") from None
 
 
 def _succeeded(outcome: Outcome) -> Outcome:

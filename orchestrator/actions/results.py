@@ -28,6 +28,8 @@ class Result:
     interrupted: bool = False
     dry_run: bool = False
     seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+    """What is to be said of scripts that could only be read, not loaded."""
 
     @property
     def tally(self) -> Counter[State]:

@@ -14,6 +14,7 @@ from orchestrator.cli.commands import (
     check,
     config,
     downgrade,
+    drift,
     history,
     init,
     merge,
@@ -42,7 +43,7 @@ def build() -> typer.Typer:
     """Return the program, with every command."""
     app = _typer()
     app.callback(help=_HELP)(_options)
-    first, second = (init, targets, status, check), (upgrade, downgrade, stamp, history)
+    first, second = (init, targets, status, check, drift), (upgrade, downgrade, stamp, history)
     for module in (*first, revision, merge, *second):
         command: Callable[..., Any] = getattr(module, module.__name__.rpartition(".")[2])
         app.command()(command)

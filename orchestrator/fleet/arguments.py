@@ -1,6 +1,7 @@
 """What ``context.get_x_argument()`` gives for a target: ``x`` of the file, filled."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from orchestrator.config.models import Config
 from orchestrator.config.template import Secret, Template, parse
@@ -32,7 +33,19 @@ def x_secrets(config: Config, target: Target) -> Iterator[Secret]:
             yield from value.secrets
 
 
-def _filled(config: Config, target: Target) -> Mapping[str, Template | None]:
+def x_of_class(config: Config, target: Target) -> tuple[tuple[str, str | None], ...]:
+    """Return the file's arguments, the tenant's name and the secrets left open.
+
+    With them a target's ``env.py`` may choose what it compares: a label that says so is filled in.
+    Its name only tells where the target is.
+    """
+    filled = _filled(config, target, {"tenant": "{tenant}", "name": "{tenant}"})
+    return tuple((key, None if value is None else str(value)) for key, value in filled.items())
+
+
+def _filled(
+    config: Config, target: Target, instead: Mapping[str, str] = MappingProxyType({})
+) -> Mapping[str, Template | None]:
     """Each key with its value, ``None`` for a key alone."""
     environment = config.environments[target.environment]
     own = environment.databases.get(target.database)
@@ -42,6 +55,7 @@ def _filled(config: Config, target: Target) -> Mapping[str, Template | None]:
     labels = {**target.labels, "environment": target.environment, "database": target.database}
     if target.tenant is not None:
         labels["tenant"] = target.tenant
+    labels |= {label: text for label, text in instead.items() if label in labels}
     try:
         return {
             key: parse(value).fill(labels) if isinstance(value, str) else None

@@ -8,7 +8,7 @@ from rich.text import Text
 from orchestrator.actions.results import Result
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled, troubles
 from orchestrator.render.states import by_environment
-from orchestrator.render.status import total
+from orchestrator.render.status import total, warnings
 from orchestrator.render.words import count, safe
 from orchestrator.rollout.outcomes import State
 
@@ -16,7 +16,13 @@ from orchestrator.rollout.outcomes import State
 def report(result: Result) -> Group:
     """Return what differs, told once for all targets of a database that differ alike."""
     pairs = list(zip(result.targets, result.outcomes, strict=True))
-    return spaced(*by_environment(pairs), *_differences(pairs), *troubles(pairs), total(result))
+    return spaced(
+        *by_environment(pairs),
+        *_differences(pairs),
+        *troubles(pairs),
+        *warnings(result),
+        total(result),
+    )
 
 
 def _differences(pairs: Sequence[Pair]) -> Iterator[Group]:

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.actions.classes import SchemaClass, schema_classes
+from orchestrator.actions.drifting import DriftResult
 from orchestrator.actions.results import History, NewRevision, Result, SqlFiles
+from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
+from orchestrator.render.drift import line
 from orchestrator.render.words import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 
@@ -40,8 +44,62 @@ def result(of: Result, *, debug: bool = False) -> Object:
         "dry_run": of.dry_run,
         "interrupted": of.interrupted,
         "seconds": round(of.seconds, 3),
+        "warnings": list(of.warnings),
         "summary": _summary(of),
         "targets": _outcomes(of, debug=debug),
+    }
+
+
+def drift(of: DriftResult, *, debug: bool = False) -> Object:
+    """Return the answer of ``drift``."""
+    return {
+        "command": "drift",
+        "exit_code": of.exit_code,
+        "interrupted": of.interrupted,
+        "seconds": round(of.seconds, 3),
+        "warnings": list(of.warnings),
+        "summary": {
+            "targets": len(of.targets),
+            "classes": sum(len(kin.classes) for kin in of.kin),
+            "differing": sum(len(d.of.members) for kin in of.kin for d in kin.deviations),
+            "unreadable": len(of.unreadable),
+        },
+        "databases": [
+            {
+                "database": kin.baseline.database,
+                "dialect": kin.baseline.dialect,
+                "heads": list(kin.baseline.heads),
+                "baseline": _class(kin.baseline),
+                "classes": [
+                    {
+                        **_class(deviation.of),
+                        "differences": [_drift(found) for found in deviation.differences],
+                        "failure": deviation.failure,
+                    }
+                    for deviation in kin.deviations
+                ],
+            }
+            for kin in of.kin
+        ],
+        "unreadable": [{**_target(t), **_outcome(o, debug=debug)} for t, o in of.unreadable],
+    }
+
+
+def _class(of: SchemaClass) -> Object:
+    return {"fingerprint": of.fingerprint, "targets": [member.name for member in of.members]}
+
+
+def _drift(of: Drift) -> Object:
+    return {
+        "change": of.change.value,
+        "kind": of.kind,
+        "schema": of.schema or None,
+        "table": of.table or None,
+        "name": of.name or None,
+        "detail": of.detail or None,
+        "value": of.value,
+        "baseline": of.baseline,
+        "text": line(of),
     }
 
 
@@ -134,6 +192,16 @@ def _summary(of: Result) -> Object:
         "targets": len(of.targets),
         "states": _counts(of.tally),
         "environments": {name: _counts(tally) for name, tally in by_environment.items()},
+        "classes": [
+            {
+                "database": of_.database,
+                "dialect": of_.dialect,
+                "heads": list(of_.heads),
+                "fingerprint": of_.fingerprint,
+                "targets": len(of_.members),
+            }
+            for of_ in schema_classes(zip(of.targets, of.outcomes, strict=True))
+        ],
     }
 
 
@@ -165,6 +233,8 @@ def _outcome(outcome: Outcome, *, debug: bool) -> Object:
         "state": outcome.state.value,
         "heads_before": list(outcome.heads_before),
         "heads": list(outcome.heads),
+        "fingerprint": outcome.fingerprint,
+        "server_version": outcome.server_version or None,
         "revisions": [_revision(r) for r in outcome.revisions],
         "differences": [_difference(d) for d in outcome.differences],
         "failure": _failure(outcome.failure, debug=debug) if outcome.failure else None,

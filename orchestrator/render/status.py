@@ -1,18 +1,60 @@
 """The text of ``status``."""
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
 from rich.console import Group
 from rich.text import Text
 
+from orchestrator.actions.classes import SchemaClass, schema_classes
 from orchestrator.actions.results import Result
-from orchestrator.render.groups import spaced, troubles
+from orchestrator.render.groups import Pair, spaced, troubles
 from orchestrator.render.states import cell, matrix
-from orchestrator.render.words import count, elapsed
+from orchestrator.render.table import Columns
+from orchestrator.render.words import count, elapsed, heads, safe
 
 
 def report(result: Result) -> Group:
     """Return the matrix of environments and databases, and below it the odd ones out."""
     pairs = list(zip(result.targets, result.outcomes, strict=True))
-    return spaced(matrix(pairs), *troubles(pairs), total(result))
+    return spaced(
+        matrix(pairs), *_classes(pairs), *troubles(pairs), *warnings(result), total(result)
+    )
+
+
+def warnings(result: Result) -> Iterator[Text]:
+    """Yield what is to be said of the scripts."""
+    if result.warnings:
+        yield Text("\n").join(
+            Text.assemble(("warning: ", "yellow"), safe(text)) for text in result.warnings
+        )
+
+
+def _classes(pairs: Sequence[Pair]) -> Iterator[Group]:
+    """Yield a line for each database: how many targets at which revision, and which look odd."""
+    found = schema_classes(pairs)
+    if not found:
+        return
+    rows = []
+    for name, of in groupby(found, key=lambda of: of.database):
+        parts = [_siblings(list(some)) for _, some in groupby(of, key=lambda c: c.siblings)]
+        rows.append([Text(safe(name)), Text(" · ", style="dim").join(parts)])
+    step = []
+    if any(len(list(some)) > 1 for _, some in groupby(found, key=lambda of: of.siblings)):
+        step.append(Text.assemble(("next: ", "bold"), "orchestrator drift tells how they differ"))
+    yield Group(Columns(["", ""], rows, headed=False), *step)
+
+
+def _siblings(classes: Sequence[SchemaClass]) -> Text:
+    """Return ``9,997 at 4f2a · 3 at 4f2a with a different schema``, the largest class first."""
+    first, *others = classes
+    at = f"at {heads(first.heads)}" if first.heads else "empty"
+    text = Text(f"{len(first.members):,} {at}")
+    if others:
+        odd = sum(len(of.members) for of in others)
+        which = "a different schema" if len(others) == 1 else f"{len(others):,} different schemas"
+        text.append(" · ", style="dim").append(f"{odd:,} {at} with {which}", style="yellow")
+    return text
 
 
 def total(result: Result) -> Text:

@@ -99,7 +99,7 @@ class Outcome:
     differences: tuple[Difference, ...] = ()
     fingerprint: str | None = None
     """Of its schema, where it was read."""
-    server: str = ""
+    server_version: str = ""
     """What runs there: ``MariaDB 10.11.6``; empty where nobody asked."""
     failure: Failure | None = None
     blocked_by: str | None = None

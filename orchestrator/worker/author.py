@@ -8,9 +8,10 @@ from alembic.autogenerate.api import RevisionContext
 from alembic.script import Script
 from alembic.util import CommandError
 
-from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
+from orchestrator.worker.failures import failure_of
 from orchestrator.worker.hooks import noticed_hooks
 from orchestrator.worker.jobs import Job, NewScript
 from orchestrator.worker.loading import BrokenScripts
@@ -18,6 +19,7 @@ from orchestrator.worker.read import autogenerate, comparing
 from orchestrator.worker.run import Steps
 from orchestrator.worker.scratch import run_env
 from orchestrator.worker.scripts import Scripts, revision_of
+from orchestrator.worker.written import written_revisions
 
 
 def history(job: Job, target: str, context: Context) -> Outcome:
@@ -28,8 +30,27 @@ def history(job: Job, target: str, context: Context) -> Outcome:
     scripts = context.scripts(job)
     base, head = _ends(job.rev_range)
     walked = scripts.directory.walk_revisions(base=base or "base", head=head or "heads")
-    found = tuple(map(revision_of, walked))
-    return Outcome(target, State.DONE, heads=scripts.heads, data=found)
+    return Outcome(target, State.DONE, heads=scripts.heads, data=tuple(map(revision_of, walked)))
+
+
+def revisions(job: Job, target: str, context: Context) -> Outcome:
+    """Return all revisions of the database, newest first, as ``data``, with a warning or ``None``.
+
+    Where they can't be loaded, what their files spell is returned, and the warning says why.
+    """
+    scripts = context.scripts(job)
+    try:
+        return Outcome(target, State.DONE, heads=scripts.heads, data=(_all(scripts), None))
+    except BaseException as error:  # noqa: BLE001 - a revision may raise anything, SystemExit too
+        try:
+            found = written_revisions(scripts.files())
+        except ValueError:
+            raise error from None
+        return Outcome(target, State.DONE, data=(found, failure_of(error, "sqlite").message))
+
+
+def _all(scripts: Scripts) -> tuple[Revision, ...]:
+    return tuple(map(revision_of, scripts.directory.walk_revisions()))
 
 
 def revision(job: Job, target: str, context: Context) -> Outcome:

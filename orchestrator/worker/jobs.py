@@ -18,6 +18,7 @@ class Verb(StrEnum):
     REVISION = "revision"
     MERGE = "merge"
     HISTORY = "history"
+    REVISIONS = "revisions"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """status, check and sql: what is read from one target, changing nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 from alembic.autogenerate.api import RevisionContext
 
+from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import (
     UNKNOWN_REVISION_STEP,
     Failure,
@@ -22,17 +24,26 @@ from orchestrator.worker.session import Session, open_session
 
 
 def status(job: Job, target: str, context: Context) -> Outcome:
-    """Read the heads, and tell which revisions are pending."""
+    """Read the heads, and tell which revisions are pending. ``data`` is the version table."""
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
-        return _standing(target, scripts, read_heads(job, scripts, session, context)[0])
+        heads, table = read_heads(job, scripts, session, context)
+        own = {session.location.schema, _mysql_database(session)}
+        table = VersionTable(table.name, None if table.schema in own else table.schema)
+        return replace(_standing(target, scripts, heads), data=table)
+
+
+def _mysql_database(session: Session) -> str | None:
+    """What MySQL calls a schema, too."""
+    location = session.location
+    return location.database if location.backend in {"mysql", "mariadb"} else None
 
 
 def check(job: Job, target: str, context: Context) -> Outcome:
     """Compare the models with the database, through the user's own ``env.py``.
 
     A target that is not at head is ``BEHIND``: comparing it would only list what its pending
-    revisions do.
+    revisions do. ``data`` tells whether ``env.py`` also looked at what is not the target's.
     """
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
@@ -41,9 +52,10 @@ def check(job: Job, target: str, context: Context) -> Outcome:
             return Outcome(target, State.BEHIND, revisions=standing.revisions)
         if standing.state not in {State.CURRENT, State.EMPTY}:
             return standing
-        found = differences(_compare(job, scripts, session, context))
+        diffs, beyond = _compare(job, scripts, session, context)
+        found = differences(diffs)
     state = State.DIFFERS if found else State.IN_SYNC
-    return Outcome(target, state, standing.heads, standing.heads, differences=found)
+    return Outcome(target, state, standing.heads, standing.heads, differences=found, data=beyond)
 
 
 def sql(job: Job, target: str, context: Context) -> Outcome:
@@ -93,10 +105,12 @@ def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
     return RevisionContext(scripts.config, scripts.directory, {**defaults, **arguments})
 
 
-def _compare(job: Job, scripts: Scripts, session: Session, context: Context) -> list[Any]:
+def _compare(
+    job: Job, scripts: Scripts, session: Session, context: Context
+) -> tuple[list[Any], bool]:
     collected = autogenerate(scripts)
     arguments, _ = asked(job, context)
-    run_environment(
+    run = run_environment(
         scripts,
         session,
         comparing(collected),
@@ -108,7 +122,14 @@ def _compare(job: Job, scripts: Scripts, session: Session, context: Context) -> 
     )
     # None where env.py's process_revision_directives leaves none: it wants no revision then.
     found = [ops for script in collected.generated_revisions for ops in script.upgrade_ops_list]
-    return [diff for operations in found for diff in operations.as_diffs()]
+    return [diff for ops in found for diff in ops.as_diffs()], _looks_beyond(run, session)
+
+
+def _looks_beyond(run: Run, session: Session) -> bool:
+    """Whether ``env.py`` compared schemas of which other targets may be some."""
+    backend = session.location.backend
+    whole = backend == "sqlite" or (backend == "postgresql" and session.location.schema is None)
+    return not whole and bool(run.environment.context_opts.get("include_schemas"))
 
 
 def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:

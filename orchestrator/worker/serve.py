@@ -34,6 +34,7 @@ _RUN: Mapping[Verb, Run] = {
     Verb.REVISION: author.revision,
     Verb.MERGE: author.merge,
     Verb.HISTORY: author.history,
+    Verb.REVISIONS: author.revisions,
 }
 
 _SECRET_IN_SQL = Failure(

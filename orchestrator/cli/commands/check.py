@@ -1,5 +1,7 @@
 """``orchestrator check``."""
 
+from typing import Annotated
+
 import typer
 
 from orchestrator.cli import invocation
@@ -11,6 +13,12 @@ from orchestrator.cli.show import show
 def check(
     context: typer.Context,
     selectors: Selectors = None,
+    every_target: Annotated[
+        bool,
+        typer.Option(
+            "--every-target", help="Compare each one, not one of those with equal schemas."
+        ),
+    ] = False,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -18,18 +26,21 @@ def check(
 ) -> None:
     """Compare the models with every target, as Alembic's autogenerate would.
 
+    Targets with equal schemas are compared once, through env.py, and share the result.
+
     Exits with 4 if any target differs or is behind.
 
     \b
     Examples:
       orchestrator check
       orchestrator check prod/orders
+      orchestrator check prod/orders/acme --every-target
       orchestrator check staging -o json | jq ".targets[].differences"
     """
     from orchestrator.render import check, json
 
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
-        result = project.check(selection(selectors, where, exclude))
+        result = project.check(selection(selectors, where, exclude), every_target=every_target)
     show(call, lambda: check.report(result), lambda: json.result(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

@@ -1,0 +1,119 @@
+"""``check``: one comparison for each schema class, given to all of its members."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.results import Observer
+from orchestrator.actions.survey import Survey
+from orchestrator.fleet.arguments import x_of_class
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.worker.jobs import Verb
+
+_COMPARED = frozenset({State.IN_SYNC, State.DIFFERS})
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """Targets that Alembic sees no difference between, and where they stand."""
+
+    members: tuple[Target, ...]
+    heads: tuple[str, ...]
+
+
+def check_by_class(
+    crew: Crew, survey: Survey, targets: Sequence[Target], observer: Observer
+) -> dict[str, Outcome]:
+    """Return what ``check`` says of each target.
+
+    A target that is not at head is ``BEHIND`` and compared with nothing.
+    """
+    observer.begin("reading", targets)
+    standing = survey.outcomes(targets, observer)
+    found = {name: _uncompared(outcome) for name, outcome in standing.items()}
+    to_compare = [
+        target
+        for target in targets
+        # Scripts that can't be loaded are an error that a worker tells best.
+        if _is_comparable(standing[target.name])
+        or (target.database in survey.unloaded and standing[target.name].failure is None)
+    ]
+    found |= _compared(crew, _classes(crew, to_compare, standing), observer)
+    return {
+        name: replace(
+            outcome,
+            fingerprint=standing[name].fingerprint,
+            server_version=standing[name].server_version,
+        )
+        for name, outcome in found.items()
+    }
+
+
+def _is_comparable(standing: Outcome) -> bool:
+    """At head; or empty where there is no revision at all."""
+    at_base = standing.state is State.EMPTY and not standing.revisions
+    return standing.state is State.CURRENT or at_base
+
+
+def _uncompared(standing: Outcome) -> Outcome:
+    behind = standing.state is State.EMPTY and standing.revisions
+    return replace(standing, state=State.BEHIND) if behind else standing
+
+
+def _classes(crew: Crew, targets: Iterable[Target], standing: Mapping[str, Outcome]) -> list[Class]:
+    """Group targets. One whose schema was not read is a class of its own."""
+    classes: dict[object, list[Target]] = {}
+    for target in targets:
+        outcome = standing[target.name]
+        alone = target.name if outcome.fingerprint is None else None
+        key = (
+            target.database,
+            target.address.backend,
+            outcome.server_version,
+            outcome.heads,
+            outcome.fingerprint,
+            x_of_class(crew.file.config, target),
+            alone,
+        )
+        classes.setdefault(key, []).append(target)
+    return [Class(tuple(m), standing[m[0].name].heads) for m in classes.values()]
+
+
+def _compared(crew: Crew, classes: Sequence[Class], observer: Observer) -> dict[str, Outcome]:
+    """Compare one member of each class, and further ones where its result is its own alone."""
+    found: dict[str, Outcome] = {}
+    todo = deque(classes)
+    while todo and not crew.interrupted:
+        first = [of.members[0] for of in todo]
+        observer.begin("check", first)
+        outcomes = crew.run(Verb.CHECK, first, observer)
+        left: list[Class] = []
+        for of in todo:
+            member, *others = of.members
+            outcome = found[member.name] = outcomes[member.name]
+            if outcome.state is State.NOT_STARTED:
+                continue
+            if _is_of_class(outcome, of):
+                found |= {t.name: replace(outcome, target=t.name) for t in others}
+            elif outcome.data:  # env.py compares schemas that are not the target's own
+                left += (Class((other,), of.heads) for other in others)
+            elif others:
+                left.append(Class(tuple(others), of.heads))
+        todo = deque(left)
+    members = (member for of in classes for member in of.members)
+    return found | {
+        m.name: Outcome(m.name, State.NOT_STARTED) for m in members if m.name not in found
+    }
+
+
+def _is_of_class(outcome: Outcome, of: Class) -> bool:
+    """Whether what became of one member would become of all.
+
+    Not where it could not be reached, or was migrated meanwhile.
+    """
+    if outcome.state in _COMPARED:
+        return outcome.heads == of.heads and not outcome.data
+    failure = outcome.failure
+    return outcome.state is State.FAILED and failure is not None and not failure.retryable

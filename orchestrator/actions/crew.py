@@ -1,0 +1,160 @@
+"""The workers of one command: made when it begins, gone when it ends."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from orchestrator.actions.drive import Drive
+from orchestrator.actions.interrupts import Interrupts
+from orchestrator.actions.results import Observer
+from orchestrator.actions.works import works
+from orchestrator.config.load import ConfigFile
+from orchestrator.config.secrets import Secrets
+from orchestrator.engines.pool import Event, Finished, Lost, Pool
+from orchestrator.errors import UsageError
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.limits import limits
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.worker.entry import PRELOAD, work
+from orchestrator.worker.jobs import Job, Verb
+
+_SCRIPTS_TIMEOUT = 3600.0
+_TICK = 0.2
+
+Needs = Mapping[str, Sequence[str]]
+
+
+@dataclass(slots=True)
+class Crew:
+    """Runs jobs on targets and on databases' scripts, in the limits of the file.
+
+    Entered, it counts Ctrl-C instead of dying of it.
+    """
+
+    file: ConfigFile
+    secrets: Secrets
+    x: tuple[str, ...]
+    size: int
+    """How many workers may be busy at once."""
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    _pool: Pool | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    def of(
+        cls, file: ConfigFile, secrets: Secrets, x: tuple[str, ...], targets: Sequence[Target]
+    ) -> "Crew":
+        """Return a crew that is large enough for ``targets``."""
+        environments = {target.environment for target in targets}
+        most = sum(file.config.environments[name].rollout.max_parallel for name in environments)
+        scripts = len({target.database for target in targets})
+        return cls(file, secrets, x, max(1, scripts, min(len(targets), most)))
+
+    def __enter__(self) -> "Crew":
+        self._stack.enter_context(self.interrupts)
+        arguments = (self.secrets.commands, dict(os.environ), _current_folder())
+        pool = Pool(
+            work,
+            arguments,
+            size=self.size,
+            is_last=lambda content: isinstance(content, Outcome),
+            preload=PRELOAD,
+        )
+        self._pool = self._stack.enter_context(pool)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self.interrupts.presses > 0
+
+    def job(self, verb: Verb, database: str, **fields: Any) -> Job:
+        """Return a job, with what all jobs of the command have in common."""
+        return Job(verb, self.file.path, self.file.digest, database, x=self.x, **fields)
+
+    def run(
+        self,
+        verb: Verb,
+        targets: Sequence[Target],
+        observer: Observer,
+        *,
+        needs: Needs | None = None,
+        staged: bool = False,
+        settled: Callable[[Target], Outcome | None] = lambda _: None,
+        **fields: Any,
+    ) -> dict[str, Outcome]:
+        """Run a verb on each target and return their outcomes.
+
+        ``needs`` are given for a verb that changes its targets. What ``settled`` has an outcome of
+        when its turn comes gets no worker.
+        """
+
+        def job(target: Target) -> Job:
+            labels = dict(target.labels)
+            return self.job(
+                verb, target.database, environment=target.environment, labels=labels, **fields
+            )
+
+        config = self.file.config
+        drive = Drive(
+            pool=self._workers,
+            observer=observer,
+            interrupts=self.interrupts,
+            targets={target.name: target for target in targets},
+            job=job,
+            settings=lambda target: limits(config, target.environment, target.database),
+            changes=needs is not None,
+            settled=settled,
+        )
+        return drive.run(works(config, targets, needs or {}, staged=staged))
+
+    def begin(self, verb: Verb, databases: Iterable[str], **fields: Any) -> None:
+        """Start a job on the scripts of each database, to be ``collected``."""
+        for database in databases:
+            job = self.job(verb, database, **fields)
+            self._workers.submit(database, job, _SCRIPTS_TIMEOUT, kind=database)
+
+    def collected(self, *, wait: bool) -> dict[str, Outcome]:
+        """Return what became of what was begun, all of it if we are to wait.
+
+        On a second Ctrl-C nothing is waited for.
+        """
+        found: dict[str, Outcome] = {}
+        first = True
+        while self._workers.busy and (wait or first):
+            first = False
+            events: Sequence[Event] = self._workers.wait(_TICK if wait else 0)
+            if self.interrupts.presses > 1:
+                events = self._workers.kill()
+            for event in events:
+                if isinstance(event, Finished):
+                    found[event.key] = event.content
+                elif isinstance(event, Lost):
+                    found[event.key] = Outcome(
+                        event.key, State.FAILED, failure=Failure(event.reason)
+                    )
+        return found
+
+    @property
+    def _workers(self) -> Pool:
+        assert self._pool is not None, "a crew works only while it is entered"
+        return self._pool
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # multiprocessing can't start a process there either
+        raise UsageError("the current folder was deleted; change to one that exists") from None

@@ -1,0 +1,245 @@
+"""Where every target stands, read server by server; workers only tell what the scripts say."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.results import Observer, Silent
+from orchestrator.actions.version_tables import written_version_table
+from orchestrator.config.redaction import Redactor
+from orchestrator.dialects import Timeouts
+from orchestrator.dialects.faults import NO_ACCESS, words
+from orchestrator.fleet.schema import Thing
+from orchestrator.fleet.target import Target
+from orchestrator.fleet.version_table import VersionTable
+from orchestrator.inspection import fleet
+from orchestrator.inspection.reading import Place, Reading
+from orchestrator.rollout.limits import limits
+from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure, Outcome, State
+from orchestrator.rollout.revisions import Revisions
+from orchestrator.worker.jobs import Verb
+
+Group = tuple[str, str]
+"""An environment and a database: what one ``env.py`` is run with."""
+
+
+_TRIES = 3
+"""How many targets are tried until ``env.py`` could be asked where its versions are."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """Reads the state of targets, and of their schemas where that is asked for.
+
+    No worker is started for a target, but where only ``env.py`` can tell where its heads are.
+    """
+
+    crew: Crew
+    schemas: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """What is to be said of scripts that could only be read, not loaded."""
+    places: dict[str, Place] = field(default_factory=dict)
+    """Where every target is that was looked at."""
+    _revisions: dict[str, Revisions | Failure] = field(default_factory=dict)
+    _tables: dict[Group, VersionTable] = field(default_factory=dict)
+    _awaited: set[str] = field(default_factory=set)
+    """Databases whose revisions a worker is about to tell."""
+    _unasked: dict[Group, Failure] = field(default_factory=dict)
+    """Why ``env.py`` could not be asked for its version table."""
+    unloaded: set[str] = field(default_factory=set)
+    """Databases whose scripts could only be read."""
+    _passwords: set[str] = field(default_factory=set)
+
+    def outcomes(self, targets: Sequence[Target], observer: Observer) -> dict[str, Outcome]:
+        """Return an outcome of each target, as of ``status``."""
+        self._begin(targets)
+        found: dict[str, Outcome] = {}
+        doubtful: dict[Group, list[tuple[Target, Reading]]] = {}
+        unsure = self._unsure(targets)
+        for target, reading in self._readings(targets, unsure):
+            if self._is_doubtful(target, reading):
+                doubtful.setdefault(_group(target), []).append((target, reading))
+            else:
+                found[target.name] = self._outcome(target, reading)
+                observer.finished(target, found[target.name])
+        for read in doubtful.values():
+            settled = self._settled(read)
+            found |= settled
+            for target, _ in read:
+                observer.finished(target, settled[target.name])
+        for target in targets:
+            if target.name not in found:
+                found[target.name] = Outcome(target.name, State.NOT_STARTED)
+                observer.finished(target, found[target.name])
+        return found
+
+    def things(self, names: Sequence[str]) -> dict[str, tuple[Thing, ...] | Exception]:
+        """Return everything in the schemas of targets that were looked at, or why it can't be."""
+        found = fleet.things([self.places[name] for name in names])
+        return {
+            name: Exception(self._redact(words(is_))) if isinstance(is_, Exception) else is_
+            for name, is_ in found.items()
+        }
+
+    def at_head(self, targets: Sequence[Target]) -> dict[str, Outcome]:
+        """Return those targets that surely have nothing pending. Runs no ``env.py``."""
+        self._begin(targets)
+        unsure = self._unsure(targets)
+        sure = [target for target in targets if _group(target) not in unsure]
+        return {
+            target.name: outcome
+            for target, reading in self._readings(sure, set())
+            if not self._is_doubtful(target, reading)
+            if (outcome := self._outcome(target, reading)).state is State.CURRENT
+        }
+
+    def _begin(self, targets: Sequence[Target]) -> None:
+        """Let workers load the scripts while we read."""
+        databases = dict.fromkeys(target.database for target in targets)
+        self._awaited = {database for database in databases if database not in self._revisions}
+        self.crew.begin(Verb.REVISIONS, sorted(self._awaited))
+
+    def _unsure(self, targets: Sequence[Target]) -> set[Group]:
+        """Return what has a version table that is written down nowhere."""
+        file = self.crew.file
+        groups = dict.fromkeys(map(_group, targets))
+        for group in groups:
+            if group not in self._tables:
+                table = written_version_table(file.config.databases[group[1]], file.folder)
+                if table is not None:
+                    self._tables[group] = table
+        return {group for group in groups if group not in self._tables}
+
+    def _readings(
+        self, targets: Sequence[Target], unsure: set[Group]
+    ) -> Iterator[tuple[Target, Reading]]:
+        """Yield readings once it is known which revisions there are."""
+        of = {target.name: target for target in targets}
+        waiting: list[Reading] = []
+        for reading in self._read([t for t in targets if _group(t) not in unsure]):
+            waiting.append(reading)
+            if self._know_revisions(wait=False):
+                yield from ((of[r.target], r) for r in waiting)
+                waiting.clear()
+        self._know_revisions(wait=True)
+        yield from ((of[r.target], r) for r in waiting)
+        later = [target for target in targets if _group(target) in unsure]
+        for group in unsure:
+            self._tables[group] = self._asked([t for t in later if _group(t) == group])
+        yield from ((of[reading.target], reading) for reading in self._read(later))
+
+    def _read(self, targets: Sequence[Target]) -> Iterator[Reading]:
+        self.places.update((target.name, self._place(target)) for target in targets)
+        return fleet.read(
+            [self.places[target.name] for target in targets],
+            schemas=self.schemas,
+            stopped=lambda: self.crew.interrupted,
+        )
+
+    def _place(self, target: Target) -> Place:
+        location = target.address.resolve(self.crew.secrets.value)
+        if location.password is not None:
+            self._passwords.add(location.password)
+        config = self.crew.file.config
+        settings = limits(config, target.environment, target.database)
+        timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
+        table = self._tables[_group(target)]
+        return Place(target.name, location, table, timeouts, settings.max_per_server)
+
+    def _know_revisions(self, *, wait: bool) -> bool:
+        """Take what workers found out about the scripts, and tell whether that is all."""
+        if not self._awaited:  # what the workers do now is no business of ours
+            return True
+        for database, outcome in self.crew.collected(wait=wait).items():
+            self._awaited.discard(database)
+            if outcome.failure is not None or outcome.data is None:
+                self._revisions[database] = outcome.failure or Failure("its scripts can't be read")
+                continue
+            revisions, warning = outcome.data
+            self._revisions[database] = Revisions(revisions)
+            if warning is not None:
+                self.unloaded.add(database)
+                self.warnings.append(f"the scripts of {database} can't be loaded: {warning}")
+        return not self._awaited
+
+    def _asked(self, targets: Sequence[Target]) -> VersionTable:
+        """Let ``env.py`` tell where its versions are, for one target in place of all."""
+        for target in targets[:_TRIES]:
+            outcome = self._by_env_py([target])[target.name]
+            if outcome.data is not None:
+                return outcome.data  # type: ignore[no-any-return]  # a version table, of status
+            if outcome.failure is not None:
+                self._unasked[_group(target)] = outcome.failure
+        return VersionTable()
+
+    def _by_env_py(self, targets: Sequence[Target]) -> dict[str, Outcome]:
+        return self.crew.run(Verb.STATUS, targets, Silent())
+
+    def _is_doubtful(self, target: Target, reading: Reading) -> bool:
+        """Whether the heads may be elsewhere than where we looked."""
+        settings = self.crew.file.config.databases[target.database]
+        if settings.version_table is not None or reading.failure is not None:
+            return False
+        revisions = self._revisions.get(target.database)
+        if not isinstance(revisions, Revisions):
+            return False
+        return not reading.has_version_table or bool(revisions.unknown(reading.heads))
+
+    def _settled(self, read: Sequence[tuple[Target, Reading]]) -> dict[str, Outcome]:
+        """Return the outcomes of targets of one ``env.py`` whose heads were not found, or odd.
+
+        One is asked of ``env.py``; only where it finds what we did not, all are.
+        """
+        first, reading = read[0]
+        group = _group(first)
+        failure = self._unasked.get(group)
+        if failure is not None:
+            return {
+                target.name: replace(
+                    self._outcome(target, r), state=State.FAILED, failure=failure, revisions=()
+                )
+                for target, r in read
+            }
+        outcome = self._by_env_py([first])[first.name]
+        failed = outcome.data is None
+        if failed or (outcome.data == self._tables[group] and outcome.heads == reading.heads):
+            return {target.name: self._outcome(target, r) for target, r in read}
+        found = {first.name: outcome} | self._by_env_py([target for target, _ in read[1:]])
+        return {
+            r.target: replace(found[r.target], fingerprint=r.fingerprint, server_version=r.server)
+            for _, r in read
+        }
+
+    def _outcome(self, target: Target, reading: Reading) -> Outcome:
+        revisions = self._revisions.get(target.database)
+        heads = reading.heads
+        seen = Outcome(
+            target.name,
+            State.FAILED,
+            heads,
+            heads,
+            fingerprint=reading.fingerprint,
+            server_version=reading.server,
+        )
+        if reading.failure is not None:
+            state = State.UNREACHABLE if reading.fault in NO_ACCESS else State.FAILED
+            return replace(seen, state=state, failure=self._redacted(reading.failure))
+        if not isinstance(revisions, Revisions):
+            return replace(seen, failure=revisions)
+        if unknown := revisions.unknown(heads):
+            message = f"the database is at revision '{unknown[0]}', which the scripts don't have"
+            failure = Failure(message, UNKNOWN_REVISION_STEP)
+            return replace(seen, state=State.UNKNOWN_REVISION, failure=failure)
+        pending = revisions.pending(heads)
+        state = (State.BEHIND if pending else State.CURRENT) if heads else State.EMPTY
+        return replace(seen, state=state, revisions=pending)
+
+    def _redacted(self, failure: Failure) -> Failure:
+        return replace(failure, message=self._redact(failure.message))
+
+    def _redact(self, text: str) -> str:
+        return Redactor(self.crew.secrets.values | self._passwords)(text)
+
+
+def _group(target: Target) -> Group:
+    return target.environment, target.database

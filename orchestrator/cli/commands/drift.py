@@ -1,0 +1,52 @@
+"""``orchestrator drift``."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import complete, invocation
+from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, XArguments, selection
+from orchestrator.cli.project import ready, watched
+from orchestrator.cli.show import show
+
+
+def drift(
+    context: typer.Context,
+    selectors: Selectors = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="TARGET",
+            autocompletion=complete.selectors,
+            show_default=False,
+            help="Compare with this target. Left out: with the largest class at each revision.",
+        ),
+    ] = None,
+    where: Where = None,
+    exclude: Exclude = None,
+    x: XArguments = None,
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Show which databases differ from their siblings: same database, same revision, other schema.
+
+    Reads the schemas of whole servers at once and compares one target of each schema class.
+    Needs neither the models nor the migrations.
+
+    Exits with 4 if there is more than one schema at a revision, with 3 if a target could not be
+    read.
+
+    \b
+    Examples:
+      orchestrator drift
+      orchestrator drift prod/orders --where region=eu
+      orchestrator drift prod/orders --baseline staging/orders/acme
+      orchestrator drift -o json | jq ".databases[].classes[].differences[].text"
+    """
+    from orchestrator.render import drift, json
+
+    call = invocation.of(context, output)
+    with watched(ready(call, x)) as project:
+        result = project.drift(selection(selectors, where, exclude), baseline)
+    show(call, lambda: drift.report(result), lambda: json.drift(result, debug=call.debug))
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,55 @@
+"""What SQLAlchemy reflects of a SQLite table, found out from the text of its statements alone.
+
+Two histories leave one table in different words: Alembic's batch mode writes constraints in any
+order, ``ALTER TABLE`` adds columns behind them. Alembic compares what SQLAlchemy reflects, so that
+where this is equal, words make no difference.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=20_000)
+def reflected(table: str, statements: tuple[str, ...]) -> str:
+    """Return a text that is equal for tables of equal reflection, whatever their order of words.
+
+    ``statements`` make the table and its indexes. Where they can't be run alone, as with functions
+    or collations of the application, it is their own text.
+    """
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.pool import StaticPool
+
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+            inspector = inspect(connection)
+            seen = (
+                [_plain(column) for column in inspector.get_columns(table)],
+                _plain(inspector.get_pk_constraint(table)),
+                _sorted(inspector.get_foreign_keys(table)),
+                _sorted(inspector.get_unique_constraints(table)),
+                _sorted(inspector.get_check_constraints(table)),
+                _sorted(inspector.get_indexes(table)),
+                _plain(inspector.get_table_options(table)),
+            )
+            return repr(seen)
+    except Exception:  # noqa: BLE001 - whatever keeps it from being reflected, the text still tells
+        return repr(statements)
+    finally:
+        engine.dispose()
+
+
+def _sorted(found: Iterable[Any]) -> list[str]:
+    return sorted(repr(_plain(one)) for one in found)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value whose ``repr`` says all of it, and no address in memory."""
+    if isinstance(value, dict):
+        return sorted((key, _plain(part)) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, str | int | bool | None) else repr(value)

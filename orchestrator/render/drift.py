@@ -1,0 +1,126 @@
+"""The text of ``drift``."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group
+from rich.text import Text
+
+from orchestrator.actions.drifting import Deviation, DriftResult, Kin
+from orchestrator.fleet.drift import Change, Drift
+from orchestrator.fleet.target import Target
+from orchestrator.fleet.words import some
+from orchestrator.render.groups import block, spaced, troubles
+from orchestrator.render.words import count, elapsed, heads, safe
+from orchestrator.rollout.outcomes import State
+
+_NAMED = 5
+_LINES = 50
+_SIMPLE = re.compile(r"[`\"]([A-Za-z_]\w*)[`\"]")
+_TELLS_ALL = frozenset({"type", "definition", "on"})
+"""Details that are what people mean by the thing itself."""
+
+
+def report(result: DriftResult) -> Group:
+    """Return, for each database and revision with several classes, who differs and how."""
+    notes = [Text.assemble(("warning: ", "yellow"), safe(text)) for text in result.warnings]
+    differing = [kin for kin in result.kin if kin.deviations]
+    return spaced(
+        *map(_kin, differing),
+        *troubles([pair for pair in result.unreadable if pair[1].state is not State.NOT_STARTED]),
+        Group(*notes, _total(result)),
+    )
+
+
+def _kin(kin: Kin) -> Group:
+    of, all_ = kin.baseline, [member for found in kin.classes for member in found.members]
+    environments = {target.environment for target in all_}
+    where = f"{next(iter(environments))}/" if len(environments) == 1 else ""
+    title = Text.assemble(
+        (f"{safe(where + of.database)} at {heads(of.heads)}", "bold"),
+        f" on {of.dialect}: ",
+        (f"{count(len(of.members), 'target')} alike", "green"),
+    )
+    for deviation in kin.deviations:
+        title.append(" · ", style="dim")
+        title.append(f"{len(deviation.of.members):,} otherwise", style="yellow")
+    lines = (line for deviation in kin.deviations for line in _lines(deviation, bool(where)))
+    baseline = Text(f"baseline: {_named(of.members, bool(where))}", style="dim")
+    return block(title, baseline, *lines)
+
+
+def _lines(deviation: Deviation, one_environment: bool) -> Iterator[Text]:
+    who = safe(_named(deviation.of.members, one_environment))
+    if deviation.failure is not None:
+        yield Text.assemble((f"{who}: ", "yellow"), f"can't be read: {safe(deviation.failure)}")
+    for found in deviation.differences[:_LINES]:
+        yield Text.assemble((f"{who}: ", "yellow"), safe(line(found)))
+    if (hidden := len(deviation.differences) - _LINES) > 0:
+        text = f"{count(hidden, 'more difference')} (-o json lists all)"
+        yield Text.assemble((f"{who}: ", "yellow"), text)
+
+
+def _named(targets: Sequence[Target], one_environment: bool) -> str:
+    return some([_name(target, one_environment) for target in targets], _NAMED)
+
+
+def _name(target: Target, one_environment: bool) -> str:
+    tenant = target.tenant
+    if tenant is None:
+        return target.environment
+    return tenant if one_environment else f"{target.environment}/{tenant}"
+
+
+def line(found: Drift) -> str:
+    """Return a difference for people: ``extra index ix_tmp on orders(email)``."""
+    what = _what(found)
+    if found.change is not Change.CHANGED:
+        return f"{word_of(found)} {what}{_rest(found)}"
+    if found.detail == "written":
+        return f"{what} is written otherwise in SQL, and says the same"
+    here, there = _value(found.value), _value(found.baseline)
+    verb = "is" if found.detail in _TELLS_ALL else f"has {found.detail}"
+    return f"{what} {verb} {here}, baseline {there}"
+
+
+def word_of(found: Drift) -> str:
+    """Return ``extra`` or ``missing``."""
+    return found.change.value
+
+
+def _what(found: Drift) -> str:
+    schema = f"{found.schema}." if found.schema else ""
+    if found.kind in ("column", "clause"):
+        return f"{found.kind} {schema}{found.table}.{found.name}"
+    name = f" {found.name}" if found.name and _plain(found.name) != _plain(found.value) else ""
+    return f"{found.kind}{name}" + (f" on {schema}{found.table}" if found.table else "")
+
+
+def _rest(found: Drift) -> str:
+    value = _plain(found.value).removeprefix("btree ")
+    if not value:
+        return ""
+    return value if found.table and value.startswith("(") else f" {value}"
+
+
+def _value(value: str | None) -> str:
+    return "none" if value is None else _plain(value)
+
+
+def _plain(text: str | None) -> str:
+    """Return SQL without the quotes of names that need none."""
+    return _SIMPLE.sub(r"\1", text or "")
+
+
+def _total(result: DriftResult) -> Text:
+    classes = sum(len(kin.classes) for kin in result.kin)
+    odd = sum(len(d.of.members) for kin in result.kin for d in kin.deviations)
+    tail = f" ({elapsed(result.seconds)}{', interrupted' if result.interrupted else ''})"
+    text = Text(f"{count(len(result.targets), 'target')} in {count(classes, 'class', 'classes')}: ")
+    if odd:
+        text.append(f"{odd:,} differ" if odd > 1 else "1 differs", style="yellow")
+    else:
+        text.append("no drift", style="green")
+    if result.unreadable:
+        text.append(" · ", style="dim").append(f"{len(result.unreadable):,} unread", style="red")
+    return text.append(tail, style="dim")

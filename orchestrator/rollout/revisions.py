@@ -1,0 +1,39 @@
+"""A migration history as a graph: which revisions a database still lacks."""
+
+from collections.abc import Iterable, Sequence
+
+from orchestrator.rollout.outcomes import Revision
+
+
+class Revisions:
+    """The revisions of one database, and what a target at some heads has of them.
+
+    Takes them newest first, as Alembic lists them. Answers are kept: a fleet stands at few heads.
+    """
+
+    def __init__(self, newest_first: Sequence[Revision]) -> None:
+        self._ordered = tuple(reversed(newest_first))
+        self._known = {revision.id: revision for revision in self._ordered}
+        self._pending: dict[tuple[str, ...], tuple[Revision, ...]] = {}
+
+    def unknown(self, heads: Iterable[str]) -> tuple[str, ...]:
+        """Return the heads that are no revisions here."""
+        return tuple(head for head in heads if head not in self._known)
+
+    def pending(self, heads: tuple[str, ...]) -> tuple[Revision, ...]:
+        """Return what ``upgrade heads`` would run at known heads, oldest first."""
+        if heads not in self._pending:
+            there = self._with_ancestors(heads)
+            self._pending[heads] = tuple(r for r in self._ordered if r.id not in there)
+        return self._pending[heads]
+
+    def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        left = list(heads)
+        while left:
+            id_ = left.pop()
+            if id_ not in found and id_ in self._known:
+                found.add(id_)
+                revision = self._known[id_]
+                left += [*revision.down, *revision.depends_on]
+        return found
