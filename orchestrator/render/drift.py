@@ -17,7 +17,8 @@ from orchestrator.rollout.outcomes import State
 _NAMED = 5
 _LINES = 50
 _SIMPLE = re.compile(r"[`\"]([A-Za-z_]\w*)[`\"]")
-_TELLS_ALL = frozenset({"type", "definition", "on"})
+_LONG = frozenset({"view", "materialized view", "trigger"})
+_TELLS_ALL = frozenset({"type", "nullable", "definition", "on"})
 """Details that are what people mean by the thing itself."""
 
 
@@ -41,9 +42,10 @@ def _kin(kin: Kin) -> Group:
         f" on {of.dialect}: ",
         (f"{count(len(of.members), 'target')} alike", "green"),
     )
-    for deviation in kin.deviations:
-        title.append(" · ", style="dim")
-        title.append(f"{len(deviation.of.members):,} otherwise", style="yellow")
+    odd = sum(len(deviation.of.members) for deviation in kin.deviations)
+    ways = len(kin.deviations)
+    title.append(" · ", style="dim")
+    title.append(f"{odd:,} otherwise" + (f", in {ways:,} ways" if ways > 1 else ""), style="yellow")
     lines = (line for deviation in kin.deviations for line in _lines(deviation, bool(where)))
     baseline = Text(f"baseline: {_named(of.members, bool(where))}", style="dim")
     return block(title, baseline, *lines)
@@ -75,17 +77,14 @@ def line(found: Drift) -> str:
     """Return a difference for people: ``extra index ix_tmp on orders(email)``."""
     what = _what(found)
     if found.change is not Change.CHANGED:
-        return f"{word_of(found)} {what}{_rest(found)}"
+        return f"{found.change.value} {what}{_rest(found)}"
     if found.detail == "written":
         return f"{what} is written otherwise in SQL, and says the same"
-    here, there = _value(found.value), _value(found.baseline)
-    verb = "is" if found.detail in _TELLS_ALL else f"has {found.detail}"
-    return f"{what} {verb} {here}, baseline {there}"
-
-
-def word_of(found: Drift) -> str:
-    """Return ``extra`` or ``missing``."""
-    return found.change.value
+    if found.kind in _LONG:
+        return f"{what} has another {found.detail} (-o json has both)"
+    here, there = _value(found, found.value), _value(found, found.baseline)
+    verb = " is" if found.detail in _TELLS_ALL else f": {found.detail} is"
+    return f"{what}{verb} {here}, baseline {there}"
 
 
 def _what(found: Drift) -> str:
@@ -100,10 +99,13 @@ def _rest(found: Drift) -> str:
     value = _plain(found.value).removeprefix("btree ")
     if not value:
         return ""
-    return value if found.table and value.startswith("(") else f" {value}"
+    is_index = found.kind.endswith("index") or found.kind == "primary key"
+    return value if is_index and value.startswith("(") else f" {value}"
 
 
-def _value(value: str | None) -> str:
+def _value(found: Drift, value: str | None) -> str:
+    if found.detail == "nullable":
+        return "NULL" if value == "yes" else "NOT NULL"
     return "none" if value is None else _plain(value)
 
 

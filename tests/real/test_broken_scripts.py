@@ -18,7 +18,7 @@ script_location = "migrations/app"
 url = "sqlite:///{{tenant}}.db"
 tenants = ["acme", "birch"]
 """
-LOADS_ALL = ("upgrade", "status", "check", "downgrade --revision base --yes")
+LOADS_ALL = ("upgrade", "check", "downgrade --revision base --yes")
 
 
 @pytest.fixture
@@ -150,6 +150,17 @@ def test_every_command_says_so(shop: Workshop, command: str) -> None:
     assert message in told or message.replace("/", "") in told.replace("/ ", "").replace("/", "")
     assert "next" in told
     assert "python_path = […]" in told
+
+
+def test_status_reads_what_can_not_be_loaded_and_says_so(shop: Workshop) -> None:
+    shop.run("upgrade", "dev/app/acme")
+    message = imports(shop)
+
+    ran = shop.run("status")
+
+    told = " ".join(ran.out.split())
+    assert f"the scripts of app can't be loaded: {message}" in told.replace("- ", "-")
+    assert "1 current · 1 empty" in told
 
 
 @pytest.mark.parametrize("command", ["history app", "revision app -m x", "merge app -m x"])

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.actions.classes import SchemaClass
+from orchestrator.actions.drifting import Deviation, DriftResult, Kin
 from orchestrator.actions.results import History, Result
 from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.drift import Change, Drift
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 
@@ -59,6 +62,74 @@ HALF = Failure(
     ("ALTER TABLE items ADD COLUMN note VARCHAR(50)", "UPDATE items\nSET note = ''"),
     half_applied=True,
 )
+
+
+def status_with_classes() -> Result:
+    """Return targets of one database, one of them with a schema of its own."""
+
+    def read(tenant: str, head: Revision, fingerprint: str, **fields: Any) -> Outcome:
+        return outcome(
+            f"prod/orders/{tenant}",
+            State.CURRENT if head is SECOND else State.BEHIND,
+            heads=(head.id,),
+            fingerprint=fingerprint,
+            server_version="MariaDB 10.11.6",
+            **fields,
+        )
+
+    return result(
+        "status",
+        [
+            read("acme", SECOND, "4c1f"),
+            read("birch", FIRST, "9ab0", revisions=(SECOND,)),
+            read("cedar", SECOND, "77e1"),
+            read("dune", SECOND, "4c1f"),
+            read("elm", SECOND, "4c1f"),
+        ],
+        warnings=("the scripts of orders can't be loaded: [red]no such module",),
+    )
+
+
+def drift() -> DriftResult:
+    """Return a database with two classes beside its baseline, and one that can't be read."""
+    targets = tuple(target(f"prod/orders/{tenant}") for tenant in TENANTS[:5])
+
+    def of(fingerprint: str, *members: Target) -> SchemaClass:
+        return SchemaClass("orders", "MariaDB", (SECOND.id,), fingerprint, members)
+
+    def changed(name: str, detail: str, value: str | None, baseline: str | None) -> Drift:
+        return Drift(Change.CHANGED, "column", "items", name, "", detail, value, baseline)
+
+    differences = (
+        changed("price", "type", "DECIMAL(10,2)", "DECIMAL(12,2)"),
+        changed("note", "default", None, "'[red]'"),
+        Drift(Change.EXTRA, "index", "items", "ix_tmp", value="(`email`)"),
+        Drift(Change.MISSING, "unique constraint", "items", "uq", value="UNIQUE (sku)"),
+        Drift(Change.MISSING, "column", "items", "sku", value="VARCHAR(20) NOT NULL"),
+        Drift(Change.EXTRA, "table", "", "junk", value="(a, b)"),
+        Drift(Change.CHANGED, "table", "", "items", "", "column order", "b, a", "a, b"),
+        Drift(Change.CHANGED, "view", "", "totals", "", "definition", "SELECT 1", "SELECT 2"),
+        Drift(Change.CHANGED, "table", "", "old", "", "written", "CREATE 1", "CREATE 2"),
+        Drift(Change.EXTRA, "check constraint", "items", "(a > 0)", value="(a > 0)"),
+        Drift(
+            Change.CHANGED, "database", "", "", "", "collation", "utf8mb4_bin", "utf8mb4_general_ci"
+        ),
+    )
+    kin = Kin(
+        of("4c1f", *targets[:2]),
+        (
+            Deviation(of("77e1", targets[2]), differences),
+            Deviation(of("9ab0", targets[3]), (), "it is gone"),
+        ),
+    )
+    unread = outcome("prod/orders/elm", State.UNREACHABLE, failure=DOWN)
+    return DriftResult(targets, (kin,), ((targets[4], unread),), seconds=1.24)
+
+
+def no_drift() -> DriftResult:
+    """Return a database whose targets are alike."""
+    kin = drift().kin[0]
+    return DriftResult(kin.baseline.members, (Kin(kin.baseline, ()),), seconds=0.2)
 
 
 def status() -> Result:

@@ -14,6 +14,8 @@ OUTCOME = TARGET | {
     "state",
     "heads_before",
     "heads",
+    "fingerprint",
+    "server_version",
     "revisions",
     "differences",
     "failure",
@@ -68,6 +70,7 @@ def test_every_verb_has_every_key_for_every_target() -> None:
             "dry_run",
             "interrupted",
             "seconds",
+            "warnings",
             "summary",
             "targets",
         }
@@ -82,7 +85,53 @@ def test_summary_counts_states_as_a_whole_and_by_environment() -> None:
         "targets": 7,
         "states": {"behind": 1, "in_sync": 2, "differs": 4},
         "environments": {"dev": {"in_sync": 2}, "prod": {"behind": 1, "differs": 4}},
+        "classes": [],
     }
+
+
+def test_classes_are_counted_with_the_odd_ones_behind_their_siblings() -> None:
+    answer = through(shapes.result(samples.status_with_classes()))
+
+    assert [(c["heads"], c["targets"]) for c in answer["summary"]["classes"]] == [
+        ([samples.SECOND.id], 3),
+        ([samples.SECOND.id], 1),
+        ([samples.FIRST.id], 1),
+    ]
+    assert answer["summary"]["classes"][0] == {
+        "database": "orders",
+        "dialect": "MariaDB",
+        "heads": [samples.SECOND.id],
+        "fingerprint": "4c1f",
+        "targets": 3,
+    }
+    assert answer["targets"][0]["server_version"] == "MariaDB 10.11.6"
+
+
+def test_drift_lists_who_differs_and_how() -> None:
+    answer = through(shapes.drift(samples.drift()))
+
+    assert answer["exit_code"] == 3
+    assert answer["summary"] == {"targets": 5, "classes": 3, "differing": 2, "unreadable": 1}
+    (database,) = answer["databases"]
+    assert database["baseline"] == {
+        "fingerprint": "4c1f",
+        "targets": ["prod/orders/acme", "prod/orders/birch"],
+    }
+    first, second = database["classes"]
+    assert first["targets"] == ["prod/orders/cedar"]
+    assert first["differences"][0] == {
+        "change": "changed",
+        "kind": "column",
+        "schema": None,
+        "table": "items",
+        "name": "price",
+        "detail": "type",
+        "value": "DECIMAL(10,2)",
+        "baseline": "DECIMAL(12,2)",
+        "text": "column items.price is DECIMAL(10,2), baseline DECIMAL(12,2)",
+    }
+    assert second["failure"] == "it is gone"
+    assert [target["name"] for target in answer["unreadable"]] == ["prod/orders/elm"]
 
 
 def test_a_failure_has_its_statement_and_what_was_executed() -> None:

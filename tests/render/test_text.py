@@ -8,7 +8,7 @@ import pytest
 from rich.console import RenderableType
 
 from orchestrator.actions.results import NewRevision, SqlFiles
-from orchestrator.render import check, history, plan, revision, sql, status, targets, upgrade
+from orchestrator.render import check, drift, history, plan, revision, sql, status, targets, upgrade
 from orchestrator.render.console import plain
 from orchestrator.rollout.outcomes import Failure, State
 from tests.render import samples
@@ -18,6 +18,9 @@ WRITTEN = NewRevision("orders", "m/b81e.py", "b81e", empty=False)
 CASES: dict[str, Callable[[], RenderableType]] = {
     "status": lambda: status.report(samples.status()),
     "status_large": lambda: status.report(samples.large_status()),
+    "status_classes": lambda: status.report(samples.status_with_classes()),
+    "drift": lambda: drift.report(samples.drift()),
+    "drift_none": lambda: drift.report(samples.no_drift()),
     "check": lambda: check.report(samples.check()),
     "upgrade": lambda: upgrade.report(samples.upgrade(), "heads"),
     "upgrade_dry_run": lambda: upgrade.report(samples.dry_run(), "heads"),
