@@ -5,6 +5,7 @@ meanwhile, so that every name is written in full; what names its own schema come
 loses that name here: two tenants' schemas differ in nothing else.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,10 +31,13 @@ OWN_SCHEMAS = (
 
 SESSION = (
     "SELECT current_schema(), current_setting('search_path'), current_setting('server_version'),"
-    " pg_encoding_to_char(d.encoding), d.datcollate, d.datctype"
+    " pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,"
+    " current_setting('DateStyle'), current_setting('IntervalStyle'), current_setting('TimeZone'),"
+    " current_setting('quote_all_identifiers')"
     " FROM pg_catalog.pg_database d WHERE d.datname = current_database()"
 )
-"""Where unqualified names lead, the path, the server's version, and the database's own locale."""
+"""Where unqualified names lead, the path, the server's version, the database's own locale; and by
+what the server understands and writes the text of a default, which Alembic makes it do."""
 
 _VERSION_TABLES = """
 SELECT wanted.number, n.oid IS NOT NULL, c.oid IS NOT NULL,
@@ -44,17 +48,28 @@ SELECT wanted.number, n.oid IS NOT NULL, c.oid IS NOT NULL,
   LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relname
        AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+# A sum, for it is the same whichever facts are added here and which by the client.
 _DIGESTS = """
-SELECT ns.nspname,
-       encode(sha256(convert_to(coalesce(string_agg(fact, E'\\n' ORDER BY fact COLLATE "C")
-              FILTER (WHERE strpos(fact, fact.prefix) = 0), ''), 'UTF8')), 'hex'),
-       array_to_json(array_agg(fact) FILTER (WHERE strpos(fact, fact.prefix) > 0))::text
-  FROM ns LEFT JOIN fact USING (nspname)
- GROUP BY ns.nspname
+SELECT ns.nspname, coalesce(first, 0)::text, coalesce(second, 0)::text, handed::text
+  FROM ns
+  LEFT JOIN (
+       SELECT prefix, sum(('x' || left(hex, 16))::bit(64)::bigint) AS first,
+              sum(('x' || substr(hex, 17, 16))::bit(64)::bigint) AS second,
+              array_to_json(array_agg(fact) FILTER (WHERE hex IS NULL)) AS handed
+         FROM (SELECT prefix, fact, CASE WHEN strpos(fact, prefix) = 0
+                      THEN encode(sha256(convert_to(fact, 'UTF8')), 'hex') END AS hex
+                 FROM fact OFFSET 0) digested
+        GROUP BY prefix) total USING (prefix)
 """
 # Details in which a name followed by a dot is only text.
-_NO_SQL = frozenset({"comment", "options", "tablespace", "of constraint"})
-_FACTS = "SELECT nspname, fact FROM fact"
+_NO_SQL = frozenset({"comment", "options", "tablespace", "of constraint", "schema"})
+# In which a name followed by a dot may be a table's other name, or a row's.
+_VIEWS = frozenset({"view", "materialized view"})
+_ROWS = frozenset({"old", "new"})
+# In no text of the server's.
+_OWN = "\0."
+_FACTS = "SELECT nspname, fact FROM fact JOIN ns USING (prefix)"
+
 
 def version_tables_sql(tables: Sequence[tuple[str, str]]) -> str:
     """Return a query for version tables: number from 1, whether there are its schema, itself, the
@@ -64,8 +79,8 @@ def version_tables_sql(tables: Sequence[tuple[str, str]]) -> str:
 
 
 def digests_sql(schemas: Sequence[str], without: Sequence[str]) -> str:
-    """Return a query for each schema: its name, the digest of what does not name it, and as a JSON
-    array everything that does. ``without``: tables that are none of it, as ``schema.name``."""
+    """Return a query for each schema: its name, two sums over what does not name it, and as a JSON
+    array everything that may. ``without``: tables that are none of it, as ``schema.name``."""
     return _query(schemas, without) + _DIGESTS
 
 
@@ -105,44 +120,70 @@ def heads_sql(tables: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def total(schema: str, sums: Sequence[str], facts: str | None) -> tuple[int, int]:
+    """Return what stands for all facts of a schema: the sums of those that a query of digests
+    added up, and of those that it handed over, without the schema's own name."""
+    first, second = map(int, sums)
+    for fact in json.loads(facts or "[]"):
+        digest = hashlib.sha256(own(schema, fact).encode()).digest()
+        first += int.from_bytes(digest[:8], signed=True)
+        second += int.from_bytes(digest[8:16], signed=True)
+    return first, second
+
+
 def own(schema: str, fact: str) -> str:
-    """Return a fact without its own schema's name in front of other names.
+    """Return a fact with a mark for its own schema's name in front of other names.
 
     Not where the same letters are in a text: a default of ``'acme.example.com'`` is not that of
-    another tenant.
+    another tenant. Marked, not left out: ``acme.lower(x)`` is not ``lower(x)``.
     """
-    return json.dumps(_without(schema, json.loads(fact)), ensure_ascii=False)
+    given = json.loads(fact)
+    found = _without(schema, given, _OWN)
+    return fact if found == given else json.dumps(found, ensure_ascii=False)
 
 
 def things(schema: str, facts: Iterable[str], *, is_own: bool = True) -> Iterator[Thing]:
     """Return what the facts of a schema tell, by the names that its own tenant uses."""
     for fact in facts:
-        kind, table, name, details = _without(schema, json.loads(fact))
-        given = tuple((key, _shown(value)) for key, value in details.items())
+        kind, table, name, details = _without(schema, json.loads(fact), "")
+        given = tuple((key, str(value)) for key, value in details.items())
         yield Thing(kind, table, name, given, "" if is_own else schema)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {text}" for key, text in value.items())
-    return str(value)
+def _without(schema: str, fact: list[Any], mark: str) -> list[Any]:
+    kind, table, name, details = fact
+    if kind == "trigger" and schema in _ROWS:
+        return fact
+    plain = _view_without if kind in _VIEWS else _sql_without
+    return [
+        kind,
+        table,
+        name,
+        {
+            key: plain(schema, value, mark)
+            if isinstance(value, str) and key not in _NO_SQL
+            else value
+            for key, value in details.items()
+        },
+    ]
 
 
-def _without(schema: str, fact: list[Any]) -> list[Any]:
-    *what, details = fact
-    return [*what, _sql_without(schema, details)]
+def _sql_without(schema: str, sql: str, mark: str) -> str:
+    def kept(match: re.Match[str]) -> str:
+        if match["class"] is not None:
+            return f"'{mark}{match['class']}"
+        return match["text"] or match["name"] or mark
+
+    return _pattern(schema).sub(kept, sql)
 
 
-def _sql_without(schema: str, details: dict[str, Any]) -> dict[str, Any]:
-    plain = _unqualified(schema)
-    return {
-        key: _sql_without(schema, value)
-        if isinstance(value, dict)
-        else plain(value)
-        if isinstance(value, str) and key not in _NO_SQL
-        else value
-        for key, value in details.items()
-    }
+def _view_without(schema: str, sql: str, mark: str) -> str:
+    """As it is where a name in it may stand for a table that goes by the schema's name."""
+    names = {schema, quoted(schema)}
+    for match in _pattern(schema).finditer(sql):
+        if match["name"] in names and sql[match.end() : match.end() + 1] != ".":
+            return sql
+    return _sql_without(schema, sql, mark)
 
 
 @cache
@@ -150,25 +191,13 @@ def _pattern(schema: str) -> re.Pattern[str]:
     names = {re.escape(quoted(schema))}
     if re.fullmatch(r"[a-z_][a-z0-9_]*", schema):
         names.add(re.escape(schema))
-    name = "|".join(names)
+    name = "|".join(sorted(names))
     return re.compile(
         rf"""
-          '(?:{name})\.(?P<class>(?:[^'\\]|'')*'::(?:regclass|regtype|regproc))\b
+          '(?:{name})\.(?P<class>(?:[^'\\]|'')*'::reg[a-z]+)\b
         | (?P<text>E'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')
         | (?<![\w$".])(?:{name})\.(?=[\w"])
         | (?P<name>"(?:[^"]|"")*"|[\w$]+)
         """,
         re.VERBOSE | re.DOTALL,
     )
-
-
-@cache
-def _unqualified(schema: str) -> Any:
-    pattern = _pattern(schema)
-
-    def kept(match: re.Match[str]) -> str:
-        if match["class"] is not None:
-            return f"'{match['class']}"
-        return match["text"] or match["name"] or ""
-
-    return lambda text: pattern.sub(kept, text)

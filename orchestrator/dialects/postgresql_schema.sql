@@ -1,41 +1,33 @@
 -- What is in some schemas of a database: one fact for each thing, as JSON. Nulls are left out.
 -- :schemas and :without are arrays of text; without names what is left out, as schema.name.
-WITH ns AS MATERIALIZED (
+WITH RECURSIVE ns AS MATERIALIZED (
   SELECT n.oid, n.nspname,
-         -- As it stands in JSON.
+         -- As it stands in JSON. Also what every fact is grouped by: a join at the end is planned
+         -- as a loop.
          btrim(to_json(quote_ident(n.nspname) || '.')::text, '"') AS prefix
     FROM pg_namespace n WHERE n.nspname = ANY (:schemas)
 ), rel AS MATERIALIZED (
-  SELECT c.* FROM pg_class c JOIN ns ON ns.oid = c.relnamespace
+  SELECT ns.prefix, c.* FROM pg_class c JOIN ns ON ns.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
      AND (ns.nspname || '.' || c.relname) <> ALL (:without)
-), kind AS MATERIALIZED (
-  SELECT t.oid, json_strip_nulls(json_build_object(
-           'labels', (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
-                        FROM pg_enum e WHERE e.enumtypid = t.oid),
-           'type', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
-           'not null', CASE WHEN t.typtype = 'd' AND t.typnotnull THEN 'yes' END,
-           'default', t.typdefault,
-           'collation', CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation
-                             THEN t.typcollation::regcollation::text END,
-           'checks', (SELECT string_agg(quote_ident(k.conname) || ' '
-                             || pg_get_constraintdef(k.oid), ', ' ORDER BY k.conname)
-                        FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'),
-           'range of', (SELECT format_type(r.rngsubtype, NULL)
-                          FROM pg_range r WHERE r.rngtypid = t.oid),
-           'attributes', (SELECT string_agg(quote_ident(a.attname) || ' '
-                                 || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
-                            FROM pg_attribute a
-                           WHERE a.attrelid = t.typrelid AND NOT a.attisdropped))) AS is,
-         t.typname, t.typtype, t.typnamespace
-    FROM pg_type t LEFT JOIN pg_type b ON b.oid = t.typbasetype
-   WHERE t.typtype IN ('e', 'd', 'r')
-         AND t.typnamespace <> 'pg_catalog'::regnamespace
-      OR t.typtype = 'c'
-         AND EXISTS (SELECT FROM pg_class c JOIN ns ON ns.oid = c.relnamespace
-                      WHERE c.oid = t.typrelid AND c.relkind = 'c')
+), att AS MATERIALIZED (
+  SELECT rel.prefix, rel.relnamespace, rel.relname, a.*
+    FROM rel
+    JOIN pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped
+), used (prefix, own, typ) AS (
+  -- A type may be in another schema; what it is, is part of the column nevertheless.
+  SELECT prefix, relnamespace, atttypid FROM att
+  UNION
+  SELECT ns.prefix, ns.oid, t.oid FROM pg_type t JOIN ns ON ns.oid = t.typnamespace
+   WHERE t.typtype IN ('e', 'd', 'r', 'c')
+  UNION
+  SELECT used.prefix, used.own, part.typ
+    FROM used
+    JOIN pg_type t ON t.oid = used.typ
+   CROSS JOIN LATERAL (VALUES (t.typelem), (t.typbasetype)) part (typ)
+   WHERE part.typ <> 0
 ), thing AS (
-  SELECT relnamespace AS ns, CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+  SELECT prefix, CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
            WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
          '' AS tbl, relname::text AS name, json_build_object(
            'definition', CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(rel.oid) END,
@@ -57,29 +49,37 @@ WITH ns AS MATERIALIZED (
     LEFT JOIN pg_description d ON d.objoid = rel.oid AND d.objsubid = 0
          AND d.classoid = 'pg_class'::regclass
   UNION ALL
-  SELECT relnamespace, 'column', relname, attname, json_build_object(
+  SELECT a.prefix, 'column', a.relname, attname, json_build_object(
            'type', format_type(a.atttypid, a.atttypmod),
            'nullable', CASE WHEN attnotnull THEN 'no' ELSE 'yes' END,
-           'default', CASE WHEN attgenerated = '' THEN pg_get_expr(adbin, adrelid) END,
-           'computed', CASE WHEN attgenerated <> '' THEN pg_get_expr(adbin, adrelid)
+           'default', CASE WHEN attgenerated = '' THEN value.sql END,
+           -- Alembic takes a default for a SERIAL's by the column that its sequence belongs to.
+           'sequence of', CASE WHEN value.sql LIKE 'nextval(%' THEN
+             (SELECT string_agg(o.refobjid::regclass::text || '.' || quote_ident(oa.attname), ', ')
+                FROM pg_depend s
+                JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = s.refobjid
+                     AND o.refclassid = 'pg_class'::regclass
+                JOIN pg_attribute oa ON oa.attrelid = o.refobjid AND oa.attnum = o.refobjsubid
+               WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = ad.oid
+                 AND s.refclassid = 'pg_class'::regclass AND s.refobjid <> a.attrelid) END,
+           'computed', CASE WHEN attgenerated <> '' THEN value.sql
              || CASE attgenerated WHEN 's' THEN ' stored' ELSE ' virtual' END END,
            'identity', CASE attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
-           'collation', CASE WHEN attcollation <> t.typcollation
-             THEN attcollation::regcollation::text END,
-           'type is', coalesce(k.is, e.is),
+           'collation', CASE WHEN attcollation <> t.typcollation THEN
+             (SELECT CASE WHEN n.nspname <> 'pg_catalog' THEN quote_ident(n.nspname) || '.'
+                     ELSE '' END || quote_ident(co.collname)
+                FROM pg_collation co JOIN pg_namespace n ON n.oid = co.collnamespace
+               WHERE co.oid = attcollation) END,
            'comment', d.description,
            'position', row_number() OVER (PARTITION BY attrelid ORDER BY attnum))
-    FROM rel
-    JOIN pg_attribute a ON a.attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+    FROM att a
     JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN kind k ON k.oid = t.oid
-    LEFT JOIN kind e ON e.oid = t.typelem
-    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-    LEFT JOIN pg_description d ON d.objoid = rel.oid AND d.objsubid = attnum
+    LEFT JOIN pg_attrdef ad ON adrelid = attrelid AND adnum = attnum
+   CROSS JOIN LATERAL (SELECT pg_get_expr(adbin, adrelid) AS sql OFFSET 0) value
+    LEFT JOIN pg_description d ON d.objoid = attrelid AND d.objsubid = attnum
          AND d.classoid = 'pg_class'::regclass
-   WHERE relkind IN ('r', 'p', 'f')
   UNION ALL
-  SELECT relnamespace, CASE contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint'
+  SELECT rel.prefix, CASE contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint'
            WHEN 'f' THEN 'foreign key' WHEN 'c' THEN 'check constraint'
            ELSE 'exclusion constraint' END,
          relname, conname, json_build_object(
@@ -89,12 +89,13 @@ WITH ns AS MATERIALIZED (
     LEFT JOIN pg_description d ON d.objoid = con.oid AND d.objsubid = 0
          AND d.classoid = 'pg_constraint'::regclass
   UNION ALL
-  SELECT rel.relnamespace, CASE WHEN indisunique THEN 'unique index' ELSE 'index' END,
+  SELECT rel.prefix, CASE WHEN indisunique THEN 'unique index' ELSE 'index' END,
          rel.relname, ic.relname, json_build_object(
            'on', substr(def.text, strpos(def.text, ' USING ') + 7),
            'valid', CASE WHEN NOT indisvalid THEN 'no' END,
            'of constraint', (SELECT conname FROM pg_constraint
-                             WHERE conrelid = rel.oid AND conindid = ic.oid AND contype IN ('p', 'u', 'x') LIMIT 1),
+                              WHERE conrelid = rel.oid AND conindid = ic.oid
+                                AND contype IN ('p', 'u', 'x') LIMIT 1),
            'tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = ic.reltablespace),
            'comment', d.description)
     FROM rel
@@ -104,7 +105,7 @@ WITH ns AS MATERIALIZED (
     LEFT JOIN pg_description d ON d.objoid = ic.oid AND d.objsubid = 0
          AND d.classoid = 'pg_class'::regclass
   UNION ALL
-  SELECT c.relnamespace, 'sequence', '', c.relname, json_build_object(
+  SELECT ns.prefix, 'sequence', '', c.relname, json_build_object(
            'type', format_type(seqtypid, NULL), 'start', seqstart, 'increment', seqincrement,
            'minimum', seqmin, 'maximum', seqmax, 'cache', seqcache,
            'cycle', CASE WHEN seqcycle THEN 'yes' END,
@@ -121,19 +122,45 @@ WITH ns AS MATERIALIZED (
     LEFT JOIN pg_description d ON d.objoid = c.oid AND d.objsubid = 0
          AND d.classoid = 'pg_class'::regclass
   UNION ALL
-  SELECT kind.typnamespace, CASE kind.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain'
-           WHEN 'r' THEN 'range' ELSE 'composite type' END, '', typname,
-         json_build_object('is', kind.is, 'comment', d.description)
-    FROM kind
-    JOIN ns ON ns.oid = kind.typnamespace
-    LEFT JOIN pg_description d ON d.objoid = kind.oid AND d.classoid = 'pg_type'::regclass
+  SELECT used.prefix, CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range'
+           ELSE 'composite type' END,
+         '', CASE WHEN t.typnamespace <> used.own THEN n.nspname || '.' ELSE '' END || t.typname,
+         json_build_object(
+           'schema', CASE WHEN t.typnamespace <> used.own THEN n.nspname END,
+           'labels', (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+                        FROM pg_enum e WHERE e.enumtypid = t.oid),
+           'type', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
+           'nullable', CASE WHEN t.typtype = 'd' AND t.typnotnull THEN 'no' END,
+           'default', t.typdefault,
+           'collation', CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation THEN
+             (SELECT CASE WHEN n.nspname <> 'pg_catalog' THEN quote_ident(n.nspname) || '.'
+                     ELSE '' END || quote_ident(co.collname)
+                FROM pg_collation co JOIN pg_namespace n ON n.oid = co.collnamespace
+               WHERE co.oid = t.typcollation) END,
+           'checks', (SELECT string_agg(quote_ident(k.conname) || ' '
+                             || pg_get_constraintdef(k.oid), ', ' ORDER BY k.conname)
+                        FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'),
+           'range of', (SELECT format_type(r.rngsubtype, NULL)
+                          FROM pg_range r WHERE r.rngtypid = t.oid),
+           'attributes', (SELECT string_agg(quote_ident(a.attname) || ' '
+                                 || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+                            FROM pg_attribute a
+                           WHERE a.attrelid = c.oid AND NOT a.attisdropped),
+           'comment', d.description)
+    FROM used
+    JOIN pg_type t ON t.oid = used.typ
+    JOIN pg_namespace n ON n.oid = t.typnamespace AND n.nspname <> 'pg_catalog'
+    LEFT JOIN pg_type b ON b.oid = t.typbasetype
+    LEFT JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+    LEFT JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_type'::regclass
+         AND t.typnamespace = used.own
+   WHERE t.typtype IN ('e', 'd', 'r') OR c.oid IS NOT NULL
   UNION ALL
-  SELECT relnamespace, 'trigger', relname, tgname, json_build_object(
+  SELECT rel.prefix, 'trigger', relname, tgname, json_build_object(
            'definition', pg_get_triggerdef(tg.oid),
            'enabled', CASE tgenabled WHEN 'O' THEN NULL ELSE tgenabled END)
     FROM rel JOIN pg_trigger tg ON tg.tgrelid = rel.oid AND NOT tgisinternal
 ), fact AS (
-  SELECT ns.nspname, ns.prefix,
-         json_build_array(kind, tbl, name, json_strip_nulls(details))::text AS fact
-    FROM thing JOIN ns ON ns.oid = thing.ns
+  SELECT prefix, json_build_array(kind, tbl, name, json_strip_nulls(details))::text AS fact
+    FROM thing
 )

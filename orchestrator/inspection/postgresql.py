@@ -1,13 +1,12 @@
 """Reads schemas of one PostgreSQL database, or that database whole, through one connection."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.dialects import Fault, dialect_of, postgresql_schema
 from orchestrator.dialects.faults import NEXT_STEP
-from orchestrator.fleet.schema import Thing
+from orchestrator.fleet.schema import Details, Thing
 from orchestrator.inspection.connecting import Rows, connected, rows, run
 from orchestrator.inspection.reading import (
     Place,
@@ -19,8 +18,12 @@ from orchestrator.inspection.reading import (
 )
 from orchestrator.rollout.outcomes import Failure
 
+T = TypeVar("T")
+
 _TABLES_PER_UNION = 250
 _SCHEMAS_PER_LOOK = 100
+_TRAITS = ("search path", "encoding", "collation", "character type")
+_SETTINGS = ("date style", "interval style", "time zone", "quote all identifiers")
 _BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE})
 
 
@@ -39,7 +42,7 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
                 continue
             of = {place.target: place for place in batch}
             for some in batches(standing, _SCHEMAS_PER_LOOK):
-                yield from _with_fingerprints(session, [(of[r.target], r) for r in some])
+                yield from _fingerprints(session, [(of[r.target], r) for r in some])
 
 
 def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
@@ -55,6 +58,7 @@ def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
                 for schema, fact in facts
                 for thing in postgresql_schema.things(schema, [fact], is_own=schema == own)
             ]
+            found.append(Thing("session", "", "", session.settings))
             if place.location.schema is None:
                 found.append(Thing("database", "", "", session.traits))
             yield place.target, tuple(found)
@@ -65,12 +69,15 @@ class _Session:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        own, path, version, *locale = self._asked(postgresql_schema.SESSION)[0]
+        answer = rows(connection, postgresql_schema.SESSION)[0]
+        own, path, version, *locale = answer[: len(_TRAITS) + 2]
         self.own: str | None = own
         """Where unqualified names lead."""
         self.server = f"PostgreSQL {str(version).split(' ')[0]}"
-        names = ("search path", "encoding", "collation", "character type")
-        self.traits = tuple(zip(names, map(str, (path, *locale)), strict=True))
+        self.traits = _named(_TRAITS, (path, *locale))
+        """Of the database."""
+        self.settings = _named(_SETTINGS, answer[len(_TRAITS) + 2 :])
+        """By which the server reads and writes the text of a default."""
         connection.commit()
 
     def rows(self, sql: str) -> Rows:
@@ -96,8 +103,9 @@ class _Session:
         table = place.version_table
         return table.schema or place.location.schema or self.own or "", table.name
 
-    def _asked(self, sql: str) -> Rows:
-        return rows(self._connection, sql)
+
+def _named(names: Sequence[str], values: Sequence[Any]) -> Details:
+    return tuple(zip(names, map(str, values), strict=True))
 
 
 def _heads(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
@@ -114,7 +122,7 @@ def _heads(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
             yield _no_right(place, ".".join(session.table(place)))
         else:
             there.append(place)
-    yield from _union(session, there)
+    yield from _halved(session, there, _with_heads, lambda place: place)
 
 
 def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str | None]:
@@ -122,28 +130,15 @@ def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str | No
     return wanted - {row[0] for row in session.rows(postgresql_schema.OWN_SCHEMAS)}
 
 
-def _union(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
-    """Read the heads of all at once, or of each half where one of them can't be read."""
-    if not places:
-        return
+def _with_heads(session: _Session, places: Sequence[Place]) -> list[Reading]:
     found: list[list[str]] = [[] for _ in places]
-    try:
-        for at, head in session.rows(
-            postgresql_schema.heads_sql([session.table(place) for place in places])
-        ):
-            found[at].append(head)
-    except Exception as error:
-        if dialect_of("postgresql").fault(error) in _BROKEN:
-            raise
-        if len(places) == 1:
-            yield unread(places[0], error)
-            return
-        middle = len(places) // 2
-        yield from _union(session, places[:middle])
-        yield from _union(session, places[middle:])
-        return
-    for place, heads in zip(places, found, strict=True):
-        yield Reading(place.target, tuple(sorted(heads)), server=session.server)
+    tables = [session.table(place) for place in places]
+    for at, head in session.rows(postgresql_schema.heads_sql(tables)):
+        found[at].append(head)
+    return [
+        Reading(place.target, tuple(sorted(heads)), server=session.server)
+        for place, heads in zip(places, found, strict=True)
+    ]
 
 
 def _no_right(place: Place, table: str) -> Reading:
@@ -151,30 +146,54 @@ def _no_right(place: Place, table: str) -> Reading:
     return Reading(place.target, failure=failure, fault=Fault.REFUSED)
 
 
-def _with_fingerprints(
-    session: _Session, read: Sequence[tuple[Place, Reading]]
-) -> Iterator[Reading]:
-    readable = [(place, reading) for place, reading in read if reading.failure is None]
+def _fingerprints(session: _Session, read: Sequence[tuple[Place, Reading]]) -> Iterator[Reading]:
     yield from (reading for _, reading in read if reading.failure is not None)
-    if not readable:
-        return
-    schemas = sorted({name for place, _ in readable for name in session.schemas_of(place)})
-    without = _without(session, [place for place, _ in readable])
-    digests = {
-        name: (digest, _own(name, own))
-        for name, digest, own in session.rows(postgresql_schema.digests_sql(schemas, without))
-    }
-    for place, reading in readable:
-        if place.location.schema is not None:
-            parts: list[object] = [digests.get(place.location.schema)]
+    readable = [(place, reading) for place, reading in read if reading.failure is None]
+    if readable:
+        yield from _halved(session, readable, _with_fingerprints, lambda pair: pair[0])
+
+
+def _with_fingerprints(session: _Session, read: Sequence[tuple[Place, Reading]]) -> list[Reading]:
+    places = [place for place, _ in read]
+    schemas = sorted({name for place in places for name in session.schemas_of(place)})
+    asked = session.rows(postgresql_schema.digests_sql(schemas, _without(session, places)))
+    totals = {name: postgresql_schema.total(name, sums, facts) for name, *sums, facts in asked}
+    found = []
+    for place, reading in read:
+        if place.location.schema is None:
+            named = [("" if name == session.own else name, sums) for name, sums in totals.items()]
+            parts = [session.settings, session.traits, *sorted(named)]
+        elif place.location.schema in totals:
+            parts = [session.settings, totals[place.location.schema]]
         else:
-            named = [("" if name == session.own else name, is_) for name, is_ in digests.items()]
-            parts = [session.traits, *sorted(named)]
-        yield replace(reading, fingerprint=fingerprint_of(parts))
+            found.append(nowhere(place))
+            continue
+        found.append(replace(reading, fingerprint=fingerprint_of(parts)))
+    return found
 
 
-def _own(schema: str, facts: str | None) -> list[str]:
-    return sorted(postgresql_schema.own(schema, fact) for fact in json.loads(facts or "[]"))
+def _halved(
+    session: _Session,
+    items: Sequence[T],
+    read: Callable[[_Session, Sequence[T]], list[Reading]],
+    place_of: Callable[[T], Place],
+) -> Iterator[Reading]:
+    """Read all at once, or each half where something in one of them can't be read."""
+    if not items:
+        return
+    try:
+        found = read(session, items)
+    except Exception as error:
+        if dialect_of("postgresql").fault(error) in _BROKEN:
+            raise
+        if len(items) == 1:
+            yield unread(place_of(items[0]), error)
+            return
+        middle = len(items) // 2
+        yield from _halved(session, items[:middle], read, place_of)
+        yield from _halved(session, items[middle:], read, place_of)
+    else:
+        yield from found
 
 
 def _without(session: _Session, places: Sequence[Place]) -> list[str]:
