@@ -1,51 +1,15 @@
 """Fingerprints of PostgreSQL schemas: what changes them, and what must not."""
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from orchestrator.dialects.postgresql_schema import quoted
 from orchestrator.inspection import fleet
 from tests.inspection.looking import place
+from tests.inspection.postgresql_database import Database
 from tests.inspection.postgresql_mutations import BASE, MUTATIONS, PUBLIC, SHARED
 from tests.servers import Postgres, unique
-
-
-class Database:
-    """One database with a schema for each tenant."""
-
-    def __init__(self, server: Postgres, name: str) -> None:
-        self.server, self.name, self.url = server, name, server.url(name)
-
-    def run(self, *statements: str) -> None:
-        """Run statements, together."""
-        self.server.execute("; ".join(statements), self.name)
-
-    def make(self, schemas: dict[str, tuple[str, ...]]) -> None:
-        """Create schemas, each with what its statements make where it is alone on the path.
-
-        ``{s}`` in a statement is the schema's name as an identifier.
-        """
-        with closing(self.server.connect(self.name)) as connection:
-            for name, statements in schemas.items():
-                own = quoted(name)
-                given = "; ".join(statements).replace("{s}", own)
-                connection.execute(f"CREATE SCHEMA {own}; SET search_path TO {own}; {given}")
-
-    def fingerprints(self, *schemas: str) -> list[str]:
-        """Return the fingerprint of each schema."""
-        places = [place(self.url, schema, schema) for schema in schemas]
-        readings = {reading.target: reading for reading in fleet.read(places, schemas=True)}
-        assert not [r.failure for r in readings.values() if r.failure]
-        return [readings[schema].fingerprint or "" for schema in schemas]
-
-    def differ(self, *, left: str, right: str) -> bool:
-        """Whether two statements make schemas with different fingerprints."""
-        names = unique("left"), unique("right")
-        self.make({names[0]: (left,), names[1]: (right,)})
-        first, second = self.fingerprints(*names)
-        return first != second
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +53,81 @@ def test_what_a_schema_uses_of_another_is_part_of_it(database, mutants):
         after = database.fingerprints(mutants[""])
         assert after != before, what
         before = after
+
+
+TABLE = "CREATE TABLE t (a integer, b text, c date)"
+CUSTOMER = "CREATE TABLE c (id integer PRIMARY KEY)"
+UNSEEN = {
+    "nothing": "SELECT 1",
+    "rows": "INSERT INTO <s>.customers (name) SELECT 'x' FROM generate_series(1, 1000)",
+    "a sequence that went on": "SELECT nextval('<s>.tickets')",
+    "statistics": "ANALYZE <s>.customers",
+    "a vacuum": "VACUUM FULL <s>.customers",
+    "a new index": "REINDEX TABLE <s>.customers",
+    "an index made again": "DROP INDEX <s>.ix_tags; CREATE INDEX ix_tags ON <s>.orders"
+    " USING gin (tags)",
+    "a table made again": "DROP TABLE <s>.parent CASCADE; CREATE TABLE <s>.parent (a integer);"
+    " CREATE TABLE <s>.child (b integer) INHERITS (<s>.parent)",
+    "a column that came and went": "ALTER TABLE <s>.other ADD x integer;"
+    " ALTER TABLE <s>.other DROP x",
+    "an attribute that came and went": "ALTER TYPE <s>.one ADD ATTRIBUTE x integer CASCADE;"
+    " ALTER TYPE <s>.one DROP ATTRIBUTE x CASCADE",
+    "a version table": "CREATE TABLE <s>.alembic_version (version_num varchar(32) PRIMARY KEY)",
+    "a version": "INSERT INTO <s>.alembic_version VALUES ('a1')",
+    "a version table's comment": "COMMENT ON TABLE <s>.alembic_version IS 'x'",
+    "rights": "GRANT SELECT ON ALL TABLES IN SCHEMA <s> TO PUBLIC",
+    "another schema": "CREATE SCHEMA beside; CREATE TABLE beside.orders (id integer)",
+    "another schema's type": "CREATE TYPE beside.mood AS ENUM ('x')",
+}
+SAME = {
+    "a column dropped before": (
+        [TABLE],
+        [
+            "CREATE TABLE t (a integer, x text)",
+            "ALTER TABLE t DROP x",
+            "ALTER TABLE t ADD b text",
+            "ALTER TABLE t ADD c date",
+        ],
+    ),
+    "indexes in another order": (
+        [TABLE, "CREATE INDEX i ON t (a)", "CREATE INDEX j ON t (b)"],
+        [TABLE, "CREATE INDEX j ON t (b)", "CREATE INDEX i ON t (a)"],
+    ),
+    "constraints in another order": (
+        [TABLE, "ALTER TABLE t ADD CONSTRAINT x UNIQUE (a), ADD CONSTRAINT y CHECK (a > 0)"],
+        [TABLE, "ALTER TABLE t ADD CONSTRAINT y CHECK (a > 0), ADD CONSTRAINT x UNIQUE (a)"],
+    ),
+    "tables in another order": ([TABLE, CUSTOMER], [CUSTOMER, TABLE]),
+    "an enum's label added later": (
+        ["CREATE TYPE m AS ENUM ('a', 'b', 'c')"],
+        ["CREATE TYPE m AS ENUM ('a', 'c')", "ALTER TYPE m ADD VALUE 'b' BEFORE 'c'"],
+    ),
+    "a serial by hand": (
+        ["CREATE TABLE t (id serial)"],
+        [
+            "CREATE SEQUENCE t_id_seq AS integer",
+            "CREATE TABLE t (id integer NOT NULL DEFAULT nextval('t_id_seq'))",
+            "ALTER SEQUENCE t_id_seq OWNED BY t.id",
+        ],
+    ),
+}
+
+
+def test_what_alembic_can_not_see_changes_nothing(database):
+    schema = "Un-seen"
+    database.make({schema: BASE})
+    before = database.fingerprints(schema)
+    for what, sql in UNSEEN.items():
+        database.run(*sql.replace("<s>", quoted(schema)).split(";"))
+        assert database.fingerprints(schema) == before, what
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_another_history_of_the_same_schema_changes_nothing(database, what):
+    left, right = SAME[what]
+    assert database.same(left, right)
+
+
+def test_a_version_table_of_another_name_is_part_of_the_schema(database):
+    named = "CREATE TABLE versions (version_num varchar(32))"
+    assert not database.same([TABLE], [TABLE, named])
