@@ -61,6 +61,7 @@ def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
             found.append(Thing("session", "", "", session.settings))
             if place.location.schema is None:
                 found.append(Thing("database", "", "", session.traits))
+                found += [Thing("schema", "", name, ()) for name in schemas if name != own]
             yield place.target, tuple(found)
 
 
@@ -114,7 +115,7 @@ def _heads(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
     missing = _missing_schemas(session, places)
     for number, _, has_table, may_read in asked:
         place = places[number - 1]
-        if (place.location.schema or session.own) in missing:
+        if place.location.schema in missing:
             yield nowhere(place)
         elif not has_table:
             yield Reading(place.target, has_version_table=False, server=session.server)
@@ -125,8 +126,8 @@ def _heads(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
     yield from _halved(session, there, _with_heads, lambda place: place)
 
 
-def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str | None]:
-    wanted = {place.location.schema or session.own for place in places}
+def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str]:
+    wanted = {name for place in places if (name := place.location.schema) is not None}
     return wanted - {row[0] for row in session.rows(postgresql_schema.OWN_SCHEMAS)}
 
 
