@@ -1,4 +1,4 @@
-"""A plot with logarithmic axes as a small SVG file, readable on light and on dark ground."""
+"""A plot with logarithmic axes as a small SVG file, on light or dark ground as is preferred."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,8 @@ STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 16px; font-weight: 600 }
 .grid { stroke: #8b949e; stroke-opacity: 0.35 }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }
+.ground { fill: #ffffff }
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .ground { fill: #0d1117 } }
 """
 
 Points = Sequence[tuple[float, float]]
@@ -32,6 +33,7 @@ def plot(title: str, across: str, up: str, lines: Mapping[str, Points]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{escape(title)}</title><style>{STYLE}</style>",
+        f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="6"/>',
         _text(LEFT, 26, title, "start", "title"),
         *axes.grid(),
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, across),
