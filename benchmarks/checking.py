@@ -16,13 +16,12 @@ LOOPED = 20
 
 def check(folder: Path, options: argparse.Namespace) -> None:
     """Print how long ``check`` takes."""
-    size, drifted = options.databases, len(fleets.DRIFT)
-    title = f"Check of databases of {options.tables} tables, {drifted} of them drifted"
+    title = f"Check of databases of {options.tables} tables, {len(fleets.DRIFT)} of them drifted"
     tables.begin(title, "targets", "way", "seconds", "against the orchestrator", texts=2)
     notes: list[str] = []
     servers: tuple[tuple[str, Make, int, int, bool], ...] = (
-        ("MariaDB databases", fleets.mariadb, size, options.compared, True),
-        ("PostgreSQL schemas", fleets.postgresql, size, options.compared, True),
+        ("MariaDB databases", fleets.mariadb, options.databases, options.compared, True),
+        ("PostgreSQL schemas", fleets.postgresql, options.schemas, options.compared_schemas, True),
         ("SQLite files", fleets.sqlite, options.files, options.compared_files, False),
     )
     for name, make, count, compared, looped in servers:
@@ -49,7 +48,7 @@ def _compare(
         seconds = found.scaled(len(chosen), count)
         how = f"({len(chosen)} timed, scaled)"
         tables.row(f"{name} | (a) loop of `alembic check` {how}", seconds, base)
-    chosen = fleet.sample(compared or count, len(fleet.drifted))
+    chosen = fleet.sample(compared, len(fleet.drifted))
     found = verdicts.in_process(fleet, chosen)
     _same(name, found.differ, fleet.drifted)
     how = "" if len(chosen) == count else f" ({len(chosen)} timed, scaled)"
