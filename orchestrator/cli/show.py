@@ -34,7 +34,10 @@ def write(text: "RenderableType") -> None:
 def write_json(value: dict[str, Any]) -> None:
     """Write one JSON object to stdout."""
     with _reader_may_leave():
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+        # Piece by piece: of 100,000 targets, the whole text and its pieces took 300 MB.
+        for piece in json.JSONEncoder(indent=2).iterencode(value):
+            sys.stdout.write(piece)
+        sys.stdout.write("\n")
 
 
 def write_plain(text: str) -> None:
