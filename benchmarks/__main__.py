@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--status-databases", type=int, default=2000, help="status: databases")
     add("--status-tables", type=int, default=20, help="status: tables of each")
     add("--growth", default="100,1000,10000", help="growth: numbers of targets")
+    add("--growth-to", type=int, default=10_000, help="growth: most MariaDB databases to make")
     add("--growth-tables", type=int, default=5, help="growth: tables of each")
     add("--plot", type=Path, metavar="FILE", help="growth: draw it, too, as SVG")
     add("--planned", type=int, default=50_000, help="planning: tenants of two databases")
