@@ -69,7 +69,7 @@ def _in_turns(fleet: Fleet, options: argparse.Namespace) -> list[float]:
 
 def growth(folder: Path, options: argparse.Namespace) -> None:
     """Print what fleets of growing sizes cost."""
-    sizes = [int(size) for size in options.growth.split(",")]
+    sizes = sorted(int(size) for size in options.growth.split(","))
     lines: dict[str, list[tuple[float, float]]] = {}
     title = f"Growth with the number of targets, databases of {options.growth_tables} tables"
     tables.begin(title, "seconds for", *(f"{size:,} targets" for size in sizes))
