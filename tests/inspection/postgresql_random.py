@@ -37,7 +37,7 @@ _KEYS = ("", "id", "id, a", "a, id", "id) INCLUDE (b")
 _UNIQUES = (
     *("", "UNIQUE (a)", "UNIQUE (a, b)", "UNIQUE (b, a)", "UNIQUE (a) DEFERRABLE"),
     *("UNIQUE (a) DEFERRABLE INITIALLY DEFERRED", "UNIQUE (a) INCLUDE (b)"),
-    *("UNIQUE NULLS NOT DISTINCT (a)", "EXCLUDE USING btree (a WITH =)"),
+    "EXCLUDE USING btree (a WITH =)",
 )
 _CHECKS = ("", "CHECK (a > 0)", "CHECK (a > 1)", "CHECK (c <> 'x')", "CHECK (a > 0) NO INHERIT")
 _ACTIONS = (

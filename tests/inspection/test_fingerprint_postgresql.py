@@ -131,3 +131,17 @@ def test_another_history_of_the_same_schema_changes_nothing(database, what):
 def test_a_version_table_of_another_name_is_part_of_the_schema(database):
     named = "CREATE TABLE versions (version_num varchar(32))"
     assert not database.same([TABLE], [TABLE, named])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE t ADD CONSTRAINT i UNIQUE {} (a)",
+        "CREATE UNIQUE INDEX i ON t (a) {}",
+    ],
+)
+def test_whether_nulls_are_distinct_is_part_of_the_schema(database, sql):
+    (version,) = database.server.execute("SHOW server_version_num")[0]
+    if int(version) < 150000:
+        pytest.skip("PostgreSQL 15 and later have NULLS NOT DISTINCT")
+    assert not database.same([TABLE, sql.format("")], [TABLE, sql.format("NULLS NOT DISTINCT")])

@@ -72,6 +72,15 @@ def test_all_schemas_of_a_database_and_its_settings_count(databases):
         before = after
 
 
+def test_settings_by_which_alembic_reads_a_default_count_for_a_schema(databases):
+    for database in databases:
+        database.make({"acme": TABLE[:0]})
+    one, two = databases
+    assert one.fingerprints("acme") == two.fingerprints("acme")
+    two.run(f"ALTER DATABASE {two.name} SET DateStyle TO 'ISO, DMY'")
+    assert one.fingerprints("acme") != two.fingerprints("acme")
+
+
 def test_the_encoding_of_a_database_counts(postgres, databases):
     one, _ = databases
     name = unique("latin")
