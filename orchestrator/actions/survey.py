@@ -52,11 +52,9 @@ class Survey:
 
     def outcomes(self, targets: Sequence[Target], observer: Observer) -> dict[str, Outcome]:
         """Return an outcome of each target, as of ``status``."""
-        self._begin(targets)
         found: dict[str, Outcome] = {}
         doubtful: dict[Group, list[tuple[Target, Reading]]] = {}
-        unsure = self._unsure(targets)
-        for target, reading in self._readings(targets, unsure):
+        for target, reading in self._readings(targets, self._unsure(targets)):
             if self._is_doubtful(target, reading):
                 doubtful.setdefault(_group(target), []).append((target, reading))
             else:
@@ -83,7 +81,6 @@ class Survey:
 
     def at_head(self, targets: Sequence[Target]) -> dict[str, Outcome]:
         """Return those targets that surely have nothing pending. Runs no ``env.py``."""
-        self._begin(targets)
         unsure = self._unsure(targets)
         sure = [target for target in targets if _group(target) not in unsure]
         return {
@@ -116,7 +113,9 @@ class Survey:
         """Yield readings once it is known which revisions there are."""
         of = {target.name: target for target in targets}
         waiting: list[Reading] = []
-        for reading in self._read([t for t in targets if _group(t) not in unsure]):
+        reading_now = self._read([t for t in targets if _group(t) not in unsure])
+        self._begin(targets)  # it takes a while, and the servers are at work meanwhile
+        for reading in reading_now:
             waiting.append(reading)
             if self._know_revisions(wait=False):
                 yield from ((of[r.target], r) for r in waiting)

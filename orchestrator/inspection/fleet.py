@@ -51,10 +51,10 @@ class Errand:
 def read(
     places: Iterable[Place], *, schemas: bool, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Reading]:
-    """Yield a reading of each place as it comes, by ``schemas`` with a fingerprint.
+    """Begin to read, and return an iterator of a reading of each place as it comes.
 
-    No server gets more connections than its places allow. Once ``stopped()``, nothing more is
-    begun, and what was not begun has no reading.
+    ``schemas``: with a fingerprint. No server gets more connections than its places allow. Once
+    ``stopped()``, nothing more is begun, and what was not begun has no reading.
     """
     todo = {str(number): errand for number, errand in enumerate(errands(places))}
     schedule = Schedule(_work(name, errand) for name, errand in todo.items())
@@ -67,20 +67,29 @@ def read(
         finally:
             answers.put((name, None))
 
-    with ThreadPoolExecutor(min(_THREADS, len(todo)) or 1, "inspection") as threads:
-        while not schedule.done:
-            if stopped():
-                schedule.stop()
-            for name in schedule.start():
-                threads.submit(run, name)
-            try:
-                name, reading = answers.get(timeout=_TICK)
-            except queue.Empty:
-                continue
-            if reading is None:
-                schedule.finish(name, succeeded=True)
-            else:
-                yield reading
+    threads = ThreadPoolExecutor(min(_THREADS, len(todo)) or 1, "inspection")
+
+    def start() -> None:
+        for name in schedule.start():
+            threads.submit(run, name)
+
+    def readings() -> Iterator[Reading]:
+        with threads:
+            while not schedule.done:
+                if stopped():
+                    schedule.stop()
+                start()
+                try:
+                    name, reading = answers.get(timeout=_TICK)
+                except queue.Empty:
+                    continue
+                if reading is None:
+                    schedule.finish(name, succeeded=True)
+                else:
+                    yield reading
+
+    start()
+    return readings()
 
 
 def things(places: Sequence[Place]) -> dict[str, tuple[Thing, ...] | Exception]:
