@@ -8,13 +8,29 @@ tell as much 1.5 to 2 s together.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
-from orchestrator.dialects.sql_text import pieces, tokens, unquoted
+from orchestrator.dialects.sql_text import pieces, splitter, unquoted
 from orchestrator.fleet.schema import Details, Thing
 
-_COUNTER = re.compile(r"(\n\) (?:/\*[^\n]*?\*/ )?ENGINE=\w+) AUTO_INCREMENT=\d+")
-_LINE = re.compile(r",\n  (?=\S)")
-_DEFINER = re.compile(r" DEFINER=(`(?:[^`]|``)*`|\S+?)@(`(?:[^`]|``)*`|\S+)")
+SERVER = (
+    "SELECT VERSION(), @@lower_case_table_names, @@sql_quote_show_create, @@sql_mode",
+    # What SHOW CREATE says depends on these. A binary default may hold what is no text at all,
+    # so that we get bytes.
+    "SET SESSION sql_mode = '', sql_quote_show_create = 1, character_set_results = binary",
+)
+"""What the server is, and then how we want its answers."""
+
+_CHANGES_ANSWERS = frozenset(
+    {"ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS"}
+    | {"NO_TABLE_OPTIONS", "ORACLE"}
+)
+_TEXT = r"'(?:[^'\\]|''|\\.)*'"
+_NAME = r"`(?:[^`]|``)*`"
+_TOKEN = splitter(_TEXT, _NAME, r"/\*.*?\*/")
+_QUOTED_LINE = re.compile(rf"(?:[^`'\n]+|{_NAME}|{_TEXT})+", re.DOTALL)
+_COUNTER = re.compile(r"\A(\) (?:/\*[^\n]*?\*/ )?ENGINE=\w+) AUTO_INCREMENT=\d+")
+_MADE_BY = re.compile(rf"(CREATE (?:ALGORITHM=\w+ )?)DEFINER=(?:{_NAME}|[^`@]+)@(?:{_NAME}|\S+) ")
 _KEY = re.compile(
     r"(?P<kind>PRIMARY KEY|(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?KEY)"
     r"(?: `(?P<name>(?:[^`]|``)+)`)? (?P<rest>.*)",
@@ -24,6 +40,14 @@ _CONSTRAINT = re.compile(
     r"CONSTRAINT `(?P<name>(?:[^`]|``)+)` (?P<kind>FOREIGN KEY|CHECK) (?P<rest>.*)", re.DOTALL
 )
 _COLUMN = re.compile(r"`(?P<name>(?:[^`]|``)+)` (?P<rest>.*)", re.DOTALL)
+_PLAIN = re.compile(r"`[A-Za-z_]\w*`")
+_PARTITIONS = re.compile(r"(/\*!\d+ +)?PARTITION\b")
+_TABLE_OPTIONS = {
+    "COMMENT": "comment",
+    "COLLATE": "collation",
+    "CHARSET": "character set",
+    "ENGINE": "engine",
+}
 _SHOW = {"VIEW": "VIEW", "SYSTEM VIEW": "VIEW", "SEQUENCE": "SEQUENCE"}
 _KINDS = {"VIEW": "view", "SYSTEM VIEW": "view", "SEQUENCE": "sequence"}
 # The words that begin a detail of a column: what it is called, and how many words more it takes.
@@ -54,23 +78,19 @@ def literal(text: str) -> str:
 def heads_sql(tables: Sequence[tuple[str, str]]) -> str:
     """Return one statement for the rows of many version tables: which one by number, the head.
 
-    As bytes: the tables may differ in collation, and a union of those is an error.
+    As bytes of UTF-8: the tables may differ in character set and collation, and a union of
+    collations is an error.
     """
     return " UNION ALL ".join(
-        f"SELECT {at}, CAST(version_num AS BINARY) FROM {quoted(database)}.{quoted(table)}"
+        f"SELECT {at}, CAST(CONVERT(version_num USING utf8mb4) AS BINARY)"
+        f" FROM {quoted(database)}.{quoted(table)}"
         for at, (database, table) in enumerate(tables)
     )
 
 
-def existing_sql(tables: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """Return statements for which databases there are, and which tables."""
-    databases = ", ".join(sorted({literal(database) for database, _ in tables}))
-    names = ", ".join(sorted({literal(table) for _, table in tables}))
-    return (
-        f"SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ({databases})",
-        "SELECT table_schema, table_name FROM information_schema.tables"
-        f" WHERE table_schema IN ({databases}) AND table_name IN ({names})"
-    )
+def use_sql(database: str) -> str:
+    """Return a statement that succeeds where there is such a database that may be seen."""
+    return f"USE {quoted(database)}"
 
 
 def defaults_sql(database: str) -> str:
@@ -91,27 +111,37 @@ def show_sql(database: str, type_: str, name: str) -> str:
     return f"SHOW CREATE {_SHOW.get(type_, 'TABLE')} {quoted(database)}.{quoted(name)}"
 
 
+def shown_as(quotes: object, mode: str) -> str:
+    """Return what makes reflection differ from that on other servers; empty where nothing does."""
+    given = sorted(_CHANGES_ANSWERS.intersection(mode.split(",")))
+    return ",".join(given if str(quotes) == "1" else [*given, "sql_quote_show_create=0"])
+
+
 def canonical(database: str, type_: str, text: str) -> str:
     """Return what ``SHOW CREATE`` says without what is no schema.
 
     Of a table that is its counter, and the order of its indexes. A view names its own database with
     every table, and who made it.
     """
-    if type_ in _SHOW:
-        return _DEFINER.sub("", text, count=1).replace(f"{quoted(database)}.", "")
-    at = text.rfind("\n) ")
-    if at < 0:
+    if type_ in _KINDS:
+        return _without_database(database, _MADE_BY.sub(r"\1", text, count=1))
+    lines = _lines(text)
+    if lines is None:
         return text
-    head, *lines = _LINE.split(text[:at])
+    head, columns, others, last = lines
     # Indexes and constraints stand in the order in which they were made; nobody looks at that.
-    lines.sort(key=lambda line: "" if line.startswith("`") else line)
-    return ",\n  ".join([head, *lines]) + _COUNTER.sub(r"\1", text[at:], count=1)
+    body = ",\n".join([*columns, *sorted(others)])
+    return "\n".join([head, body, _COUNTER.sub(r"\1", last, count=1)])
 
 
 def things(defaults: Sequence[str], shown: Sequence[Shown]) -> Iterator[Thing]:
-    """Take apart what ``SHOW CREATE`` says, canonical, of all that is in a database."""
-    names = ("character set", "collation")
-    yield Thing("database", "", "", tuple(zip(names, map(str, defaults), strict=False)))
+    """Take apart what ``SHOW CREATE`` says, canonical, of all that is in a database.
+
+    Two databases have the same things only if they are the same.
+    """
+    names = ("character set", "collation", "sql_mode")
+    given = zip(names, map(str, defaults), strict=False)
+    yield Thing("database", "", "", tuple((name, value) for name, value in given if value))
     for type_, name, text in shown:
         if type_ in _KINDS:
             yield Thing(_KINDS[type_], "", name, (("definition", text),))
@@ -119,36 +149,99 @@ def things(defaults: Sequence[str], shown: Sequence[Shown]) -> Iterator[Thing]:
             yield from _table(type_, name, text)
 
 
+def _without_database(database: str, text: str) -> str:
+    """Return a view without the name of its own database; not where a text holds those letters."""
+    own = quoted(database)
+    found: list[str] = []
+    for token in re.split(f"({_TEXT}|{_NAME})", text, flags=re.DOTALL):
+        if token.startswith(".") and found and found[-1] == own:
+            found.pop()
+            token = token[1:]
+        found.append(token)
+    return "".join(found)
+
+
+def _lines(text: str) -> tuple[str, list[str], list[str], str] | None:
+    """Split a table into its first line, columns, all other lines, and what follows the bracket.
+
+    A name may hold a line break, and whatever looks like a line. ``None`` for what is no table of
+    this form.
+    """
+    lines = _QUOTED_LINE.findall(text)
+    ends = [at for at, line in enumerate(lines) if line.startswith(") ") or line == ")"]
+    body = lines[1 : ends[0]] if ends else []
+    if not body or "\n".join(lines) != text or not all(line.startswith("  ") for line in body):
+        return None
+    body = [line.removesuffix(",") for line in body]
+    columns = [line for line in body if line.startswith("  `")]
+    others = [line for line in body if not line.startswith("  `")]
+    return lines[0], columns, others, "\n".join(lines[ends[0] :])
+
+
 def _table(type_: str, table: str, text: str) -> Iterator[Thing]:
-    head, _, rest = text.partition("(\n")
-    body, _, options = rest.rpartition("\n) ") if rest else ("", "", head)
+    lines = _lines(text)
+    if lines is None:
+        yield Thing("table", "", table, (("kind", type_), ("definition", text)))
+        return
+    head, columns, others, last = lines
     kind = () if type_ == "BASE TABLE" else (("kind", type_),)
-    temporary = (("made by", head.strip()),) if not head.startswith("CREATE TABLE `") else ()
-    yield Thing("table", "", table, (*kind, *temporary, ("options", options)))
-    order = 0
-    for line in _LINE.split(body):
-        found = _line(table, line.strip(), order)
-        order += found.kind == "column"
-        yield found
+    usual = head == f"CREATE TABLE {quoted(table)} ("
+    made = () if usual else (("made by", head),)
+    yield Thing("table", "", table, (*kind, *made, *_options(last.removeprefix(")").strip())))
+    for at, line in enumerate(columns, 1):
+        yield _column(table, line.strip(), at)
+    for line in others:
+        yield _other(table, line.strip())
 
 
-def _line(table: str, line: str, order: int) -> Thing:
-    if column := _COLUMN.fullmatch(line):
-        details = (*_column(column["rest"]), ("position", str(order + 1)))
-        return Thing("column", table, unquoted(column["name"], "`"), details)
+def _options(text: str) -> Details:
+    """Return what follows the last bracket of a table."""
+    words = pieces(_TOKEN.findall(text))
+    end = next((at for at, word in enumerate(words) if _PARTITIONS.match(word)), len(words))
+    found, rest = {}, []
+    for word, following in zip_longest(words[:end], words[1:end], fillvalue=""):
+        name, _, value = word.partition("=")
+        if value and name in _TABLE_OPTIONS:
+            found[_TABLE_OPTIONS[name]] = value
+        elif word != "DEFAULT" or not following.startswith("CHARSET="):
+            rest.append(word)
+    more = {"partitions": " ".join(words[end:]), "options": " ".join(rest)}
+    return (*found.items(), *((key, value) for key, value in more.items() if value))
+
+
+def _other(table: str, line: str) -> Thing:
     if key := _KEY.fullmatch(line):
         kind = key["kind"].lower().replace("key", "index") if key["name"] else "primary key"
         name = unquoted(key["name"] or "", "`")
-        return Thing(kind, table, name, (("on", key["rest"]),))
+        on, *more = pieces(_TOKEN.findall(key["rest"]))
+        options = (("options", " ".join(more)),) if more else ()
+        # A functional index holds expressions, where a name without quotes may mean a function.
+        columns = on if "(" in on[1:].replace("`(", "") else _plain(on)
+        return Thing(kind, table, name, (("on", columns), *options))
     if constraint := _CONSTRAINT.fullmatch(line):
-        kind = constraint["kind"].lower().replace("check", "check constraint")
         name = unquoted(constraint["name"], "`")
-        return Thing(kind, table, name, (("definition", constraint["rest"]),))
+        if constraint["kind"] == "CHECK":
+            return Thing("check constraint", table, name, (("definition", constraint["rest"]),))
+        return Thing("foreign key", table, name, (("definition", _plain(constraint["rest"])),))
     return Thing("clause", table, line, ())
 
 
-def _column(text: str) -> Details:
-    words = pieces(text)
+def _plain(text: str) -> str:
+    """Return names and their brackets without the quotes that people would not write."""
+    tokens = _TOKEN.findall(text)
+    return "".join(token[1:-1] if _PLAIN.fullmatch(token) else token for token in tokens)
+
+
+def _column(table: str, line: str, order: int) -> Thing:
+    found = _COLUMN.fullmatch(line)
+    if not found:
+        return Thing("clause", table, line, (("position", str(order)),))
+    details = (*_details(found["rest"]), ("position", str(order)))
+    return Thing("column", table, unquoted(found["name"], "`"), details)
+
+
+def _details(text: str) -> Details:
+    words = pieces(_TOKEN.findall(text))
     type_ = [words.pop(0)]
     while words and words[0] in ("unsigned", "zerofill"):
         type_.append(words.pop(0))
@@ -156,7 +249,7 @@ def _column(text: str) -> Details:
     options = []
     while words:
         word = words.pop(0)
-        if word in _CLAUSES:
+        if word in _CLAUSES and _CLAUSES[word][0] not in found:
             name, many = _CLAUSES[word]
             found[name] = " ".join(words[:many][-1:] if name != "computed" else words[2:many])
             del words[:many]
@@ -170,4 +263,4 @@ def _column(text: str) -> Details:
 
 def _upper(text: str) -> str:
     """Return a type as people write it, its quoted values as they are."""
-    return "".join(part if part.startswith("'") else part.upper() for part in tokens(text))
+    return "".join(part if part.startswith("'") else part.upper() for part in _TOKEN.findall(text))

@@ -1,56 +1,56 @@
 """SQL text taken apart as far as quotes and brackets go."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-_TOKEN = re.compile(
-    r"""
-      '(?:[^'\\]|''|\\.)*'   # a text; MySQL escapes with backslashes, too
-    | "(?:[^"]|"")*"
-    | `(?:[^`]|``)*`
-    | \[[^\]]*\]
-    | --[^\n]*
-    | /\*.*?\*/
-    | [(),]
-    | \s+
-    | [^\s(),'"`\[]+
-    | .
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+Tokens = Sequence[str]
 
 
-def tokens(text: str) -> list[str]:
-    """Split into quoted texts, names, brackets, commas, words and the space between them."""
-    return _TOKEN.findall(text)
+def splitter(*quoted: str) -> re.Pattern[str]:
+    """Return a pattern for what a dialect quotes, brackets, commas, words and space between.
+
+    Whatever is in a text, its tokens together are that text.
+    """
+    alternatives = (*quoted, r"[(),]", r"\s+", r"""(?:[^\s(),'"`\[/-]|-(?!-)|/(?!\*))+""", r".")
+    return re.compile("|".join(alternatives), re.DOTALL)
 
 
-def pieces(text: str) -> list[str]:
+def units(tokens: Iterable[str]) -> Iterator[str]:
+    """Yield tokens, but what brackets hold together as one: ``decimal``, ``(10, 2)``."""
+    unit, depth = "", 0
+    for token in tokens:
+        depth += (token == "(") - (token == ")")  # noqa: S105 - of SQL
+        unit += token
+        if depth <= 0:
+            yield unit
+            unit, depth = "", 0
+    if unit:
+        yield unit
+
+
+def pieces(tokens: Iterable[str]) -> list[str]:
     """Split at spaces that are in no quotes and no brackets: ``["decimal(10, 2)", "NULL"]``."""
     found = [""]
-    depth = 0
-    for token in tokens(text):
-        if token.isspace() and not depth:
+    for unit in units(tokens):
+        if unit.isspace():
             found.append("")
-            continue
-        depth += (token == "(") - (token == ")")  # noqa: S105 - of SQL
-        found[-1] += token
+        else:
+            found[-1] += unit
     return [piece for piece in found if piece]
 
 
-def parts(text: str) -> Iterator[str]:
-    """Yield what commas separate that are in no quotes and no brackets, comments left out."""
-    part, depth = "", 0
-    for token in tokens(text):
-        if token.startswith(("--", "/*")):
-            continue
-        if token == "," and not depth:  # noqa: S105 - of SQL
-            yield part.strip()
-            part = ""
-            continue
+def parts(tokens: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the tokens between commas that are in no quotes and no brackets."""
+    part: list[str] = []
+    depth = 0
+    for token in tokens:
         depth += (token == "(") - (token == ")")  # noqa: S105 - of SQL
-        part += token
-    yield part.strip()
+        if token == "," and not depth:  # noqa: S105 - of SQL
+            yield part
+            part = []
+        else:
+            part.append(token)
+    yield part
 
 
 def unquoted(name: str, quote: str) -> str:

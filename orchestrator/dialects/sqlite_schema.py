@@ -5,9 +5,10 @@ regular expressions. So only equal texts surely look equal to Alembic.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
-from orchestrator.dialects.sql_text import parts, pieces, tokens
+from orchestrator.dialects.sql_text import Tokens, parts, splitter, units, unquoted
 from orchestrator.fleet.schema import Details, Thing
 
 MASTER = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
@@ -19,20 +20,45 @@ WRITTEN = "written"
 Row = tuple[str, str, str, str]
 """Type, name, table, SQL."""
 
-_NAME = re.compile(r'(CREATE TABLE )"(\w+)"(?=\s*\()')
-_CONSTRAINT = re.compile(
-    r"(?:CONSTRAINT\s+(?P<name>\"(?:[^\"]|\"\")*\"|\S+)\s+)?"
-    r"(?P<kind>PRIMARY\s+KEY|UNIQUE|CHECK|FOREIGN\s+KEY)\b\s*(?P<rest>.*)",
-    re.DOTALL | re.IGNORECASE,
+# Where the columns begin on a line of their own: in one line, SQLAlchemy's pattern for a UNIQUE of
+# a column begins at the first quote there is. A name that ends like a constraint is one to it.
+_RENAMED = re.compile(r'CREATE TABLE "(\w+)(?<!unique)(?<!check)"(?= \(\n)', re.IGNORECASE)
+_TOKEN = splitter(
+    r"[xX]?'(?:[^']|'')*'",
+    r'"(?:[^"]|"")*"',
+    r"`(?:[^`]|``)*`",
+    r"\[[^\]]*\]",
+    r"--[^\n]*",
+    r"/\*.*?(?:\*/|\Z)",
 )
-_BEGINS = frozenset({"NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES"}) | {
-    "COLLATE", "CONSTRAINT", "GENERATED", "AS",
-}  # fmt: skip
+_QUOTED = re.compile(r'"[A-Za-z_]\w*"|`[A-Za-z_]\w*`|\[[A-Za-z_]\w*\]')
+_CONSTRAINTS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
+_BEGINS = _CONSTRAINTS | {
+    "NOT",
+    "NULL",
+    "DEFAULT",
+    "REFERENCES",
+    "COLLATE",
+    "GENERATED",
+    "AS",
+    "ON",
+}
+_KINDS = {
+    "PRIMARY": "primary key",
+    "UNIQUE": "unique constraint",
+    "CHECK": "check constraint",
+    "FOREIGN": "foreign key",
+}
 
 
 def quoted(name: str) -> str:
     """Return a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def same(name: str) -> str:
+    """Return a name as SQLite compares it: the case of ASCII letters makes no difference."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def heads_sql(table: str) -> str:
@@ -46,69 +72,128 @@ def canonical(rows: Iterable[Row], version_table: str) -> list[Row]:
     Neither the version table nor what SQLite itself keeps, such as statistics. A table that was
     renamed, as Alembic's batch mode does, has its name in quotes; that alone makes no difference.
     """
+    own = same(version_table)
     return sorted(
-        (type_, name, table, _NAME.sub(r"\1\2", sql, count=1))
+        (type_, name, table, _RENAMED.sub(r"CREATE TABLE \1", sql, count=1))
         for type_, name, table, sql in rows
-        if not name.startswith("sqlite_") and table != version_table
+        if not name.startswith("sqlite_") and same(table) != own
     )
 
 
 def things(rows: Iterable[Row]) -> Iterator[Thing]:
-    """Take the statements apart."""
+    """Take the statements apart. Files have the same things only if all statements are equal."""
     for type_, name, table, sql in rows:
+        tokens = _clean(sql)
         if type_ == "table":
-            yield from _table(name, sql)
+            yield from _table(name, sql, tokens)
         elif type_ == "index":
-            kind = "unique index" if re.match(r"CREATE\s+UNIQUE", sql, re.IGNORECASE) else "index"
-            on = "".join(tokens(sql)).partition("(")
-            yield Thing(kind, table, name, (("on", _spaced("(" + on[2])),))
+            kind = "unique index" if "UNIQUE" in map(str.upper, tokens[:3]) else "index"
+            on = _plain("".join(tokens[tokens.index("(") :]))
+            yield Thing(kind, table, name, (("on", on), (WRITTEN, sql)))
         else:
             at = table if type_ == "trigger" else ""
-            yield Thing(type_, at, name, (("definition", _spaced(sql)),))
+            yield Thing(type_, at, name, (("definition", "".join(tokens)), (WRITTEN, sql)))
 
 
-def _table(table: str, sql: str) -> Iterator[Thing]:
-    _, bracket, rest = sql.partition("(")
-    body, _, options = rest.rpartition(")")
-    if not bracket or re.match(r"CREATE\s+VIRTUAL", sql, re.IGNORECASE):
-        yield Thing("table", "", table, (("definition", _spaced(sql)),))
+def _clean(sql: str) -> list[str]:
+    """Return the tokens without comments, with one space wherever there is any."""
+    found: list[str] = []
+    for token in _TOKEN.findall(sql):
+        if not token.isspace() and not token.startswith(("--", "/*")):
+            found.append(token)
+        elif found[-1:] != [" "]:
+            found.append(" ")
+    return found[:-1] if found[-1:] == [" "] else found
+
+
+def _table(table: str, sql: str, tokens: Tokens) -> Iterator[Thing]:
+    head, body, options = _divided(tokens)
+    if not body or "VIRTUAL" in map(str.upper, head[:3]):
+        yield Thing("table", "", table, (("definition", "".join(tokens)), (WRITTEN, sql)))
         return
-    kept = (("options", _spaced(options)),) if options.strip() else ()
+    kept = (("options", options),) if options else ()
     yield Thing("table", "", table, (*kept, (WRITTEN, sql)))
     order = 0
     for part in parts(body):
-        found = _CONSTRAINT.match(part)
-        if found:
-            kind = _spaced(found["kind"]).lower().replace("unique", "unique constraint")
-            kind = kind.replace("check", "check constraint")
-            name = (found["name"] or "").strip('"')
-            definition = _spaced(found["rest"])
-            yield Thing(kind, table, name or definition, (("definition", definition),))
-        elif part:
+        words = [unit for unit in units(part) if unit != " "]
+        if words and words[0].upper() in _CONSTRAINTS:
+            yield _constraint(table, words)
+        elif words:
             order += 1
-            yield _column(table, part, order)
+            yield _column(table, words, order)
 
 
-def _column(table: str, text: str, order: int) -> Thing:
-    name, *words = pieces(text)
+def _divided(tokens: Tokens) -> tuple[Tokens, Tokens, str]:
+    """Return what is before the first brackets, in them and after them."""
+    if "(" not in tokens:
+        return tokens, (), ""
+    start = tokens.index("(")
+    depths = accumulate((token == "(") - (token == ")") for token in tokens[start:])  # noqa: S105 - of SQL
+    end = next((at for at, depth in enumerate(depths, start) if not depth), len(tokens))
+    return tokens[:start], tokens[start + 1 : end], "".join(tokens[end + 1 :]).strip()
+
+
+def _constraint(table: str, words: list[str]) -> Thing:
+    name = ""
+    if words[0].upper() == "CONSTRAINT" and len(words) > 1:
+        name, words = _unquoted(words[1]), words[2:]
+    kind = _KINDS.get(words[0].upper() if words else "", "constraint")
+    rest = words[2:] if kind in ("primary key", "foreign key") else words[1:]
+    # In an expression, what is in double quotes may be a text.
+    definition = _joined(rest) if kind == "check constraint" else _plain(_joined(rest))
+    return Thing(kind, table, name or definition, (("definition", definition),))
+
+
+def _column(table: str, words: list[str], order: int) -> Thing:
+    name, *words = words
     end = next((at for at, word in enumerate(words) if word.upper() in _BEGINS), len(words))
-    found: dict[str, str] = {"type": _spaced(" ".join(words[:end])) or "none", "nullable": "yes"}
-    words, rest = words[end:], []
+    found: dict[str, str] = {"type": _type(words[:end]), "nullable": "yes"}
+    rest: list[str] = []
+    words = words[end:]
     while words:
         word = words.pop(0)
-        if word.upper() == "NOT" and words and words[0].upper() == "NULL":
+        key = word.upper()
+        if key == "NOT" and words and words[0].upper() == "NULL":
             found["nullable"] = "no"
             words.pop(0)
-        elif word.upper() == "DEFAULT" and words:
-            found["default"] = words.pop(0)
-        else:
-            rest.append(word)
-    details: Details = (*found.items(), ("position", str(order)))
-    if rest:
-        details = (*details[:-1], ("options", _spaced(" ".join(rest))), details[-1])
-    return Thing("column", table, name.strip('"`[]'), details)
+        elif key == "DEFAULT" and words and rest[-1:] != ["SET"]:
+            sign = words.pop(0) if words[0] in ("+", "-") else ""
+            found["default"] = sign + (words.pop(0) if words else "")
+        elif key == "COLLATE" and words:
+            found["collation"] = _unquoted(words.pop(0))
+        elif key == "AS" and words:
+            stored = [word for word in words[1:2] if word.upper() in ("STORED", "VIRTUAL")]
+            found["computed"] = _joined([words[0], *stored])
+            del words[: 1 + len(stored)]
+        elif key not in ("GENERATED", "ALWAYS"):
+            rest.append(key if key == "SET" else word)
+    options = (("options", _joined(rest)),) if rest else ()
+    details: Details = (*found.items(), *options, ("position", str(order)))
+    return Thing("column", table, _unquoted(name), details)
 
 
-def _spaced(text: str) -> str:
-    """Return SQL with one space wherever there is any, and none at its ends."""
-    return "".join(" " if token.isspace() else token for token in tokens(text)).strip()
+def _type(words: Sequence[str]) -> str:
+    return (
+        "".join(
+            word if word.startswith("(") else f" {word.upper() if word.isidentifier() else word}"
+            for word in words
+        ).strip()
+        or "none"
+    )
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " ".join(words)
+
+
+def _plain(text: str) -> str:
+    """Return SQL without the quotes that people would not write."""
+    tokens = _TOKEN.findall(text)
+    return "".join(_unquoted(token) if _QUOTED.fullmatch(token) else token for token in tokens)
+
+
+def _unquoted(name: str) -> str:
+    if name.startswith("["):
+        return name[1:-1]
+    quote = name[:1]
+    return unquoted(name[1:-1], quote) if quote in ('"', "`", "'") else name

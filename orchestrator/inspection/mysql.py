@@ -1,27 +1,37 @@
 """Reads many databases of one MySQL or MariaDB server through one connection."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from orchestrator.dialects import Fault, dialect_of, mysql_schema
 from orchestrator.dialects.mysql_schema import Shown
 from orchestrator.fleet.schema import Thing
-from orchestrator.inspection.connecting import Rows, connected, rows
+from orchestrator.inspection.connecting import Rows, connected, rows, run
 from orchestrator.inspection.reading import Place, Reading, batches, fingerprint_of, unread
 
 _TABLES_PER_UNION = 500
 _DATABASES_PER_LOOK = 50
 _STATEMENTS_AT_ONCE = 100
 _BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE})
-_TABLES = frozenset({"BASE TABLE", "SYSTEM VERSIONED"})
+_NO_SUCH_TABLE = 1146
+_NAMES_ITS_DATABASE = frozenset({"VIEW", "SYSTEM VIEW"})
 
 Answer = Rows | Exception
 Described = tuple[tuple[str, ...], list[Shown]]
 """What new tables get, and everything that there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    connection: Any
+    product: str
+    fold: Callable[[str], str]
+    """Makes two spellings of one name equal."""
+    shown_as: str
+    """What makes reflection differ from that on other servers."""
 
 
 def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
@@ -29,161 +39,185 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
 
     Raises what the driver raises when the connection can't be made or breaks.
     """
-    with _server(places) as (connection, server):
+    with _server(places) as server:
         for batch in batches(places, _TABLES_PER_UNION):
-            standing = [replace(found, server=server) for found in _heads(connection, batch)]
+            found = [
+                replace(one, server=server.product) for one in _heads(server.connection, batch)
+            ]
             if not schemas:
-                yield from standing
+                yield from found
                 continue
             of = {place.target: place for place in batch}
-            for some in batches(standing, _DATABASES_PER_LOOK):
-                yield from _with_fingerprints(connection, some, of)
+            for some in batches(found, _DATABASES_PER_LOOK):
+                yield from _with_fingerprints(server, some, of)
 
 
-def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
-    """Yield everything in the schema of each place. Raises what the driver raises."""
-    with _server(places) as (connection, _):
-        for place, found in zip(places, _described(connection, places), strict=True):
+def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...] | Exception]]:
+    """Yield everything in the schema of each place, or why that can't be read.
+
+    Raises what the driver raises when the connection can't be made or breaks.
+    """
+    with _server(places) as server:
+        for place, found in zip(places, _described(server, places), strict=True):
             if isinstance(found, Exception):
-                raise found
-            yield place.target, tuple(mysql_schema.things(*found))
+                yield place.target, found
+            else:
+                yield place.target, tuple(mysql_schema.things(*found))
 
 
 @contextmanager
-def _server(places: Sequence[Place]) -> Iterator[tuple[Any, str]]:
+def _server(places: Sequence[Place]) -> Iterator[_Server]:
     """Connect, and tell what is at the other end."""
     first = places[0]
     # Any one of several databases may be missing; the server is what they share.
     home = first.location if len(places) == 1 else replace(first.location, database=None)
+    what, how = mysql_schema.SERVER
     with connected(home, first.timeouts) as connection:
-        ((version,),) = rows(connection, "SELECT VERSION()")
+        ((version, folds, quotes, mode),) = rows(connection, what)
+        run(connection, how)
         connection.commit()
-        number, _, rest = str(version).partition("-")
-        yield connection, f"{'MariaDB' if 'mariadb' in rest.lower() else 'MySQL'} {number}"
+        number, _, rest = _text(version).partition("-")
+        product = f"{'MariaDB' if 'mariadb' in rest.lower() else 'MySQL'} {number}"
+        shown_as = mysql_schema.shown_as(quotes, _text(mode))
+        yield _Server(connection, product, str.lower if folds else str, shown_as)
 
 
-def _heads(connection: Any, places: Sequence[Place]) -> Iterator[Reading]:
-    """Ask for the heads of all at once; only where that fails, for who is at fault."""
+def _heads(connection: Any, places: Sequence[Place]) -> list[Reading]:
+    """Ask for the heads of all at once; only where that fails, one by one."""
     try:
-        yield from _union(connection, places)
+        answer = rows(connection, mysql_schema.heads_sql([_table(place) for place in places]))
     except Exception as error:  # noqa: BLE001 - drivers share no class of errors
         _raise_if_broken(error)
-        there, others = _sorted_out(connection, places)
-        yield from others
-        yield from _halved(connection, there)
-
-
-def _union(connection: Any, places: Sequence[Place]) -> list[Reading]:
-    found: list[list[str]] = [[] for _ in places]
-    for at, head in rows(connection, mysql_schema.heads_sql([_table(p) for p in places])):
-        found[at].append(head.decode() if isinstance(head, bytes | bytearray) else str(head))
+        found = _one_by_one(connection, places)
+    else:
+        heads: list[list[str]] = [[] for _ in places]
+        for at, head in answer:
+            heads[int(at)].append(_text(head))
+        found = [_reading(place, some) for place, some in zip(places, heads, strict=True)]
     connection.commit()  # nobody waits for a table that we have read
-    return [Reading(p.target, tuple(sorted(h))) for p, h in zip(places, found, strict=True)]
+    return found
 
 
-def _halved(connection: Any, places: Sequence[Place]) -> Iterator[Reading]:
-    """Read the heads of those that can be read, whichever they are."""
-    if not places:
-        return
-    try:
-        yield from _union(connection, places)
-    except Exception as error:  # noqa: BLE001 - drivers share no class of errors
-        _raise_if_broken(error)
-        if len(places) == 1:
-            yield unread(places[0], error)
-            return
-        middle = len(places) // 2
-        yield from chain(
-            _halved(connection, places[:middle]), _halved(connection, places[middle:])
-        )
+def _one_by_one(connection: Any, places: Sequence[Place]) -> list[Reading]:
+    answers = list(_several(connection, [mysql_schema.heads_sql([_table(p)]) for p in places]))
+    failed = [at for at, answer in enumerate(answers) if isinstance(answer, Exception)]
+    # A table that is not there may be due to a database that is not, or that may not be seen.
+    homes = [mysql_schema.use_sql(places[at].location.database or "") for at in failed]
+    for at, home in zip(failed, _several(connection, homes), strict=True):
+        if isinstance(home, Exception):
+            answers[at] = home
+    return [_found(place, answer) for place, answer in zip(places, answers, strict=True)]
 
 
-def _sorted_out(
-    connection: Any, places: Sequence[Place]
-) -> tuple[list[Place], list[Reading]]:
-    """Return those that have a version table, and what there is to say of the others."""
-    databases, tables = mysql_schema.existing_sql([_table(place) for place in places])
-    ((folds,),) = rows(connection, "SELECT @@lower_case_table_names")
-    fold = str.lower if folds else str
-    has_database = {fold(_text(row[0])) for row in rows(connection, databases)}
-    has_table = {(fold(_text(a)), fold(_text(b))) for a, b in rows(connection, tables)}
-    there, others = [], []
-    for place in places:
-        database, table = map(fold, _table(place))
-        own = place.location.database or ""
-        if (database, table) in has_table:
-            there.append(place)
-        elif fold(own) in has_database:
-            others.append(Reading(place.target, has_version_table=False))
-        else:
-            (answer,) = _several(connection, [f"USE {mysql_schema.quoted(own)}"])
-            # One that may not be seen is in no list, but may be used.
-            others.append(
-                unread(place, answer)
-                if isinstance(answer, Exception)
-                else Reading(place.target, has_version_table=False)
-            )
-    return there, others
+def _found(place: Place, answer: Answer) -> Reading:
+    if _is_missing(answer):
+        return Reading(place.target, has_version_table=False)
+    if isinstance(answer, Exception):
+        return unread(place, answer)
+    return _reading(place, [_text(head) for _, head in answer])
+
+
+def _reading(place: Place, heads: Sequence[str]) -> Reading:
+    return Reading(place.target, tuple(sorted(heads)))
 
 
 def _with_fingerprints(
-    connection: Any, readings: Sequence[Reading], of: Mapping[str, Place]
+    server: _Server, readings: Sequence[Reading], of: Mapping[str, Place]
 ) -> Iterator[Reading]:
     readable = [reading for reading in readings if reading.failure is None]
     yield from (reading for reading in readings if reading.failure is not None)
-    described = _described(connection, [of[reading.target] for reading in readable])
+    described = _described(server, [of[reading.target] for reading in readable])
     for reading, found in zip(readable, described, strict=True):
         if isinstance(found, Exception):
             yield unread(of[reading.target], found)
         else:
             defaults, shown = found
-            yield replace(reading, fingerprint=fingerprint_of([defaults, *sorted(shown)]))
+            yield replace(reading, fingerprint=fingerprint_of([defaults, *shown]))
 
 
-def _described(connection: Any, places: Sequence[Place]) -> list[Described | Exception]:
+def _described(server: _Server, places: Sequence[Place]) -> list[Described | Exception]:
     """Show everything in some databases. An error is of its own database alone."""
-    databases = [place.location.database or "" for place in places]
-    questions = [
-        sql(database)
-        for database in databases
-        for sql in (mysql_schema.defaults_sql, mysql_schema.list_sql)
+    found = _shown(server, places)
+    # Made, renamed or dropped after it was listed: then a second look tells.
+    moved = [at for at, one in enumerate(found) if _is_missing(one)]
+    for at, again in zip(moved, _shown(server, [places[at] for at in moved]), strict=True):
+        found[at] = again
+    return found
+
+
+def _shown(server: _Server, places: Sequence[Place]) -> list[Described | Exception]:
+    listed = _listed(server, places)
+    wanted = [
+        (at, database, type_, name)
+        for at, (place, tables) in enumerate(zip(places, listed, strict=True))
+        if not isinstance(tables, Exception)
+        for database in [place.location.database or ""]
+        for type_, name in tables[1]
     ]
-    answers = list(_several(connection, questions))
-    found: list[Described | Exception] = []
-    wanted: list[tuple[int, str, str]] = []
-    for at, place in enumerate(places):
-        defaults, listed = answers[2 * at], answers[2 * at + 1]
-        if isinstance(listed, Exception) or isinstance(defaults, Exception):
-            found.append(listed if isinstance(listed, Exception) else Exception(defaults))
-            continue
-        found.append((tuple(map(_text, defaults[0] if defaults else ())), []))
-        own_table = place.version_table.schema in (None, databases[at])
-        without = place.version_table.name if own_table else None
-        names = ((_text(name), _text(type_)) for name, type_ in listed)
-        wanted += [(at, type_, name) for name, type_ in names if name != without]
-    questions = [mysql_schema.show_sql(databases[at], type_, name) for at, type_, name in wanted]
-    for (at, type_, name), answer in zip(wanted, _several(connection, questions), strict=True):
+    questions = [mysql_schema.show_sql(*which) for _, *which in wanted]
+    found: list[Described | Exception] = [
+        one if isinstance(one, Exception) else (one[0], []) for one in listed
+    ]
+    answers = _several(server.connection, questions)
+    for (at, database, type_, name), answer in zip(wanted, answers, strict=True):
         described = found[at]
         if isinstance(described, Exception):
             continue
         if not isinstance(answer, Exception):
-            text = _canonical(databases[at], type_, _text(answer[0][1]))
+            text = _canonical(server.fold(database), type_, _text(answer[0][1]))
             described[1].append((type_, name, text))
-        elif type_ in _TABLES:
-            found[at] = answer
-        else:  # a view that may not be shown, or that is broken
+        elif type_ == "VIEW":  # it may not be shown, or is broken
             described[1].append((type_, name, f"can't be shown: {answer.args[0]}"))
-    connection.commit()
+        else:
+            found[at] = answer
+    server.connection.commit()
     return found
 
 
+def _listed(
+    server: _Server, places: Sequence[Place]
+) -> list[tuple[tuple[str, ...], list[tuple[str, str]]] | Exception]:
+    """Return what new tables get, and what there is but the version table: type and name."""
+    databases = [place.location.database or "" for place in places]
+    questions = [
+        sql
+        for database in databases
+        for sql in (
+            mysql_schema.defaults_sql(server.fold(database)),
+            mysql_schema.list_sql(database),
+        )
+    ]
+    answers = list(_several(server.connection, questions))
+    found: list[tuple[tuple[str, ...], list[tuple[str, str]]] | Exception] = []
+    for place, defaults, tables in zip(places, answers[::2], answers[1::2], strict=True):
+        if isinstance(tables, Exception):
+            found.append(tables)
+        elif isinstance(defaults, Exception):
+            found.append(defaults)
+        else:
+            given = (*map(_text, defaults[0] if defaults else ()), server.shown_as)
+            skip = _own_version_table(server, place)
+            names = sorted((_text(type_), _text(name)) for name, type_ in tables)
+            found.append((given, [one for one in names if server.fold(one[1]) != skip]))
+    return found
+
+
+def _own_version_table(server: _Server, place: Place) -> str | None:
+    schema, name = map(server.fold, _table(place))
+    return name if schema == server.fold(place.location.database or "") else None
+
+
+def _is_missing(answer: object) -> bool:
+    number = getattr(answer, "errno", None) or getattr(answer, "args", (None,))[:1]
+    return number in (_NO_SUCH_TABLE, (_NO_SUCH_TABLE,))
+
+
 def _canonical(database: str, type_: str, text: str) -> str:
-    # Only what is no table names its own database.
-    return _canonical_text(database if type_ not in _TABLES else "", type_, text)
+    # What does not name its own database is the same text for all that are of one class.
+    return _canonical_text(database if type_ in _NAMES_ITS_DATABASE else "", type_, text)
 
 
 _canonical_text = lru_cache(maxsize=20_000)(mysql_schema.canonical)
-"""Databases of one class have the same texts."""
 
 
 def _several(connection: Any, statements: Sequence[str]) -> Iterator[Answer]:
@@ -218,4 +252,7 @@ def _table(place: Place) -> tuple[str, str]:
 
 
 def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes | bytearray) else str(value)
+    """Return a value as text; bytes that are none, as in a binary default, become ``\\xff``."""
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value)

@@ -11,6 +11,7 @@ from orchestrator.inspection.connecting import connected, rows
 from orchestrator.inspection.reading import Place, Reading, fingerprint_of, unread
 
 _SERVER = f"SQLite {sqlite3.sqlite_version}"
+_READABLE = frozenset({"table", "view"})
 
 
 def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
@@ -22,11 +23,14 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
             yield unread(place, error)
 
 
-def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
-    """Yield everything in each file. Raises what the driver raises."""
+def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...] | Exception]]:
+    """Yield everything in each file, or why it can't be read."""
     for place in places:
-        found = sqlite_schema.canonical(_master(place), place.version_table.name)
-        yield place.target, tuple(sqlite_schema.things(found))
+        try:
+            found = sqlite_schema.canonical(_master(place), place.version_table.name)
+            yield place.target, tuple(sqlite_schema.things(found))
+        except Exception as error:  # noqa: BLE001 - a file can be anything
+            yield place.target, error
 
 
 def _read(place: Place, *, schemas: bool) -> Reading:
@@ -36,12 +40,14 @@ def _read(place: Place, *, schemas: bool) -> Reading:
         return Reading(place.target, (), False, empty, _SERVER)
     with connected(place.location, place.timeouts) as connection:
         master = rows(connection, sqlite_schema.MASTER)
-        known = any(name == table for type_, name, *_ in master if type_ in ("table", "view"))
+        own = sqlite_schema.same(table)
+        known = any(
+            sqlite_schema.same(name) == own for type_, name, *_ in master if type_ in _READABLE
+        )
         heads = rows(connection, sqlite_schema.heads_sql(table)) if known else ()
     fingerprint = _fingerprint(tuple(master), table) if schemas else None
-    return Reading(
-        place.target, tuple(sorted(head for (head,) in heads)), known, fingerprint, _SERVER
-    )
+    found = tuple(sorted(str(head) for (head,) in heads))
+    return Reading(place.target, found, known, fingerprint, _SERVER)
 
 
 def _master(place: Place) -> list[sqlite_schema.Row]:

@@ -1,7 +1,10 @@
-"""What Alembic says of a database against models, in words."""
+"""Files of SQLite, and what Alembic says of a database against models, in words."""
 
+import sqlite3
 import warnings
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
@@ -30,3 +33,10 @@ def verdicts(url: str, models: Sequence[MetaData]) -> list[list[str]]:
             found.append(sorted("\n".join(code).splitlines()))
             connection.rollback()
     return found
+
+
+def made(file: Path, sql: str) -> str:
+    """Make a file by statements; return its URL."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.executescript(f"PRAGMA synchronous = OFF; {sql}")
+    return f"sqlite:///{file}"
