@@ -21,6 +21,8 @@ class Class:
 
     members: tuple[Target, ...]
     heads: tuple[str, ...]
+    failure: str | None = None
+    """What a member failed with that was compared before these."""
 
 
 def check_by_class(
@@ -38,7 +40,7 @@ def check_by_class(
         for target in targets
         # Scripts that can't be loaded are an error that a worker tells best.
         if _is_comparable(standing[target.name])
-        or (target.database in survey.unloaded and standing[target.name].failure is None)
+        or (target.database in survey.unloaded and standing[target.name].fingerprint)
     ]
     found |= _compared(crew, _classes(crew, to_compare, standing), observer)
     return {
@@ -96,11 +98,9 @@ def _compared(crew: Crew, classes: Sequence[Class], observer: Observer) -> dict[
             if outcome.state is State.NOT_STARTED:
                 continue
             if _is_of_class(outcome, of):
-                found |= {t.name: replace(outcome, target=t.name) for t in others}
-            elif outcome.data:  # env.py compares schemas that are not the target's own
-                left += (Class((other,), of.heads) for other in others)
-            elif others:
-                left.append(Class(tuple(others), of.heads))
+                found |= {t.name: _given(outcome, t) for t in others}
+            else:
+                left += _left(outcome, of, others)
         todo = deque(left)
     members = (member for of in classes for member in of.members)
     return found | {
@@ -111,9 +111,25 @@ def _compared(crew: Crew, classes: Sequence[Class], observer: Observer) -> dict[
 def _is_of_class(outcome: Outcome, of: Class) -> bool:
     """Whether what became of one member would become of all.
 
-    Not where it could not be reached, or was migrated meanwhile.
+    Not where it could not be reached, or was migrated meanwhile. That it failed is of the class
+    where another member failed alike.
     """
     if outcome.state in _COMPARED:
         return outcome.heads == of.heads and not outcome.data
-    failure = outcome.failure
-    return outcome.state is State.FAILED and failure is not None and not failure.retryable
+    message = outcome.failure.message if outcome.failure else None
+    return outcome.state is State.FAILED and message is not None and message == of.failure
+
+
+def _given(outcome: Outcome, target: Target) -> Outcome:
+    """Return a member's result as that of another one, without what was the member's own."""
+    return replace(outcome, target=target.name, output="", attempts=0, seconds=0.0)
+
+
+def _left(outcome: Outcome, of: Class, others: Sequence[Target]) -> list[Class]:
+    """Return what is to be compared next, where a result was the member's own."""
+    failed = outcome.state is State.FAILED and outcome.failure is not None
+    if outcome.data or (failed and of.failure is not None):
+        # env.py compares what is not the target's own, or fails for each in its own way.
+        return [Class((other,), of.heads) for other in others]
+    message = outcome.failure.message if failed and outcome.failure else of.failure
+    return [Class(tuple(others), of.heads, message)] if others else []

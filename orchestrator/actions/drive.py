@@ -60,6 +60,8 @@ class Drive:
         while names := schedule.start(limit=1):
             self._began[names[0]] = time.monotonic()
             outcome = self.settled(self.targets[names[0]])
+            if outcome is None and self.interrupts.presses:  # while that was found out
+                outcome = Outcome(names[0], State.NOT_STARTED)
             if outcome is not None:
                 self._finish(outcome, schedule)
             else:

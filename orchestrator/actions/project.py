@@ -118,8 +118,14 @@ class Project:
         """
         start_fork_server(PRELOAD)
         targets = self.targets(selection)
-        if baseline is not None and all(target.name != baseline for target in targets):
-            targets = (*targets, self._one(baseline))
+        if baseline is not None:
+            one = self._one(baseline)
+            if all(target.database != one.database for target in targets):
+                raise UsageError(
+                    f"{baseline} is of another database than what is selected\n"
+                    f"  select targets of {one.database} to compare with it"
+                )
+            baseline, targets = one.name, _with(targets, one)
         with self._crew(targets) as crew:
             return find_drift(crew, targets, self.observer, baseline)
 
@@ -320,6 +326,10 @@ class Project:
                 + (f"\n  {hint}" if hint else "")
             )
         check_scripts(self.file, [database])
+
+
+def _with(targets: tuple[Target, ...], one: Target) -> tuple[Target, ...]:
+    return targets if any(target.name == one.name for target in targets) else (*targets, one)
 
 
 def _succeeded(outcome: Outcome) -> Outcome:

@@ -1,7 +1,8 @@
 """Targets that an upgrade has nothing to do for: found out without a worker for each."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.survey import Survey
@@ -9,29 +10,49 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.jobs import Verb
 
+_FRESH = 2.0
+"""Seconds for which a reading is believed."""
+
 
 def nothing_to_do(
     crew: Crew, verb: Verb, targets: Sequence[Target], revision: str
 ) -> Callable[[Target], Outcome | None]:
-    """Return what knows the outcome of targets that are at head.
-
-    All are read at once before the command starts. Each is read again, with the others of its
-    environment, when the first of them has its turn: only what still stands there is believed.
-    """
+    """Return what knows the outcome of targets that are at head, when their turn comes."""
     if verb is not Verb.UPGRADE or revision != "heads":
         return lambda _: None
     survey = Survey(crew)
-    before = survey.at_head(targets)
-    again: dict[str, dict[str, Outcome]] = {}
+    at_head = survey.at_head(targets)
+    sure = survey.confirmed([target for target in targets if target.name in at_head])
+    return _Skipping(survey, sure).outcome
 
-    def settled(target: Target) -> Outcome | None:
-        if target.name not in before:
+
+@dataclass(slots=True)
+class _Skipping:
+    """Targets that were at head before the command started.
+
+    Each is read again when its turn comes, at once with all others of its environment that still
+    wait for theirs; what was read then is believed for some seconds.
+    """
+
+    survey: Survey
+    candidates: Sequence[Target]
+    _names: set[str] = field(default_factory=set)
+    _read: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    _at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._names = {target.name for target in self.candidates}
+
+    def outcome(self, target: Target) -> Outcome | None:
+        if target.name not in self._names:
             return None
         environment = target.environment
-        if environment not in again:
-            some = [t for t in targets if t.name in before and t.environment == environment]
-            again[environment] = survey.at_head(some)
-        outcome = again[environment].get(target.name)
-        return None if outcome is None else replace(outcome, state=State.UNCHANGED)
-
-    return settled
+        if time.monotonic() - self._at.get(environment, 0.0) > _FRESH:
+            waiting = [
+                t for t in self.candidates if t.name in self._names and t.environment == environment
+            ]
+            self._read[environment] = self.survey.at_head(waiting)
+            self._at[environment] = time.monotonic()
+        self._names.discard(target.name)
+        found = self._read[environment].get(target.name)
+        return None if found is None else replace(found, state=State.UNCHANGED)

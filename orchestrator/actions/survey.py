@@ -9,9 +9,10 @@ from orchestrator.actions.version_tables import written_version_table
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Timeouts
 from orchestrator.dialects.faults import NO_ACCESS, words
+from orchestrator.fleet.arguments import XOfClass, x_of_class
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
-from orchestrator.fleet.version_table import VersionTable
+from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Place, Reading
 from orchestrator.rollout.limits import limits
@@ -19,8 +20,8 @@ from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure, Outcom
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.worker.jobs import Verb
 
-Group = tuple[str, str]
-"""An environment and a database: what one ``env.py`` is run with."""
+Group = tuple[str, str, XOfClass]
+"""An environment, a database, arguments: what one ``env.py`` is run with."""
 
 
 _TRIES = 3
@@ -46,6 +47,8 @@ class Survey:
     """Databases whose revisions a worker is about to tell."""
     _unasked: dict[Group, Failure] = field(default_factory=dict)
     """Why ``env.py`` could not be asked for its version table."""
+    _unredacted: list[str] = field(default_factory=list)
+    """Warnings that are said once all passwords are known that they may hold."""
     unloaded: set[str] = field(default_factory=set)
     """Databases whose scripts could only be read."""
     _passwords: set[str] = field(default_factory=set)
@@ -53,10 +56,11 @@ class Survey:
     def outcomes(self, targets: Sequence[Target], observer: Observer) -> dict[str, Outcome]:
         """Return an outcome of each target, as of ``status``."""
         found: dict[str, Outcome] = {}
-        doubtful: dict[Group, list[tuple[Target, Reading]]] = {}
+        doubtful: dict[tuple[Group, tuple[str, ...]], list[tuple[Target, Reading]]] = {}
         for target, reading in self._readings(targets, self._unsure(targets)):
             if self._is_doubtful(target, reading):
-                doubtful.setdefault(_group(target), []).append((target, reading))
+                key = (self._group(target), reading.heads)
+                doubtful.setdefault(key, []).append((target, reading))
             else:
                 found[target.name] = self._outcome(target, reading)
                 observer.finished(target, found[target.name])
@@ -82,13 +86,39 @@ class Survey:
     def at_head(self, targets: Sequence[Target]) -> dict[str, Outcome]:
         """Return those targets that surely have nothing pending. Runs no ``env.py``."""
         unsure = self._unsure(targets)
-        sure = [target for target in targets if _group(target) not in unsure]
+        sure = [target for target in targets if self._group(target) not in unsure]
         return {
             target.name: outcome
             for target, reading in self._readings(sure, set())
             if not self._is_doubtful(target, reading)
             if (outcome := self._outcome(target, reading)).state is State.CURRENT
+            if self._may_be_skipped(target, reading)
         }
+
+    def confirmed(self, targets: Sequence[Target]) -> list[Target]:
+        """Return those targets whose ``env.py`` keeps its versions where we read them.
+
+        It is run for one of each group: what it imports may say another place than its text, and an
+        old version table be left at the place where we looked.
+        """
+        groups: dict[Group, list[Target]] = {}
+        for target in targets:
+            groups.setdefault(self._group(target), []).append(target)
+        asked = [of[0] for of in groups.values()]
+        outcomes = self.crew.run(Verb.STATUS, asked, Silent(), learn=True) if asked else {}
+        return [
+            target
+            for group, of in groups.items()
+            if outcomes[of[0].name].data == self._tables[group]
+            if outcomes[of[0].name].state is State.CURRENT
+            for target in of
+        ]
+
+    def _may_be_skipped(self, target: Target, reading: Reading) -> bool:
+        """Not where Alembic itself would object: to the scripts, or to heads one below another."""
+        revisions = self._revisions[target.database]
+        overlap = isinstance(revisions, Revisions) and revisions.overlap(reading.heads)
+        return target.database not in self.unloaded and not overlap
 
     def _begin(self, targets: Sequence[Target]) -> None:
         """Let workers load the scripts while we read."""
@@ -96,10 +126,14 @@ class Survey:
         self._awaited = {database for database in databases if database not in self._revisions}
         self.crew.begin(Verb.REVISIONS, sorted(self._awaited))
 
+    def _group(self, target: Target) -> Group:
+        arguments = x_of_class(self.crew.file.config, target)
+        return target.environment, target.database, arguments
+
     def _unsure(self, targets: Sequence[Target]) -> set[Group]:
         """Return what has a version table that is written down nowhere."""
         file = self.crew.file
-        groups = dict.fromkeys(map(_group, targets))
+        groups = dict.fromkeys(map(self._group, targets))
         for group in groups:
             if group not in self._tables:
                 table = written_version_table(file.config.databases[group[1]], file.folder)
@@ -113,7 +147,7 @@ class Survey:
         """Yield readings once it is known which revisions there are."""
         of = {target.name: target for target in targets}
         waiting: list[Reading] = []
-        reading_now = self._read([t for t in targets if _group(t) not in unsure])
+        reading_now = self._read([t for t in targets if self._group(t) not in unsure])
         self._begin(targets)  # it takes a while, and the servers are at work meanwhile
         for reading in reading_now:
             waiting.append(reading)
@@ -122,9 +156,12 @@ class Survey:
                 waiting.clear()
         self._know_revisions(wait=True)
         yield from ((of[r.target], r) for r in waiting)
-        later = [target for target in targets if _group(target) in unsure]
+        for warning in self._unredacted:
+            self.warnings.append(self._redact(warning))
+        self._unredacted.clear()
+        later = [target for target in targets if self._group(target) in unsure]
         for group in unsure:
-            self._tables[group] = self._asked([t for t in later if _group(t) == group])
+            self._tables[group] = self._asked([t for t in later if self._group(t) == group])
         yield from ((of[reading.target], reading) for reading in self._read(later))
 
     def _read(self, targets: Sequence[Target]) -> Iterator[Reading]:
@@ -133,6 +170,7 @@ class Survey:
             [self.places[target.name] for target in targets],
             schemas=self.schemas,
             stopped=lambda: self.crew.interrupted,
+            abandoned=lambda: self.crew.interrupts.presses > 1,
         )
 
     def _place(self, target: Target) -> Place:
@@ -142,7 +180,7 @@ class Survey:
         config = self.crew.file.config
         settings = limits(config, target.environment, target.database)
         timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
-        table = self._tables[_group(target)]
+        table = self._tables[self._group(target)]
         return Place(target.name, location, table, timeouts, settings.max_per_server)
 
     def _know_revisions(self, *, wait: bool) -> bool:
@@ -158,7 +196,7 @@ class Survey:
             self._revisions[database] = Revisions(revisions)
             if warning is not None:
                 self.unloaded.add(database)
-                self.warnings.append(f"the scripts of {database} can't be loaded: {warning}")
+                self._unredacted.append(f"the scripts of {database} can't be loaded: {warning}")
         return not self._awaited
 
     def _asked(self, targets: Sequence[Target]) -> VersionTable:
@@ -166,9 +204,10 @@ class Survey:
         for target in targets[:_TRIES]:
             outcome = self._by_env_py([target])[target.name]
             if outcome.data is not None:
+                self._unasked.pop(self._group(target), None)
                 return outcome.data  # type: ignore[no-any-return]  # a version table, of status
             if outcome.failure is not None:
-                self._unasked[_group(target)] = outcome.failure
+                self._unasked[self._group(target)] = outcome.failure
         return VersionTable()
 
     def _by_env_py(self, targets: Sequence[Target]) -> dict[str, Outcome]:
@@ -185,12 +224,12 @@ class Survey:
         return not reading.has_version_table or bool(revisions.unknown(reading.heads))
 
     def _settled(self, read: Sequence[tuple[Target, Reading]]) -> dict[str, Outcome]:
-        """Return the outcomes of targets of one ``env.py`` whose heads were not found, or odd.
+        """Return the outcomes of targets of one ``env.py`` that have no heads, or the same.
 
         One is asked of ``env.py``; only where it finds what we did not, all are.
         """
         first, reading = read[0]
-        group = _group(first)
+        group = self._group(first)
         failure = self._unasked.get(group)
         if failure is not None:
             return {
@@ -200,14 +239,17 @@ class Survey:
                 for target, r in read
             }
         outcome = self._by_env_py([first])[first.name]
-        failed = outcome.data is None
-        if failed or (outcome.data == self._tables[group] and outcome.heads == reading.heads):
+        if outcome.data is None:  # it can't run
             return {target.name: self._outcome(target, r) for target, r in read}
+        if outcome.data == self._tables[group] and outcome.heads == reading.heads:
+            # Alembic may know an abbreviated revision that we don't.
+            known = outcome.state is not State.UNKNOWN_REVISION and bool(reading.heads)
+            return {
+                target.name: _seen(outcome, r) if known else self._outcome(target, r)
+                for target, r in read
+            }
         found = {first.name: outcome} | self._by_env_py([target for target, _ in read[1:]])
-        return {
-            r.target: replace(found[r.target], fingerprint=r.fingerprint, server_version=r.server)
-            for _, r in read
-        }
+        return {r.target: _seen(found[r.target], r) for _, r in read}
 
     def _outcome(self, target: Target, reading: Reading) -> Outcome:
         revisions = self._revisions.get(target.database)
@@ -223,6 +265,8 @@ class Survey:
         if reading.failure is not None:
             state = State.UNREACHABLE if reading.fault in NO_ACCESS else State.FAILED
             return replace(seen, state=state, failure=self._redacted(reading.failure))
+        if failure := self._not_own(target):
+            return replace(seen, failure=failure, fingerprint=None)
         if not isinstance(revisions, Revisions):
             return replace(seen, failure=revisions)
         if unknown := revisions.unknown(heads):
@@ -233,6 +277,13 @@ class Survey:
         state = (State.BEHIND if pending else State.CURRENT) if heads else State.EMPTY
         return replace(seen, state=state, revisions=pending)
 
+    def _not_own(self, target: Target) -> Failure | None:
+        place = self.places[target.name]
+        location = place.location
+        own = location.schema if location.backend == "postgresql" else location.database
+        message = None if location.backend == "sqlite" else place.version_table.not_own(own)
+        return Failure(message, NOT_OWN_STEP) if message else None
+
     def _redacted(self, failure: Failure) -> Failure:
         return replace(failure, message=self._redact(failure.message))
 
@@ -240,5 +291,11 @@ class Survey:
         return Redactor(self.crew.secrets.values | self._passwords)(text)
 
 
-def _group(target: Target) -> Group:
-    return target.environment, target.database
+def _seen(outcome: Outcome, reading: Reading) -> Outcome:
+    """Return what a worker found of a target, or of one like it, with what we read of it."""
+    return replace(
+        outcome,
+        target=reading.target,
+        fingerprint=reading.fingerprint,
+        server_version=reading.server,
+    )

@@ -13,15 +13,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from orchestrator.dialects.base import Timeouts
 from orchestrator.fleet.schema import Thing
 
-SETTINGS = (
+_SETTINGS = (
     "SET LOCAL search_path TO ''",
     "SET LOCAL quote_all_identifiers TO off",
     "SET LOCAL jit TO off",
 )
-"""To be run in the transaction of every query here: names are then written in full, and as people
-write them. Compiling the query took longer than running it."""
+# Names are then written in full, and as people write them. Compiling the query took longer than
+# running it.
 
 OWN_SCHEMAS = (
     "SELECT nspname FROM pg_catalog.pg_namespace"
@@ -69,6 +70,21 @@ _ROWS = frozenset({"old", "new"})
 # In no text of the server's.
 _OWN = "\0."
 _FACTS = "SELECT nspname, fact FROM fact JOIN ns USING (prefix)"
+
+
+def settings(timeouts: Timeouts) -> Sequence[str]:
+    """Return what to run in the transaction of every query here.
+
+    Of that transaction alone: a pooler may give the connection to somebody else after it.
+    """
+    limits = [f"SET LOCAL lock_timeout TO {_milliseconds(timeouts.lock)}"]
+    if timeouts.statement is not None:
+        limits.append(f"SET LOCAL statement_timeout TO {_milliseconds(timeouts.statement)}")
+    return (*limits, *_SETTINGS)
+
+
+def _milliseconds(seconds: float) -> int:
+    return min(max(1, round(seconds * 1000)), 2**31 - 1)
 
 
 def version_tables_sql(tables: Sequence[tuple[str, str]]) -> str:

@@ -33,7 +33,10 @@ def x_secrets(config: Config, target: Target) -> Iterator[Secret]:
             yield from value.secrets
 
 
-def x_of_class(config: Config, target: Target) -> tuple[tuple[str, str | None], ...]:
+XOfClass = tuple[tuple[str, str | None], ...]
+
+
+def x_of_class(config: Config, target: Target) -> XOfClass:
     """Return the file's arguments, the tenant's name and the secrets left open.
 
     With them a target's ``env.py`` may choose what it compares: a label that says so is filled in.

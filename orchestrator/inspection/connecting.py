@@ -11,8 +11,16 @@ from orchestrator.dialects.tls import share_unverified_context
 from orchestrator.fleet.location import Location
 
 _CONNECT_TIMEOUT = 10
-_READ_TIMEOUT = 120
-"""For a server that accepts and then never answers."""
+_GRACE = 5
+"""Seconds that an answer may take longer than its statement: then the server is gone."""
+_LIBPQ = {
+    "application_name": "orchestrator",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""PostgreSQL's drivers have no limit of their own for a server that is gone."""
 _TAKES_CONNECT_TIMEOUT = frozenset({"pymysql", "mysqldb", "psycopg", "psycopg2"})
 STATEMENT_TIMEOUT = 60.0
 """Seconds that one query of ours may take where the file sets no limit."""
@@ -24,7 +32,8 @@ Rows = Sequence[Sequence[Any]]
 def connected(location: Location, timeouts: Timeouts) -> Iterator[Any]:
     """Connect by the driver itself: SQLAlchemy's engine asks a server several things first.
 
-    Waits are short, and statements have a limit. Raises what the driver raises.
+    Waits are short, and statements have a limit; on PostgreSQL only in transactions that set it, as
+    a pooler may keep a session's settings for somebody else. Raises what the driver raises.
     """
     from sqlalchemy import URL
 
@@ -32,12 +41,21 @@ def connected(location: Location, timeouts: Timeouts) -> Iterator[Any]:
     dialect = _dialect(url.drivername)
     args, options = dialect.create_connect_args(url)
     options.update(_options(dialect.driver, options))
-    limited = Timeouts(timeouts.lock, timeouts.statement or STATEMENT_TIMEOUT)
     with _closing(dialect.connect(*args, **options)) as connection:
-        for statement in dialect_of(location.backend).on_connect(limited, None, "orchestrator"):
-            run(connection, statement)
-        connection.commit()
+        limits = limited(timeouts)
+        if "read_timeout" not in url.query and hasattr(connection, "_read_timeout"):
+            # PyMySQL's, so far for the server's greeting.
+            connection._read_timeout = (limits.statement or STATEMENT_TIMEOUT) + _GRACE
+        if location.backend != "postgresql":
+            for statement in dialect_of(location.backend).on_connect(limits, None, ""):
+                run(connection, statement)
+            connection.commit()
         yield connection
+
+
+def limited(timeouts: Timeouts) -> Timeouts:
+    """Return time-outs with a limit for statements, the file's or our own."""
+    return Timeouts(timeouts.lock, timeouts.statement or STATEMENT_TIMEOUT)
 
 
 @contextmanager
@@ -76,12 +94,16 @@ def _options(driver: str, given: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if driver in _TAKES_CONNECT_TIMEOUT:
         options["connect_timeout"] = _CONNECT_TIMEOUT
+    if driver in ("psycopg", "psycopg2"):
+        options.update(_LIBPQ)
+    if driver == "mysqldb":
+        options["read_timeout"] = int(STATEMENT_TIMEOUT)
     if driver == "psycopg":
         options["prepare_threshold"] = None  # a pooler may swap the connection behind it
     if driver == "pymysql":
         from pymysql.constants import CLIENT
 
-        options["read_timeout"] = _READ_TIMEOUT
+        options["read_timeout"] = _CONNECT_TIMEOUT
         flag = int(given.get("client_flag", 0)) | CLIENT.MULTI_STATEMENTS
         return {**{k: v for k, v in options.items() if k not in given}, "client_flag": flag}
     return {name: value for name, value in options.items() if name not in given}

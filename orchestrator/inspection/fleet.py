@@ -1,8 +1,8 @@
 """Reads the state of a whole fleet: server by server, many targets at once."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,57 +49,74 @@ class Errand:
 
 
 def read(
-    places: Iterable[Place], *, schemas: bool, stopped: Callable[[], bool] = lambda: False
+    places: Iterable[Place],
+    *,
+    schemas: bool,
+    stopped: Callable[[], bool] = lambda: False,
+    abandoned: Callable[[], bool] = lambda: False,
 ) -> Iterator[Reading]:
     """Begin to read, and return an iterator of a reading of each place as it comes.
 
     ``schemas``: with a fingerprint. No server gets more connections than its places allow. Once
-    ``stopped()``, nothing more is begun, and what was not begun has no reading.
+    ``stopped()``, nothing more is begun, and what was not begun has no reading. Once
+    ``abandoned()``, nothing is waited for either, whatever a server is up to.
     """
-    todo = {str(number): errand for number, errand in enumerate(errands(places))}
-    schedule = Schedule(_work(name, errand) for name, errand in todo.items())
-    answers: queue.SimpleQueue[tuple[str, Reading | None]] = queue.SimpleQueue()
+    running = _Running(list(errands(places)), schemas, stopped)
+    running.start()
+    return running.readings(abandoned)
 
-    def run(name: str) -> None:
+
+class _Running:
+    """Errands, each in a thread of its own."""
+
+    def __init__(self, found: Sequence[Errand], schemas: bool, stopped: Callable[[], bool]) -> None:
+        self._errands = {str(number): errand for number, errand in enumerate(found)}
+        self._schedule = Schedule(_work(name, errand) for name, errand in self._errands.items())
+        self._answers: queue.SimpleQueue[tuple[str, Reading | None]] = queue.SimpleQueue()
+        self._schemas = schemas
+        self._stopped = stopped
+
+    def start(self) -> None:
+        """Start what may start."""
+        for name in self._schedule.start():
+            # Not of an executor: its threads are waited for when the program ends.
+            threading.Thread(target=self._run, args=(name,), daemon=True).start()
+
+    def readings(self, abandoned: Callable[[], bool]) -> Iterator[Reading]:
+        """Yield what comes, until there is nothing more to come or to wait for."""
+        while not self._schedule.done and not abandoned():
+            if self._stopped():
+                self._schedule.stop()
+            self.start()
+            try:
+                name, reading = self._answers.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+            if reading is None:
+                self._schedule.finish(name, succeeded=True)
+            else:
+                yield reading
+
+    def _run(self, name: str) -> None:
         try:
-            for reading in todo[name].read(schemas=schemas):
-                answers.put((name, reading))
+            for reading in self._errands[name].read(schemas=self._schemas):
+                self._answers.put((name, reading))
+                if self._stopped():
+                    break
         finally:
-            answers.put((name, None))
-
-    threads = ThreadPoolExecutor(min(_THREADS, len(todo)) or 1, "inspection")
-
-    def start() -> None:
-        for name in schedule.start():
-            threads.submit(run, name)
-
-    def readings() -> Iterator[Reading]:
-        with threads:
-            while not schedule.done:
-                if stopped():
-                    schedule.stop()
-                start()
-                try:
-                    name, reading = answers.get(timeout=_TICK)
-                except queue.Empty:
-                    continue
-                if reading is None:
-                    schedule.finish(name, succeeded=True)
-                else:
-                    yield reading
-
-    start()
-    return readings()
+            self._answers.put((name, None))
 
 
 def things(places: Sequence[Place]) -> dict[str, tuple[Thing, ...] | Exception]:
     """Return everything in the schema of each place, by target, or why it can't be read."""
     found: dict[str, tuple[Thing, ...] | Exception] = {}
     for errand in errands(places):
-        try:
-            found.update(_READERS[errand.backend].things(errand.places))
-        except Exception as error:  # noqa: BLE001 - drivers share no class of errors
-            found.update((p.target, error) for p in errand.places if p.target not in found)
+        for place in errand.places:
+            # One that can't be read must not spoil the others, which a connection for all would.
+            try:
+                found.update(_READERS[errand.backend].things([place]))
+            except Exception as error:  # noqa: BLE001 - drivers share no class of errors
+                found[place.target] = error
     return found
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from orchestrator.dialects import Fault, dialect_of, postgresql_schema
+from orchestrator.dialects import Fault, Timeouts, dialect_of, postgresql_schema
 from orchestrator.dialects.faults import NEXT_STEP
 from orchestrator.fleet.schema import Details, Thing
-from orchestrator.inspection.connecting import Rows, connected, rows, run
+from orchestrator.inspection.connecting import Rows, connected, limited, rows, run
 from orchestrator.inspection.reading import (
     Place,
     Reading,
@@ -34,7 +34,7 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
     Raises what the driver raises when the connection can't be made or breaks.
     """
     with connected(places[0].location, places[0].timeouts) as connection:
-        session = _Session(connection)
+        session = _Session(connection, places[0].timeouts)
         for batch in batches(places, _TABLES_PER_UNION):
             standing = list(_heads(session, batch))
             if not schemas:
@@ -48,7 +48,7 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
 def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
     """Yield everything in each place. Raises what the driver raises."""
     with connected(places[0].location, places[0].timeouts) as connection:
-        session = _Session(connection)
+        session = _Session(connection, places[0].timeouts)
         for place in places:
             schemas = session.schemas_of(place)
             facts = session.rows(postgresql_schema.facts_sql(schemas, _without(session, [place])))
@@ -68,8 +68,9 @@ def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
 class _Session:
     """Asks in transactions of their own, in which every name is written in full."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, timeouts: Timeouts) -> None:
         self._connection = connection
+        self._limits = postgresql_schema.settings(limited(timeouts))
         answer = rows(connection, postgresql_schema.SESSION)[0]
         own, path, version, *locale = answer[: len(_TRAITS) + 2]
         self.own: str | None = own
@@ -84,7 +85,7 @@ class _Session:
     def rows(self, sql: str) -> Rows:
         """Return the rows of a query, and hold no lock after it."""
         try:
-            for setting in postgresql_schema.SETTINGS:
+            for setting in self._limits:
                 run(self._connection, setting)
             found = rows(self._connection, sql)
         except Exception:

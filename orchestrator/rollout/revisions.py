@@ -20,6 +20,11 @@ class Revisions:
         """Return the heads that are no revisions here."""
         return tuple(head for head in heads if head not in self._known)
 
+    def overlap(self, heads: Sequence[str]) -> bool:
+        """Whether one head is there twice, or below another one: no upgrade leads there."""
+        below = {id_ for head in heads for id_ in self._with_ancestors([head]) if id_ != head}
+        return len(set(heads)) < len(heads) or not below.isdisjoint(heads)
+
     def pending(self, heads: tuple[str, ...]) -> tuple[Revision, ...]:
         """Return what ``upgrade heads`` would run at known heads, oldest first."""
         if heads not in self._pending:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, make_url
 
-from orchestrator.fleet.version_table import VersionTable
+from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
 from orchestrator.worker.connections import Connections
 from orchestrator.worker.deferred import Deferred
 from orchestrator.worker.refusals import NotRun
@@ -137,18 +137,11 @@ def _version_table(theirs: dict[str, Any], scripts: Scripts, session: Session) -
 
 
 def assert_own(table: VersionTable, session: Session) -> None:
-    """Raise ``NotRun`` for a version table that is not the target's own.
-
-    Two targets that shared one would each believe to be where the other is.
-    """
+    """Raise ``NotRun`` for a version table that is not the target's own."""
     location = session.location
     own = location.database if location.backend in {"mysql", "mariadb"} else location.schema
-    if table.schema is not None and own is not None and table.schema != own:
-        raise NotRun(
-            f"env.py keeps its versions in schema '{table.schema}', where the target's own is "
-            f"'{own}': other targets would share them",
-            "leave version_table_schema out of env.py, or let it be the target's schema",
-        )
+    if message := table.not_own(own):
+        raise NotRun(message, NOT_OWN_STEP)
 
 
 def _url(connection: Any, url: Any, session: Session) -> URL:

@@ -55,6 +55,8 @@ class Job:
     revision: str = "heads"
     dry_run: bool = False
     purge: bool = False
+    learn: bool = False
+    """``status``: let ``env.py`` tell where its versions are, whatever seems plain without it."""
     x: tuple[str, ...] = ()
     """``KEY=VALUE`` of the command line, besides those of the file."""
     script: NewScript = NewScript()

@@ -26,6 +26,8 @@ from orchestrator.worker.session import Session, open_session
 def status(job: Job, target: str, context: Context) -> Outcome:
     """Read the heads, and tell which revisions are pending. ``data`` is the version table."""
     scripts = context.scripts(job)
+    if job.learn:
+        habits_of(job, context)
     with open_session(context.location(job), context.timeouts(job)) as session:
         heads, table = read_heads(job, scripts, session, context)
         own = {session.location.schema, _mysql_database(session)}

@@ -18,7 +18,7 @@ Spelt = dict[str, Any]
 def written_revisions(files: Iterable[Path]) -> tuple[Revision, ...]:
     """Return the revisions that are written out in some files, newest first. Runs none of them.
 
-    Raises ``ValueError`` where none is, or where they go round in a circle.
+    Raises ``ValueError`` where none is, where one is computed, or where they go round in a circle.
     """
     found = {spelt["revision"]: (path, spelt) for path, spelt in _spelt(files)}
     labels = {label: id_ for id_, (_, spelt) in found.items() for label in spelt["branch_labels"]}
@@ -37,7 +37,9 @@ def _spelt(files: Iterable[Path]) -> Iterator[tuple[Path, Spelt]]:
     for path in sorted(files):
         text = path.read_text(encoding="utf-8", errors="replace")
         values = dict(_assigned(text))
-        if isinstance(values.get("revision"), str):
+        if "revision" in values and not isinstance(values["revision"], str):
+            raise ValueError(f"{path} computes its revision")
+        if "revision" in values:
             spelt = {key: _several(values.get(key)) for key in _KEYS[1:]}
             yield path, {"revision": values["revision"], "message": _message(text), **spelt}
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy.pool import NullPool
 
-from orchestrator.dialects import Fault, Timeouts
+from orchestrator.dialects import Fault, Timeouts, sqlite_schema
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Reading
@@ -237,6 +237,24 @@ def test_quotes_round_a_name_make_a_difference_where_they_do_to_alembic(tmp_path
     first, second = (verdicts(url, models) for url in urls)
     if fingerprint(urls[0]) == fingerprint(urls[1]):
         assert first == second
+
+
+@pytest.mark.parametrize("name", ["is_unique", "MyCheck", "my_UNIQUE"])
+def test_quotes_stay_round_a_name_that_ends_like_a_constraint(name):
+    # Without them, some version of SQLAlchemy may take it for one.
+    row = ("table", name, name, f'CREATE TABLE "{name}" (\n\tid INTEGER\n)')
+    assert sqlite_schema.canonical([row], "v") == [row]
+
+
+def test_an_index_written_otherwise_differs_in_how_it_is_written_only(tmp_path):
+    urls = [
+        made(tmp_path / f"{number}.db", f"CREATE TABLE t (a); CREATE INDEX {index} ON t ({column})")
+        for number, (index, column) in enumerate([("ix", "a"), ('"ix"', '"a"')])
+    ]
+    first, second = map(things, urls)
+    assert fingerprint(urls[0]) != fingerprint(urls[1])
+    assert first != second
+    assert told(first) == told(second)
 
 
 def test_a_file_that_is_not_there_is_empty_and_is_not_made(tmp_path):

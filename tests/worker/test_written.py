@@ -106,9 +106,18 @@ def test_a_dependency_on_a_branch_is_one_on_its_revision(tmp_path: Path) -> None
 
 def test_what_is_written_out_nowhere_is_an_error(tmp_path: Path) -> None:
     versions = write(tmp_path, [])
-    (versions / "a.py").write_text("revision = make_id()\n")
+    (versions / "helper.py").write_text("import os\n")
 
     with pytest.raises(ValueError, match="no revision is written out"):
+        written_revisions(versions.glob("*.py"))
+
+
+def test_a_revision_that_is_computed_is_an_error(tmp_path: Path) -> None:
+    """Left out, targets would seem to be at head without it."""
+    versions = write(tmp_path, [("a", (), ())])
+    (versions / "b.py").write_text("revision = make_id()\ndown_revision = 'a'\n")
+
+    with pytest.raises(ValueError, match="computes its revision"):
         written_revisions(versions.glob("*.py"))
 
 
