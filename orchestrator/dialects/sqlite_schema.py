@@ -1,7 +1,7 @@
 """The schema of a SQLite file: the text of its own ``CREATE`` statements, taken apart.
 
 SQLite keeps those as they were written, and SQLAlchemy reflects constraints from that very text by
-regular expressions. So only equal texts surely look equal to Alembic.
+regular expressions.
 """
 
 import re
@@ -81,7 +81,10 @@ def canonical(rows: Iterable[Row], version_table: str) -> list[Row]:
 
 
 def things(rows: Iterable[Row]) -> Iterator[Thing]:
-    """Take the statements apart. Files have the same things only if all statements are equal."""
+    """Take the statements apart, one space wherever there is any, without comments.
+
+    A table's own text is its detail ``WRITTEN``: SQLAlchemy may see another table in other words.
+    """
     for type_, name, table, sql in rows:
         tokens = _clean(sql)
         if type_ == "table":
@@ -89,10 +92,10 @@ def things(rows: Iterable[Row]) -> Iterator[Thing]:
         elif type_ == "index":
             kind = "unique index" if "UNIQUE" in map(str.upper, tokens[:3]) else "index"
             on = _plain("".join(tokens[tokens.index("(") :]))
-            yield Thing(kind, table, name, (("on", on), (WRITTEN, sql)))
+            yield Thing(kind, table, name, (("on", on),))
         else:
             at = table if type_ == "trigger" else ""
-            yield Thing(type_, at, name, (("definition", "".join(tokens)), (WRITTEN, sql)))
+            yield Thing(type_, at, name, (("definition", "".join(tokens)),))
 
 
 def _clean(sql: str) -> list[str]:

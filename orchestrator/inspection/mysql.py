@@ -10,7 +10,14 @@ from orchestrator.dialects import Fault, dialect_of, mysql_schema
 from orchestrator.dialects.mysql_schema import Shown
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection.connecting import Rows, connected, rows, run
-from orchestrator.inspection.reading import Place, Reading, batches, fingerprint_of, unread
+from orchestrator.inspection.reading import (
+    Place,
+    Reading,
+    batches,
+    fingerprint_of,
+    standing,
+    unread,
+)
 
 _TABLES_PER_UNION = 500
 _DATABASES_PER_LOOK = 50
@@ -90,10 +97,10 @@ def _heads(connection: Any, places: Sequence[Place]) -> list[Reading]:
         _raise_if_broken(error)
         found = _one_by_one(connection, places)
     else:
-        heads: list[list[str]] = [[] for _ in places]
+        heads: list[list[str | None]] = [[] for _ in places]
         for at, head in answer:
-            heads[int(at)].append(_text(head))
-        found = [_reading(place, some) for place, some in zip(places, heads, strict=True)]
+            heads[int(at)].append(_head(head))
+        found = [standing(place, some) for place, some in zip(places, heads, strict=True)]
     connection.commit()  # nobody waits for a table that we have read
     return found
 
@@ -114,11 +121,11 @@ def _found(place: Place, answer: Answer) -> Reading:
         return Reading(place.target, has_version_table=False)
     if isinstance(answer, Exception):
         return unread(place, answer)
-    return _reading(place, [_text(head) for _, head in answer])
+    return standing(place, [_head(head) for _, head in answer])
 
 
-def _reading(place: Place, heads: Sequence[str]) -> Reading:
-    return Reading(place.target, tuple(sorted(heads)))
+def _head(value: Any) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _with_fingerprints(

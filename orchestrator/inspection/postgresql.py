@@ -14,6 +14,7 @@ from orchestrator.inspection.reading import (
     batches,
     fingerprint_of,
     nowhere,
+    standing,
     unread,
 )
 from orchestrator.rollout.outcomes import Failure
@@ -133,13 +134,12 @@ def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str]:
 
 
 def _with_heads(session: _Session, places: Sequence[Place]) -> list[Reading]:
-    found: list[list[str]] = [[] for _ in places]
+    found: list[list[str | None]] = [[] for _ in places]
     tables = [session.table(place) for place in places]
     for at, head in session.rows(postgresql_schema.heads_sql(tables)):
         found[at].append(head)
     return [
-        Reading(place.target, tuple(sorted(heads)), server=session.server)
-        for place, heads in zip(places, found, strict=True)
+        standing(place, heads, session.server) for place, heads in zip(places, found, strict=True)
     ]
 
 

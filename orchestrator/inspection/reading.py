@@ -52,6 +52,15 @@ def fingerprint_of(parts: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
+def standing(place: Place, heads: Iterable[object], server: str = "") -> Reading:
+    """Return the reading of a target whose version table holds ``heads``."""
+    found = list(heads)
+    if None in found:
+        step = "see what its rows should be, and correct them by hand"
+        return Reading(place.target, failure=Failure("its version table holds a NULL", step))
+    return Reading(place.target, tuple(sorted(map(str, found))), server=server)
+
+
 def unread(place: Place, error: BaseException) -> Reading:
     """Return the reading of a target that could not be read."""
     fault = dialect_of(place.location.backend).fault(error)

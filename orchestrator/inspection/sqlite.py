@@ -3,12 +3,14 @@
 import os.path
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from orchestrator.dialects import sqlite_schema
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection.connecting import connected, rows
-from orchestrator.inspection.reading import Place, Reading, fingerprint_of, unread
+from orchestrator.inspection.reading import Place, Reading, fingerprint_of, standing, unread
+from orchestrator.inspection.sqlite_reflection import reflected
 
 _SERVER = f"SQLite {sqlite3.sqlite_version}"
 _READABLE = frozenset({"table", "view"})
@@ -27,8 +29,7 @@ def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...] | E
     """Yield everything in each file, or why it can't be read."""
     for place in places:
         try:
-            found = sqlite_schema.canonical(_master(place), place.version_table.name)
-            yield place.target, tuple(sqlite_schema.things(found))
+            yield place.target, _things(tuple(_master(place)), place.version_table.name)
         except Exception as error:  # noqa: BLE001 - a file can be anything
             yield place.target, error
 
@@ -46,8 +47,8 @@ def _read(place: Place, *, schemas: bool) -> Reading:
         )
         heads = rows(connection, sqlite_schema.heads_sql(table)) if known else ()
     fingerprint = _fingerprint(tuple(master), table) if schemas else None
-    found = tuple(sorted(str(head) for (head,) in heads))
-    return Reading(place.target, found, known, fingerprint, _SERVER)
+    found = standing(place, (head for (head,) in heads), _SERVER)
+    return replace(found, has_version_table=known, fingerprint=fingerprint)
 
 
 def _master(place: Place) -> list[sqlite_schema.Row]:
@@ -60,4 +61,25 @@ def _master(place: Place) -> list[sqlite_schema.Row]:
 @lru_cache(maxsize=64)
 def _fingerprint(master: tuple[sqlite_schema.Row, ...], version_table: str) -> str:
     """Files of one class hold the same rows, mostly in the same order."""
-    return fingerprint_of(sqlite_schema.canonical(master, version_table))
+    return fingerprint_of(sorted(_things(master, version_table)))
+
+
+def _things(master: tuple[sqlite_schema.Row, ...], version_table: str) -> tuple[Thing, ...]:
+    """Return what the statements say, and of each table what SQLAlchemy makes of its words."""
+    rows_ = sqlite_schema.canonical(master, version_table)
+    made_of = {
+        name: (sql, *(row[3] for row in rows_ if row[0] == "index" and row[2] == name))
+        for type_, name, _, sql in rows_
+        if type_ == "table"
+    }
+    return tuple(
+        _as_reflected(thing, made_of[thing.name]) if thing.kind == "table" else thing
+        for thing in sqlite_schema.things(rows_)
+    )
+
+
+def _as_reflected(table: Thing, statements: tuple[str, ...]) -> Thing:
+    kept = (detail for detail in table.details if detail[0] != sqlite_schema.WRITTEN)
+    return replace(
+        table, details=(*kept, (sqlite_schema.WRITTEN, reflected(table.name, statements)))
+    )

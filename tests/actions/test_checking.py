@@ -140,14 +140,51 @@ def test_in_sync_at_other_heads_than_the_class_is_of_one_alone() -> None:
 
 
 def test_an_env_py_that_fails_for_one_fails_for_all() -> None:
-    targets = fleet("acme", "birch")
+    targets = fleet("acme", "birch", "cedar")
     broken = Failure("env.py:1: no such module")
     crew = FakeCrew(lambda t: Outcome(t.name, State.FAILED, failure=broken))
 
     found = check(crew, {}, targets)
 
-    assert crew.rounds == [["acme"]]
+    assert crew.rounds == [["acme"], ["birch"]]
     assert {(o.target, o.failure) for o in found.values()} == {(t.name, broken) for t in targets}
+
+
+def test_a_failure_that_a_second_member_does_not_share_is_told_of_nobody_else() -> None:
+    targets = fleet("acme", "birch", "cedar", "dune")
+
+    def answer(of: Target) -> Outcome:
+        if of.tenant in ("acme", "cedar"):
+            return Outcome(of.name, State.FAILED, failure=Failure(f"{of.tenant}: bad rows"))
+        return in_sync(of)
+
+    found = check(crew := FakeCrew(answer), {}, targets)
+
+    assert crew.rounds == [["acme"], ["birch"]]
+    assert [o.state for o in found.values()] == [State.FAILED, *[State.IN_SYNC] * 3]
+
+
+def test_members_that_fail_each_in_its_own_way_are_compared_one_by_one() -> None:
+    targets = fleet("acme", "birch", "cedar")
+    crew = FakeCrew(
+        lambda t: Outcome(t.name, State.FAILED, failure=Failure(f"{t.tenant}: bad rows"))
+    )
+
+    found = check(crew, {}, targets)
+
+    assert [o.failure.message for o in found.values() if o.failure] == [
+        f"{t.tenant}: bad rows" for t in targets
+    ]
+
+
+def test_what_a_member_printed_and_how_long_it_took_is_its_own() -> None:
+    targets = fleet("acme", "birch")
+    crew = FakeCrew(lambda t: in_sync(t, output="comparing acme", seconds=3.0, attempts=1))
+
+    found = check(crew, {}, targets)
+
+    assert (found["acme"].output, found["acme"].attempts) == ("comparing acme", 1)
+    assert (found["birch"].output, found["birch"].attempts, found["birch"].seconds) == ("", 0, 0.0)
 
 
 def test_what_is_not_at_head_is_compared_with_nothing() -> None:

@@ -246,15 +246,43 @@ def test_quotes_stay_round_a_name_that_ends_like_a_constraint(name):
     assert sqlite_schema.canonical([row], "v") == [row]
 
 
-def test_an_index_written_otherwise_differs_in_how_it_is_written_only(tmp_path):
-    urls = [
-        made(tmp_path / f"{number}.db", f"CREATE TABLE t (a); CREATE INDEX {index} ON t ({column})")
-        for number, (index, column) in enumerate([("ix", "a"), ('"ix"', '"a"')])
-    ]
-    first, second = map(things, urls)
-    assert fingerprint(urls[0]) != fingerprint(urls[1])
-    assert first != second
-    assert told(first) == told(second)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "CREATE TABLE t (a); CREATE INDEX ix ON t (a)",
+            'CREATE TABLE t (a); CREATE INDEX "ix" ON t ("a")',
+        ),
+        (
+            "CREATE TABLE t (\n a, \n b, \n CONSTRAINT u UNIQUE (a), \n CONSTRAINT v UNIQUE (b)\n)",
+            "CREATE TABLE t (\n a, \n b, \n CONSTRAINT v UNIQUE (b), \n CONSTRAINT u UNIQUE (a)\n)",
+        ),
+        (
+            "CREATE TABLE t (a INTEGER, b TEXT)",
+            "CREATE TABLE t (a INTEGER); ALTER TABLE t ADD COLUMN b TEXT",
+        ),
+        ("CREATE TABLE t (a INTEGER)", "CREATE TABLE x (a INTEGER); ALTER TABLE x RENAME TO t"),
+    ],
+)
+def test_words_in_which_sqlalchemy_sees_the_same_make_no_difference(tmp_path, one, other):
+    urls = [made(tmp_path / f"{at}.db", sql) for at, sql in enumerate((one, other))]
+
+    assert fingerprint(urls[0]) == fingerprint(urls[1])
+    assert set(things(urls[0])) == set(things(urls[1]))
+
+
+def test_words_in_which_sqlalchemy_sees_something_else_do(tmp_path):
+    """Its pattern for a CHECK ends with the line."""
+    one, other = (
+        made(
+            tmp_path / f"{at}.db",
+            f"CREATE TABLE t (\n a, \n b, \n CONSTRAINT c CHECK (a > 0{space}AND a < 9)\n)",
+        )
+        for at, space in enumerate((" ", "\n"))
+    )
+
+    assert fingerprint(one) != fingerprint(other)
+    assert told(things(one)) == told(things(other))
 
 
 def test_a_file_that_is_not_there_is_empty_and_is_not_made(tmp_path):
