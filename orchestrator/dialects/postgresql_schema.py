@@ -97,21 +97,25 @@ def version_tables_sql(tables: Sequence[tuple[str, str]]) -> str:
 def digests_sql(schemas: Sequence[str], without: Sequence[str]) -> str:
     """Return a query for each schema: its name, two sums over what does not name it, and as a JSON
     array everything that may. ``without``: tables that are none of it, as ``schema.name``."""
-    return _query(schemas, without) + _DIGESTS
+    return _query(schemas, without, "details") + _DIGESTS
 
 
 def facts_sql(schemas: Sequence[str], without: Sequence[str]) -> str:
     """Return a query for everything in some schemas: the schema, the fact."""
-    return _query(schemas, without) + _FACTS
+    return _query(schemas, without, "json_strip_nulls(details)") + _FACTS
 
 
-def _query(schemas: Sequence[str], without: Sequence[str]) -> str:
-    return _things().replace(":schemas", _array(schemas)).replace(":without", _array(without))
+def _query(schemas: Sequence[str], without: Sequence[str], details: str) -> str:
+    given = {":schemas": _array(schemas), ":without": _array(without), ":details": details}
+    # At once: a name may look like a placeholder.
+    return re.sub(r":(?:schemas|without|details)\b", lambda found: given[found[0]], _things())
 
 
 @cache
 def _things() -> str:
-    return files("orchestrator.dialects").joinpath("postgresql_schema.sql").read_text("utf-8")
+    """The query without comments, whose placeholders would be filled, too."""
+    text = files("orchestrator.dialects").joinpath("postgresql_schema.sql").read_text("utf-8")
+    return re.sub(r"^ *--.*\n", "", text, flags=re.MULTILINE)
 
 
 def _array(texts: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from orchestrator.rollout.outcomes import Failure
 T = TypeVar("T")
 
 _TABLES_PER_UNION = 250
-_SCHEMAS_PER_LOOK = 100
+_SCHEMAS_PER_LOOK = 250
 _TRAITS = ("search path", "encoding", "collation", "character type")
 _SETTINGS = ("date style", "interval style", "time zone", "quote all identifiers")
 _BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE})
