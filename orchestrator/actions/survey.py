@@ -232,11 +232,10 @@ class Survey:
         group = self._group(first)
         failure = self._unasked.get(group)
         if failure is not None:
+            # Its schema is of no use to anybody while nobody knows its heads.
             return {
-                target.name: replace(
-                    self._outcome(target, r), state=State.FAILED, failure=failure, revisions=()
-                )
-                for target, r in read
+                r.target: Outcome(r.target, State.FAILED, failure=failure, server_version=r.server)
+                for _, r in read
             }
         outcome = self._by_env_py([first])[first.name]
         if outcome.data is None:  # it can't run

@@ -42,3 +42,32 @@ def test_what_did_not_start_when_ctrl_c_was_pressed_does_not_start(at: int) -> N
 
     assert pool.given == names[:at]
     assert [outcomes[name].state for name in names[at:]] == [State.NOT_STARTED] * (9 - at)
+
+
+def test_what_was_settled_gets_no_worker_and_nothing_starts_once_ctrl_c_was_pressed_meanwhile() -> (
+    None
+):
+    interrupts = Interrupts()
+    pool: Any = PressedWhileStarting(interrupts, 9)
+    settings: Any = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
+    targets: Any = {name: SimpleNamespace(database="app", name=name) for name in "abc"}
+    job: Any = lambda _: None  # noqa: E731 - as short as it can be
+
+    def settled(target: Any) -> Outcome | None:
+        if target.name == "a":
+            return Outcome("a", State.UNCHANGED)
+        interrupts.presses += 1  # while it was looked at
+        return None
+
+    drive = Drive(
+        pool, Silent(), interrupts, targets, job, lambda _: settings, changes=True, settled=settled
+    )
+
+    outcomes = drive.run([Work(name, "prod") for name in "abc"])
+
+    assert pool.given == []
+    assert [outcomes[name].state for name in "abc"] == [
+        State.UNCHANGED,
+        State.NOT_STARTED,
+        State.NOT_STARTED,
+    ]

@@ -139,3 +139,82 @@ def test_nothing_is_left_behind_at_a_pooler(workshop: Workshop, postgres, pgboun
         for setting in ("statement_timeout", "lock_timeout", "search_path", "jit"):
             shown = f"SHOW {setting}"
             assert pooler.execute(shown, name) == postgres.execute(shown, name)
+
+
+def test_a_version_table_that_targets_would_share_is_no_state_of_any(
+    workshop: Workshop, postgres
+) -> None:
+    with postgres.databases(unique("shared")) as (name,):
+        postgres.execute_all(
+            [f"CREATE SCHEMA {tenant}" for tenant in TENANTS]
+            + ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"]
+            + ["INSERT INTO alembic_version VALUES ('a1')"],
+            name,
+        )
+        workshop.environ["DATABASE_URL"] = postgres.url(name)
+        workshop.config(
+            """
+            [project]
+            name = "shop"
+            [databases.app]
+            script_location = "migrations/app"
+            [environments.prod]
+            url = "${env:DATABASE_URL}"
+            schema = "{tenant}"
+            tenants = ["acme", "birch", "cedar"]
+            """
+        )
+        env_py(workshop, ', version_table_schema="public"')
+
+        for command in ("status", "upgrade", "check"):
+            told = workshop.run(command, "-o", "json", code=3).json["targets"]
+            assert {t["state"] for t in told} == {"failed"}, command
+            assert all("other targets would share them" in t["failure"]["message"] for t in told)
+        assert workshop.run("drift", "-o", "json", code=3).json["summary"]["unreadable"] == 3
+
+
+def test_what_was_read_is_believed_for_seconds_only(shop: Workshop) -> None:
+    """cedar is at head when the command starts, and sent back while birch migrates."""
+    env_py(shop)
+    path = shop.folder / "environments.toml"
+    path.write_text(path.read_text() + "[environments.prod.rollout]\nmax_parallel = 1\n")
+    shop.run("upgrade", "--exclude", "prod/app/birch")
+    cedar = shop.folder / "cedar.db"
+    sneaky = f"""
+        import sqlite3
+        if context.get_bind().engine.url.database.endswith("birch.db"):
+            other = sqlite3.connect({str(cedar)!r})
+            other.execute("DELETE FROM alembic_version")
+            other.execute("DROP TABLE items")
+            other.commit()
+            other.close()
+            time.sleep(2.5)
+        {CREATE}
+    """
+    shop.revision("a1", None, sneaky)
+
+    states = shop.run("upgrade", "-o", "json").states()
+
+    assert list(states.values()) == ["unchanged", "done", "done"]
+
+
+def test_a_baseline_of_another_database_is_refused(workshop: Workshop) -> None:
+    workshop.config(
+        """
+        [project]
+        name = "shop"
+        [databases.app]
+        script_location = "migrations/app"
+        [databases.other]
+        script_location = "migrations/other"
+        [environments.dev]
+        url = "sqlite:///{database}.db"
+        """
+    )
+    workshop.scripts()
+    workshop.scripts("other")
+
+    refused = workshop.run("drift", "dev/app", "--baseline", "dev/other", code=2)
+
+    assert "is of another database" in refused.err
+    assert "select targets of other" in refused.err
