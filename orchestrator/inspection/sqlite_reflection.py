@@ -33,13 +33,20 @@ def reflected(table: str, statements: tuple[str, ...]) -> str:
                 _sorted(inspector.get_unique_constraints(table)),
                 _sorted(inspector.get_check_constraints(table)),
                 _sorted(inspector.get_indexes(table)),
-                _plain(inspector.get_table_options(table)),
+                _options(inspector, table),
             )
             return repr(seen)
     except Exception:  # noqa: BLE001 - whatever keeps it from being reflected, the text still tells
         return repr(statements)
     finally:
         engine.dispose()
+
+
+def _options(inspector: Any, table: str) -> Any:
+    try:
+        return _plain(inspector.get_table_options(table))
+    except NotImplementedError:  # SQLAlchemy 2.0 reflects none
+        return None
 
 
 def _sorted(found: Iterable[Any]) -> list[str]:
