@@ -284,6 +284,8 @@ def test_a_schema_for_each_tenant(workshop: Workshop, postgres: Server, body: st
     with postgres.databases(unique("schemas")) as (name,):
         postgres.execute("CREATE SCHEMA t0", name)
         postgres.execute("CREATE SCHEMA t1", name)
+        # Two env.py at once that create it "if not exists" may both find that it doesn't.
+        postgres.execute("CREATE SCHEMA meta", name)
         schemas(workshop, postgres, name, body)
 
         workshop.run("upgrade", "prod/*/t1")
@@ -350,6 +352,8 @@ def test_a_version_table_that_targets_would_share_is_refused(workshop: Workshop,
     with postgres.databases(unique("schemas")) as (name,):
         postgres.execute("CREATE SCHEMA t0", name)
         postgres.execute("CREATE SCHEMA t1", name)
+        # Two env.py at once that create it "if not exists" may both find that it doesn't.
+        postgres.execute("CREATE SCHEMA meta", name)
         schemas(workshop, postgres, name, VERSIONS_ELSEWHERE)
 
         failure = target(workshop.run("upgrade", "-o", "json", code=3), "prod/app/t0")["failure"]
