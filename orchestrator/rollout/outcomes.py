@@ -16,7 +16,8 @@ class State(StrEnum):
     LOCKED = "locked"  # somebody else holds its lock
     IN_DOUBT = "in_doubt"  # its worker is gone and nobody saw the end
     BLOCKED = "blocked"  # not started: something it depends on did not succeed
-    NOT_STARTED = "not_started"  # not started: the run was interrupted
+    NOT_STARTED = "not_started"  # not started: the run ended or was interrupted before
+    SKIPPED = "skipped"  # somebody decided to go on without it
     # status
     CURRENT = "current"
     BEHIND = "behind"
