@@ -149,4 +149,4 @@ def _work(name: str, errand: Errand) -> Work:
     if errand.backend == "sqlite":
         per_server = 1
     slots = (Slot("threads", _THREADS), Slot(errand.server, per_server))
-    return Work(name, "", (), slots)
+    return Work(name, (), slots)

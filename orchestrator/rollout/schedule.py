@@ -1,8 +1,7 @@
 """What may start next: a state machine without clock, files or network.
 
-Stages (environments) run one after another, the next only when all of the one before
-succeeded. Within a stage, a work starts when what it needs has succeeded and each of its slots
-has a free place. Among those that may start, configured order decides.
+A work starts when what it needs has succeeded and each of its slots has a free place. Among those
+that may start, configured order decides.
 """
 
 from collections import Counter, defaultdict
@@ -24,9 +23,8 @@ class Work:
     """One target's place in the schedule."""
 
     name: str
-    stage: str
     needs: Sequence[str] = ()
-    """Names of works, in the same stage, that must succeed first."""
+    """Names of works that must succeed first."""
     slots: tuple[Slot, ...] = ()
 
 
@@ -49,9 +47,10 @@ class _Lane:
 class Schedule:
     """Decides what starts, in configured order, within every limit.
 
-    Guarantees: no slot is ever over its limit; no work starts before all it needs succeeded, nor
-    before every earlier stage did; after ``stop`` nothing starts. Each call costs O(log n) per
-    work that it starts or settles.
+    Guarantees: no slot is ever over its limit; no work starts before all it needs succeeded; after
+    ``stop`` nothing starts. Each call costs O(log n) per work that it starts or settles.
+
+    What a work needs and ``works`` don't have counts as succeeded.
     """
 
     def __init__(self, works: Iterable[Work]) -> None:
@@ -65,14 +64,9 @@ class Schedule:
         self._lanes: dict[tuple[Slot, ...], _Lane] = {}
         self._open: list[tuple[int, tuple[Slot, ...]]] = []
         self._parked: dict[str, list[tuple[int, tuple[Slot, ...]]]] = defaultdict(list)
-        self._stages: dict[str, list[int]] = {}
-        for at, work in enumerate(self._works):
-            self._stages.setdefault(work.stage, []).append(at)
-        self._pending_stages = list(self._stages)
-        self._left_in_stage = 0
-        self._failed_in_stage: list[int] = []
         self._stopped = False
-        self._next_stage()
+        for at, work in enumerate(self._works):
+            self._enter(at, work)
 
     @property
     def running(self) -> int:
@@ -119,16 +113,22 @@ class Schedule:
         for slot in self._works[at].slots:
             self._used[slot.key] -= 1
         self._wake(slot.key for slot in self._works[at].slots)
-        blocked: list[Blocked] = []
-        if succeeded:
-            self._release_dependents(name)
-        else:
-            self._failed_in_stage.append(at)
-            blocked.extend(self._block_dependents(name))
-        self._settle(at)
-        if not self._left_in_stage:
-            blocked.extend(self._leave_stage())
-        return blocked
+        self._unsettled.discard(at)
+        if not succeeded:
+            return list(self._block_dependents(name))
+        self._release_dependents(name)
+        return []
+
+    def put_back(self, name: str) -> None:
+        """Take back the start of a running work: it may start again."""
+        at = self._position[name]
+        if at not in self._unsettled or at in self._unstarted:
+            raise ValueError(f"{name} is not running")
+        for slot in self._works[at].slots:
+            self._used[slot.key] -= 1
+        self._unstarted.add(at)
+        self._ready(at)
+        self._wake(slot.key for slot in self._works[at].slots)
 
     def _start_head(self, lane: _Lane) -> str:
         at = heappop(lane.ready)
@@ -178,34 +178,17 @@ class Schedule:
                 if at in self._unsettled:
                     self._waiting_for.pop(at, None)
                     self._unstarted.discard(at)
-                    self._settle(at)
+                    self._unsettled.discard(at)
                     names.append(self._works[at].name)
                     yield Blocked(self._works[at].name, name)
 
-    def _settle(self, at: int) -> None:
-        self._unsettled.discard(at)
-        self._left_in_stage -= 1
-
-    def _leave_stage(self) -> list[Blocked]:
-        if not self._failed_in_stage:
-            self._next_stage()
-            return []
-        cause = self._works[min(self._failed_in_stage)].name
-        rest = [at for stage in self._pending_stages for at in self._stages[stage]]
-        self._pending_stages = []
-        self._unstarted.difference_update(rest)
-        self._unsettled.difference_update(rest)
-        return [Blocked(self._works[at].name, cause) for at in rest]
-
-    def _next_stage(self) -> None:
-        if not self._pending_stages:
-            return
-        members = self._stages[self._pending_stages.pop(0)]
-        self._left_in_stage = len(members)
-        for at in members:
-            if needs := self._works[at].needs:
-                self._waiting_for[at] = len(needs)
-                for need in needs:
-                    self._dependents[need].append(at)
-            else:
-                self._ready(at)
+    def _enter(self, at: int, work: Work) -> None:
+        here = 0
+        for need in work.needs:
+            if need in self._position:
+                here += 1
+                self._dependents[need].append(at)
+        if here:
+            self._waiting_for[at] = here
+        else:
+            self._ready(at)
