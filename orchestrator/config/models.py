@@ -17,6 +17,15 @@ from orchestrator.config.base import (
     TemplateText,
     Text,
 )
+from orchestrator.config.rollouts import (
+    Gate,
+    GateCommand,
+    GateQuery,
+    Requires,
+    Rollout,
+    Wave,
+    Window,
+)
 from orchestrator.config.tenants import (
     TENANT_SOURCES,
     Tenant,
@@ -30,7 +39,7 @@ from orchestrator.config.tenants import (
     TenantsFromSchemas,
     TenantSource,
 )
-from orchestrator.config.units import Duration, Timeout, seconds
+from orchestrator.config.units import Duration, Timeout
 
 __all__ = [
     "TENANT_SOURCES",
@@ -38,9 +47,13 @@ __all__ = [
     "Database",
     "DatabaseOverrides",
     "Environment",
+    "Gate",
+    "GateCommand",
+    "GateQuery",
     "Model",
     "Name",
     "ProjectSettings",
+    "Requires",
     "Rollout",
     "Scalar",
     "TemplateText",
@@ -54,6 +67,8 @@ __all__ = [
     "TenantsFromFiles",
     "TenantsFromQuery",
     "TenantsFromSchemas",
+    "Wave",
+    "Window",
 ]
 
 _URL = "postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/{tenant}"
@@ -102,26 +117,6 @@ class Database(Model):
     Left out: a temporary SQLite file."""
 
 
-class Rollout(Model):
-    """How an environment is upgraded: limits, time-outs, retries."""
-
-    max_parallel: Limit = 16
-    """Targets worked on at once."""
-    max_per_server: Limit = 8
-    """Targets of one server worked on at once."""
-    lock_timeout: Timeout = seconds("5s")
-    """How long to wait for the target's lock and for each lock of its tables."""
-    statement_timeout: Timeout | None = None
-    """How long one statement may run. Left out: no limit."""
-    target_timeout: Timeout = seconds("1h")
-    """How long one attempt at one target may take; its worker is then stopped."""
-    retries: Count = 3
-    """How many more attempts a target gets when nothing was changed yet: it could not be reached,
-    a lock was not had in time, a deadlock."""
-    retry_delay: Duration = seconds("1s")
-    """The wait before the first retry; it doubles each time, and varies at random by half."""
-
-
 class DatabaseOverrides(Model):
     """What differs for one database in one environment."""
 
@@ -163,10 +158,12 @@ class Environment(Model):
     and secrets. ``true`` gives the key alone."""
     protected: Flag = False
     """Ask before changing anything, or need ``--yes``."""
+    requires: Requires | None = None
+    """What another environment must have first, and for how long."""
     databases: Mapping[str, DatabaseOverrides] = {}
     """What differs for single databases."""
     rollout: Rollout = Rollout()
-    """Limits, time-outs and retries."""
+    """Limits, time-outs, retries, waves, gates and the window."""
 
 
 class Config(Model):

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 365 * _SECONDS["d"]
@@ -27,8 +27,10 @@ def seconds(value: Any) -> float:
 
 def duration(value: float) -> str:
     """Return seconds in the largest unit that keeps them whole: ``5.0`` is ``5s``."""
+    if not value:
+        return "0s"
     for unit in ("d", "h", "m", "s"):
-        if value and value % _SECONDS[unit] == 0:
+        if value % _SECONDS[unit] == 0:
             return f"{value / _SECONDS[unit]:.0f}{unit}"
     return f"{value * 1000:.0f}ms"
 
@@ -43,6 +45,8 @@ def _more_than_nothing(value: float) -> float:
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
+    # What is shown of a file can be read again, whichever key it is of.
+    PlainSerializer(duration, when_used="json"),
     WithJsonSchema(
         {"type": "string", "pattern": _PATTERN, "examples": ["500ms", "5s", "15m", "24h"]}
     ),

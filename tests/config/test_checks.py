@@ -217,13 +217,11 @@ def test_mistake(lines, message, mistake):
     assert mistake(lines) == message
 
 
-@pytest.mark.parametrize("key", ["requires", "gate", "window"])
-def test_what_is_to_come_is_unknown_until_then(key, mistake):
-    assert f"unknown key '{key}'" in mistake(DEV + f'environments.dev.{key} = "x"')
-
-
-def test_waves_are_to_come(mistake):
-    assert "unknown key 'waves'" in mistake(DEV + "environments.dev.rollout.waves = []")
+@pytest.mark.parametrize("key", ["waves", "gate", "window", "max_failures"])
+def test_what_is_a_rollouts_belongs_into_its_table(key, mistake):
+    message = mistake(DEV + f'environments.dev.{key} = "x"')
+    assert f"unknown key '{key}'" in message
+    assert "it belongs into [environments.dev.rollout]" in message
 
 
 def test_one_cycle_is_one_mistake_however_it_is_entered(mistake):

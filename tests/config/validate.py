@@ -76,6 +76,7 @@ _KEYWORDS = {
     "pattern": lambda value, rule, schema, top: (
         not isinstance(value, str) or re.search(rule, value)
     ),
+    "enum": lambda value, rule, schema, top: value in rule,
     "minLength": lambda value, rule, schema, top: not isinstance(value, str) or len(value) >= rule,
     "minItems": lambda value, rule, schema, top: not isinstance(value, list) or len(value) >= rule,
     "minProperties": lambda value, rule, schema, top: len(_table(value)) >= rule,
