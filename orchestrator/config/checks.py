@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from orchestrator.config.checks_rollout import check_requires, check_rollout
 from orchestrator.config.checks_tenants import check_tenants
 from orchestrator.config.checks_urls import check_urls
 from orchestrator.config.models import Config, Database
@@ -21,6 +22,8 @@ def check(config: Config) -> list[Problem]:
         *_cycles(config.databases),
         *_overrides(config),
         *(p for name, env in config.environments.items() for p in check_tenants(name, env)),
+        *check_requires(config),
+        *(p for name, env in config.environments.items() for p in check_rollout(name, env)),
         *check_urls(config),
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from orchestrator.config.checks_rollout import gates
 from orchestrator.config.models import (
     Config,
     Environment,
@@ -40,6 +41,10 @@ def _environment(name: str, environment: Environment) -> Iterator[Problem]:
         yield from _url((*at, "tenants", "url"), source.url, frozenset({"environment"}))
     if isinstance(source, TenantsFromDatabases | TenantsFromSchemas) and source.url:
         yield from _url((*at, "tenants", "url"), source.url, _ALWAYS)
+    for gate_at, gate in gates((*at, "rollout"), environment):
+        if gate.query is not None and gate.query.url is not None:
+            place = (*gate_at, "query", "url")
+            yield from _url(place, gate.query.url, frozenset({"environment"}))
     yield from _arguments(at, environment.x, environment)
     for database, override in environment.databases.items():
         yield from _arguments((*at, "databases", database), override.x, environment)

@@ -35,8 +35,12 @@ def repair(raw: dict[str, Any], broken: Iterable[tuple[Path, str | None]]) -> di
 
 def widened(path: Path) -> Path:
     """Return what is replaced when ``path`` is broken: lists as a whole, as they are counted."""
-    if path[:1] == ("environments",) and path[2:3] == ("tenants",):
-        return path[:3]
+    if path[:1] == ("environments",):
+        if path[2:3] in {("tenants",), ("requires",)}:
+            return path[:3]
+        # What must be in one of these may be what is missing.
+        if path[2:4] in {("rollout", "window"), ("rollout", "gate")}:
+            return path[:4]
     first = next((n for n, key in enumerate(path) if isinstance(key, int)), len(path))
     return path[:first]
 

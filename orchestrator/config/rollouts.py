@@ -44,15 +44,18 @@ def _end(value: Any) -> Any:
     return value if value == "24:00" else _start(value)
 
 
-def _text(value: Any) -> str:
-    """As in the labels of tenants: ``True`` is ``true``, ``5`` is ``5``."""
+def label_text(value: Any) -> str:
+    """Return a label's value as text: ``True`` is ``true``, ``5`` is ``5``.
+
+    Raises ``ValueError`` for what can't be a label.
+    """
     if not isinstance(value, Scalar):
         raise ValueError("a label is text, a number, true or false")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    values = tuple(map(_text, value if isinstance(value, list | tuple) else (value,)))
+    values = tuple(map(label_text, value if isinstance(value, list | tuple) else (value,)))
     if not values:
         raise ValueError("this must not be empty")
     return values

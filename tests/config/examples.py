@@ -28,6 +28,7 @@ tenants = [{ name = "acme", tier = "internal" }, { name = "birch", tier = "free"
 [environments.prod]
 url       = "mysql+pymysql://app:${file:/run/secrets/db}@{shard}.db.prod/{tenant}_{database}"
 protected = true                               # asks first, or needs --yes
+requires  = { environment = "staging", soak = "24h" }
 
 [environments.prod.tenants]                    # discovered; each column is a label
 query = "SELECT name, tier, shard FROM tenants WHERE active ORDER BY id"
@@ -40,6 +41,15 @@ max_per_server = 2
 max_parallel   = 64
 max_per_server = 4
 lock_timeout   = "5s"
+
+[[environments.prod.rollout.waves]]
+name  = "canary"
+where = { tier = "internal" }
+
+[[environments.prod.rollout.waves]]
+name         = "everyone"
+max_failures = "1%"
+gate         = { soak = "15m", approval = true }
 """
 
 PASSWORD = "hunter2-s3cret"
@@ -94,9 +104,36 @@ tenants = { schemas = "tenant_%" }
 [environments.by_file]
 url = "sqlite:///var/{tenant}.db"
 tenants = { files = "var/*.db" }
+[environments.by_file.rollout]
+max_failures = [3, "0.5%"]
+window = { from = "22:00", to = "04:00" }
+gate = { command = { run = ["./smoke.sh", "${HOME}"] } }
+[[environments.by_file.rollout.waves]]
+name = "few"
+pick = 5
+order_by = "-name"
+[environments.by_file.rollout.waves.gate.query]
+sql = "SELECT count(*) FROM orders WHERE total IS NULL"
+expect = 0
+url = "mysql+pymysql://app:${env:PASSWORD}@metrics/{environment}"
 [environments.by_csv]
 url = "sqlite:///var/{region}/{tenant}.db"
 tenants = { csv = "tenants.csv" }
+requires = { environment = "by_file" }
+[environments.by_csv.rollout.window]
+days = ["tue", "wed"]
+from = "00:00"
+to = "24:00"
+tz = "Europe/Berlin"
+[[environments.by_csv.rollout.waves]]
+name = "canary"
+where = { tier = ["internal", 1, true], region = "eu" }
+pick = "1%"
+stratify = ["tier", "shard"]
+order_by = ["tier", "-size"]
+max_parallel = 4
+max_per_server = 1
+max_failures = 0
 [environments.shared]
 url = "sqlite:////srv/{environment}/{database}.db"
 """

@@ -41,6 +41,7 @@ NAMES = st.sampled_from(
     [
         *("name", "url", "schema", "tenants", "csv", "query", "command", "databases", "schemas"),
         *("files", "order", "after", "rollout", "protected", "retries", "lock_timeout", "project"),
+        *("waves", "gate", "window", "requires", "where", "pick", "from", "tz", "days", "soak"),
         *("environments", "list", "labels", "token", "\0csv", "[key]", ""),
     ]
 )
