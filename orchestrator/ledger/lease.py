@@ -1,0 +1,56 @@
+"""Who may write to a run: one holder at a time, told apart by a token that only grows."""
+
+from sqlalchemy import Connection, func, select, update
+
+from orchestrator.errors import UsageError
+from orchestrator.ledger.clock import clock
+from orchestrator.ledger.errors import Held, LeaseLost
+from orchestrator.ledger.holder import Holder
+from orchestrator.ledger.tables import runs
+
+
+def take(connection: Connection, run: int, holder: Holder, ttl: float) -> int | None:
+    """Take the lease and return its new token; ``None`` where somebody was faster: look again.
+
+    Raises ``Held`` while another holder lives: it gave a sign within ``ttl`` seconds, by the
+    ledger's clock, and is not a process of this machine that is surely gone.
+    """
+    now = clock(connection.dialect.name)
+    found = select(runs.c.holder, runs.c.token, runs.c.heartbeat_at, now.label("now"))
+    row = connection.execute(found.where(runs.c.id == run)).one_or_none()
+    if row is None:
+        raise UsageError(f"there is no run {run} in the ledger")
+    if row.holder is not None and row.heartbeat_at is not None:
+        # A sign of life from the future is none: the clock was set back since.
+        age = (row.now - row.heartbeat_at) / 1000
+        other = Holder.of_text(row.holder)
+        if abs(age) <= ttl and not other.is_gone():
+            raise Held(run, str(other), max(age, 0.0))
+    seen = -1 if row.heartbeat_at is None else row.heartbeat_at
+    done = connection.execute(
+        update(runs)
+        .where(
+            runs.c.id == run,
+            runs.c.token == row.token,
+            func.coalesce(runs.c.heartbeat_at, -1) == seen,
+        )
+        .values(holder=holder.to_text(), token=row.token + 1, heartbeat_at=now)
+    )
+    return row.token + 1 if done.rowcount else None
+
+
+def renew(connection: Connection, run: int, token: int) -> None:
+    """Give a sign of life. Raises ``LeaseLost``; until the end of the transaction nobody else can
+    take the lease."""
+    now = clock(connection.dialect.name)
+    mine = update(runs).where(runs.c.id == run, runs.c.token == token)
+    mine = mine.where(runs.c.holder.is_not(None))
+    if not connection.execute(mine.values(heartbeat_at=now)).rowcount:
+        other = connection.execute(select(runs.c.holder).where(runs.c.id == run)).scalar()
+        raise LeaseLost(run, str(Holder.of_text(other)) if other else None)
+
+
+def give_up(connection: Connection, run: int, token: int) -> None:
+    """Let somebody else take it; nothing where somebody has."""
+    mine = update(runs).where(runs.c.id == run, runs.c.token == token)
+    connection.execute(mine.values(holder=None, heartbeat_at=None))

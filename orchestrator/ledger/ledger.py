@@ -1,0 +1,224 @@
+"""The ledger's public face."""
+
+from collections.abc import Collection, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import insert, or_, select, update
+
+from orchestrator.errors import Refused, UsageError
+from orchestrator.fleet.location import Location
+from orchestrator.ledger import codec, lease
+from orchestrator.ledger import reading as read
+from orchestrator.ledger import records as r
+from orchestrator.ledger.changes import Place, Sighting
+from orchestrator.ledger.clock import clock, now
+from orchestrator.ledger.connecting import Database
+from orchestrator.ledger.creating import create
+from orchestrator.ledger.files import write_ahead
+from orchestrator.ledger.hold import Hold
+from orchestrator.ledger.holder import Holder
+from orchestrator.ledger.schema import ensure
+from orchestrator.ledger.standings import record
+from orchestrator.ledger.tables import LONGEST_KEY, approvals, runs
+from orchestrator.ledger.writing import batches
+from orchestrator.rollout.outcomes import State
+
+_MANY = 500
+_TRIES = 5
+
+
+class Ledger:
+    """A record of runs in a database, shared by all who use that database.
+
+    Every method may raise ``LedgerLost``. Threads may share it; forked processes may not.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, location: Location) -> Self:
+        """Open the ledger, making its tables where they are missing.
+
+        Raises ``UsageError`` for a place where no ledger can be, ``Refused`` for one that can't
+        be reached or that a newer program wrote.
+        """
+        database = Database(location)
+        try:
+            ensure(database)
+            if location.backend == "sqlite":
+                write_ahead(location, database.shown)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def now(self) -> int:
+        """The time, in milliseconds, by the ledger's clock."""
+        with self._database.reading() as connection:
+            return now(connection)
+
+    def create(
+        self, run: r.NewRun, waves: Sequence[r.NewWave], targets: Iterable[r.NewTarget]
+    ) -> int:
+        """Record a run, paused until somebody starts it, and return its number. All or nothing."""
+        with self._database.writing() as connection:
+            return create(connection, run, waves, targets)
+
+    def hold(self, run: int, holder: Holder, *, ttl: float = 15.0) -> Hold:
+        """Take the lease of a run.
+
+        Raises ``Held`` while another holder lives, ``UsageError`` where there is no such run.
+        """
+        verb = self.run(run).verb
+        token = None
+        for _ in range(_TRIES):  # each time somebody else was faster, and mostly holds it now
+            with self._database.writing() as connection:
+                token = lease.take(connection, run, holder, ttl)
+            if token is not None:
+                break
+        else:
+            raise Refused(f"run {run}: too many want to hold it at once; try again")
+        with self._database.reading() as connection:
+            places = read.places_of(connection, run)
+        return Hold(self._database, run, token, verb, places)
+
+    def request(self, run: int, what: r.Request, by: str) -> None:
+        """Ask whoever holds a run to pause or abort it. Nothing takes back an abort."""
+        self._known(run)
+        asked = update(runs).where(runs.c.id == run)
+        if what == "pause":
+            asked = asked.where(or_(runs.c.request.is_(None), runs.c.request != "abort"))
+        with self._database.writing() as connection:
+            connection.execute(asked.values(request=what, request_by=codec.text(by)))
+
+    def approve(self, run: int, wave: int, by: str, note: str = "") -> None:
+        """Approve that a run goes on after a wave."""
+        self._known(run)
+        row: dict[str, Any] = {"run": run, "wave": wave, "note": codec.text(note)}
+        with self._database.writing() as connection:
+            row["at"] = clock(self._database.backend)
+            row["by"] = codec.text(by, LONGEST_KEY)
+            connection.execute(insert(approvals).values(**row))
+
+    def observe(self, standings: Iterable[r.Standing], run: int | None = None) -> None:
+        """Record at which heads targets were seen; only what differs from before is written."""
+        seen = (
+            Sighting(one.target, Place(-1, one.environment, one.database), one.heads, one.since)
+            for one in standings
+        )
+        for several in batches(seen, _MANY):
+            with self._database.writing() as connection:
+                record(connection, several, run)
+
+    def runs(self, *, limit: int | None = 20, unfinished: bool = False) -> list[r.RunRecord]:
+        """The newest runs first."""
+        with self._database.reading() as connection:
+            return read.runs_of(connection, read.select_runs(limit, unfinished=unfinished))
+
+    def run(self, id: int) -> r.RunRecord:  # noqa: A002 - the column's name, and what it is
+        """One run. Raises ``UsageError``, with the runs there are, for an unknown one."""
+        with self._database.reading() as connection:
+            found = read.runs_of(connection, read.select_run(id))
+        return found[0] if found else self._unknown(id)
+
+    def plan(self, run: int) -> str:
+        """The plan of a run, as it was recorded."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(runs.c.plan).where(runs.c.id == run)).scalar()
+        if found is None:
+            self._unknown(run)
+        return str(found)
+
+    def waves(self, run: int) -> list[r.WaveRecord]:
+        """The waves of a run, in order."""
+        with self._database.reading() as connection:
+            return read.waves_of(connection, run)
+
+    def targets(
+        self, run: int, states: Iterable[State | None] | None = None
+    ) -> list[r.TargetRecord]:
+        """The targets of a run, in the order of its plan; those in some states only, or all."""
+        with self._database.reading() as connection:
+            return read.targets_of(connection, run, states)
+
+    def attempts(
+        self,
+        run: int,
+        which: r.Which = r.Which.ALL,
+        *,
+        target: str | None = None,
+        limit: int | None = None,
+    ) -> list[r.AttemptRecord]:
+        """Attempts of a run: of all targets or one, by position and number."""
+        statement = read.select_attempts(run, which, target, limit)
+        with self._database.reading() as connection:
+            return read.attempts_of(connection, statement)
+
+    def gates(self, run: int) -> list[r.GateRecord]:
+        """How each condition of each gate went last."""
+        with self._database.reading() as connection:
+            return read.gates_of(connection, run)
+
+    def approvals(self, run: int) -> list[r.ApprovalRecord]:
+        """Who approved what, oldest first."""
+        with self._database.reading() as connection:
+            return read.approvals_of(connection, run)
+
+    def overrides(self, run: int) -> list[r.OverrideRecord]:
+        """Who passed a closed gate, oldest first."""
+        with self._database.reading() as connection:
+            return read.overrides_of(connection, run)
+
+    def remarks(self, run: int) -> list[r.RemarkRecord]:
+        """What somebody decided about targets, oldest first."""
+        with self._database.reading() as connection:
+            return read.remarks_of(connection, run)
+
+    def doubts(self, names: Collection[str] | None = None) -> list[r.DoubtRecord]:
+        """Targets that a run left in doubt and that nobody resolved; of these names, or all."""
+        with self._database.reading() as connection:
+            if names is None:
+                return read.doubts_of(connection, None)
+            keys = sorted({codec.key(name) for name in names})
+            several = (read.doubts_of(connection, some) for some in batches(keys, _MANY))
+            return [doubt for some in several for doubt in some]
+
+    def standings(self, environment: str, database: str) -> dict[str, list[r.Standing]]:
+        """At which heads each target of a database has been since when, newest first."""
+        with self._database.reading() as connection:
+            return read.standings_of(connection, environment, database)
+
+    def durations(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], r.Estimate]:
+        """How long the last successful attempts took, by database and ``path_of`` their work."""
+        with self._database.reading() as connection:
+            return read.durations_of(connection, keys)
+
+    def _known(self, run: int) -> None:
+        with self._database.reading() as connection:
+            found = connection.execute(select(runs.c.id).where(runs.c.id == run)).scalar()
+        if found is None:
+            self._unknown(run)
+
+    def _unknown(self, run: int) -> Any:
+        with self._database.reading() as connection:
+            ids = select(runs.c.id).order_by(runs.c.id.desc()).limit(10)
+            there = [str(id_) for id_ in connection.execute(ids).scalars()]
+        some = f"the newest are {', '.join(there)}" if there else "it has none yet"
+        raise UsageError(f"the ledger at {self._database.shown} has no run {run}; {some}")
