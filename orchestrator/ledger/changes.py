@@ -113,7 +113,7 @@ class _Fold:
         self.changes.targets.setdefault(self._place(target).position, {}).update(columns)
 
     def _run(self, state: e.RunState, **columns: Any) -> None:
-        cleared = {"reason": None, "stopped_by": None, "ended_at": None}
+        cleared = dict.fromkeys(("reason", "waits_until", "stopped_by", "ended_at"))
         self.changes.run.update({**cleared, **columns, "state": state.value})
 
     def _started(self, event: e.RunStarted) -> None:
@@ -124,7 +124,8 @@ class _Fold:
         self._run(e.RunState.RUNNING, started_at=begun, request=None, request_by=None)
 
     def _waiting(self, event: e.RunWaiting) -> None:
-        self._run(e.RunState.WAITING, reason=codec.text(event.reason))
+        reason = codec.text(event.reason)
+        self._run(e.RunState.WAITING, reason=reason, waits_until=event.until)
 
     def _paused(self, event: e.RunPaused) -> None:
         by = codec.text(event.by) or None

@@ -17,6 +17,8 @@ from orchestrator.ledger.errors import LedgerLost
 from orchestrator.ledger.files import prepare_file
 
 _CONNECT_TIMEOUT = 5
+_ANSWER_TIMEOUT = 60
+"""Seconds after which a server that is silent is gone: no statement may take as long."""
 _TIMEOUTS = Timeouts(lock=10.0, statement=30.0)
 _LIBPQ = {
     "connect_timeout": _CONNECT_TIMEOUT,
@@ -29,11 +31,15 @@ _LIBPQ = {
 _MYSQL = {
     "pymysql": {
         "connect_timeout": _CONNECT_TIMEOUT,
-        "read_timeout": 60,
-        "write_timeout": 60,
+        "read_timeout": _CONNECT_TIMEOUT,  # until the greeting; see _prepare_connections
+        "write_timeout": _ANSWER_TIMEOUT,
         "charset": "utf8mb4",
     },
-    "mysqldb": {"connect_timeout": _CONNECT_TIMEOUT, "read_timeout": 60, "charset": "utf8mb4"},
+    "mysqldb": {
+        "connect_timeout": _CONNECT_TIMEOUT,
+        "read_timeout": _ANSWER_TIMEOUT,
+        "charset": "utf8mb4",
+    },
 }
 _WRITES = "orchestrator_writes"
 
@@ -88,18 +94,19 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def lost(self, error: SQLAlchemyError) -> LedgerLost:
+        """Say what the database reported, without a password."""
+        fault = self.fault(error)
+        cause = words(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
+        step = NEXT_STEP.get(fault, "look at the ledger's database, then try again")
+        return LedgerLost(f"the ledger at {self.shown}: {self._redact(cause)}; {step}", fault)
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
-            raise self._lost(error) from None
-
-    def _lost(self, error: SQLAlchemyError) -> LedgerLost:
-        fault = self.fault(error)
-        cause = words(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
-        step = NEXT_STEP.get(fault, "look at the ledger's database, then try again")
-        return LedgerLost(f"the ledger at {self.shown}: {self._redact(cause)}; {step}", fault)
+            raise self.lost(error) from None
 
 
 def _engine(url: URL, location: Location) -> Engine:
@@ -142,6 +149,8 @@ def _prepare_connections(engine: Engine, statements: Sequence[str]) -> None:
     def connect(dbapi_connection: Any, _record: Any) -> None:
         if engine.dialect.name == "sqlite":
             dbapi_connection.isolation_level = None
+        if engine.dialect.driver == "pymysql" and "read_timeout" not in engine.url.query:
+            dbapi_connection._read_timeout = _ANSWER_TIMEOUT
         cursor = dbapi_connection.cursor()
         for statement in statements:
             cursor.execute(statement)

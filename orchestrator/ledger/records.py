@@ -82,6 +82,8 @@ class RunRecord:
     ended_at: int | None
     reason: str | None
     """Why it waits, is paused, failed or was aborted."""
+    waits_until: int | None
+    """When a waiting run can go on by time alone."""
     stopped_by: str | None
     """Who paused or aborted it."""
     parent: int | None

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.errors import Refused, UsageError
 from orchestrator.ledger.connecting import Database
 from orchestrator.ledger.errors import LedgerLost
@@ -40,7 +41,9 @@ def _version(database: Database) -> str | None:
     try:
         with database.engine.connect() as connection:
             return connection.execute(select(version.c.version_num)).scalar()
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
+        if database.fault(error) in NO_ACCESS:
+            raise database.lost(error) from None
         return None  # no such table; or what we shall be told again in a moment
 
 

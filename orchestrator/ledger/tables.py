@@ -50,6 +50,7 @@ runs = _table(
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("reason", Big),
+    Column("waits_until", BigInteger),
     Column("stopped_by", Big),
     Column("parent", Integer),
     Column("digest", String(128), nullable=False),

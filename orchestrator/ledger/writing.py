@@ -74,14 +74,14 @@ def _update(
         alike[tuple(sorted(row))].append(row)
     for columns, several in alike.items():
         where = [table.c[key] == bindparam(f"key_{key}") for key in keys]
+        # A parameter must not have the name of a column that is set.
+        names = {name: f"key_{name}" if name in keys else f"to_{name}" for name in columns}
         values: dict[str, Any] = {
-            name: bindparam(f"to_{name}") for name in columns if name not in (*keys, "run")
+            name: bindparam(names[name]) for name in columns if name not in (*keys, "run")
         }
         statement = update(table).where(table.c.run == run, *where).values(values)
-        names = {name: f"key_{name}" if name in keys else f"to_{name}" for name in columns}
-        connection.execute(
-            statement, [{names[name]: value for name, value in row.items()} for row in several]
-        )
+        renamed = [{names[name]: value for name, value in row.items()} for row in several]
+        connection.execute(statement, renamed)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

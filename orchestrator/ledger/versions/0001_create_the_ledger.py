@@ -48,6 +48,7 @@ def _runs() -> None:
         sa.Column("started_at", sa.BigInteger),
         sa.Column("ended_at", sa.BigInteger),
         sa.Column("reason", BIG),
+        sa.Column("waits_until", sa.BigInteger),
         sa.Column("stopped_by", BIG),
         sa.Column("parent", sa.Integer),
         sa.Column("digest", sa.String(128), nullable=False),
