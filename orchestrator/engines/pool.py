@@ -111,6 +111,14 @@ class Pool:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.pipe.send(job)
 
+    def answer(self, key: str, content: Any) -> None:
+        """Send something to the worker that works on ``key``; nothing where there is none."""
+        worker = next((worker for worker in self._workers if worker.key == key), None)
+        if worker is not None:
+            # It may have died; wait() finds out, and says so.
+            with contextlib.suppress(OSError):
+                worker.pipe.send(content)
+
     def wait(self, timeout: float) -> list[Event]:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         now = time.monotonic()

@@ -55,6 +55,8 @@ class Failure:
     """Nothing was changed yet, and it may go better next time."""
     traceback: str | None = None
     """For ``--debug``."""
+    moved: bool = False
+    """The target is not where the plan saw it, or would not end where the plan says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from sqlalchemy.engine.base import Transaction
 from orchestrator.worker.awaited import awaitable
 from orchestrator.worker.ddl import changes_schema, shown
 from orchestrator.worker.deferred import Deferred
+from orchestrator.worker.journal import Journal
 from orchestrator.worker.refusals import Elsewhere, NotRun
 from orchestrator.worker.session import Session
 from orchestrator.worker.urls import is_in_memory, leads_to, shown_url
@@ -45,6 +46,8 @@ class Connections:
         """The transaction that ``env.py`` began itself on the session's connection."""
         self.refused: Elsewhere | None = None
         """What was refused last, also where whoever tried it has caught the exception."""
+        self.journal: Journal | None = None
+        """What looks at every statement and COMMIT of a revision before it is executed."""
         self._compares = compares
         self._revising = False
         self._thread = threading.current_thread()
@@ -103,8 +106,10 @@ class Connections:
             connection.commit()
 
     def see(self, connection: Connection, statement: str) -> None:
-        """Look at a statement before it is executed. Raises ``Elsewhere``."""
+        """Look at a statement before it is executed. Raises ``Elsewhere``, ``NotRecorded``."""
         if connection is self.session.connection:
+            if self.journal is not None:
+                self.journal.session(connection, statement)
             return
         if isinstance(connection, Deferred):
             connection.look_at(statement)
@@ -115,6 +120,13 @@ class Connections:
                 _GUARD,
             )
             raise self.refused
+        if self.journal is not None and not is_in_memory(connection.engine.url):
+            self.journal.beside(statement)
+
+    def see_commit(self, connection: Connection) -> None:
+        """Look at a COMMIT before it is done. Raises ``NotRecorded``."""
+        if self.journal is not None and connection is self.session.connection:
+            self.journal.commit()
 
     def is_targets(self, engine: Engine) -> bool:
         """Whether an engine leads to the target's database."""
@@ -204,9 +216,15 @@ def _before_cursor_execute(connection: Connection, _cursor: Any, statement: str,
         _current.see(connection, statement)
 
 
+def _before_commit(connection: Connection) -> None:
+    if _current is not None:
+        _current.see_commit(connection)
+
+
 # Engines that an application made long before are asked like those that env.py makes.
 Engine.connect = _connect_or_lend  # type: ignore[method-assign, assignment]  # takes its place
 event.listen(Engine, "before_cursor_execute", _before_cursor_execute)
+event.listen(Engine, "commit", _before_commit)
 
 
 def _where() -> str:

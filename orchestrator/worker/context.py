@@ -14,7 +14,7 @@ from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
-from orchestrator.worker.jobs import Job
+from orchestrator.worker.jobs import Committing, Job
 from orchestrator.worker.run import Habits
 from orchestrator.worker.scripts import Scripts, load_scripts
 
@@ -27,6 +27,8 @@ class Context:
     """What ``${cmd:}`` secrets printed, so that a vault is asked once per run."""
     notify: Callable[[str], None]
     """Told each revision as it starts."""
+    record: Callable[[Committing], bool] = lambda _: True
+    """Writes down what a revision is about to commit, and returns whether it could."""
     habits: dict[str, Habits] = field(default_factory=dict)
     """What the ``env.py`` of each database does, as far as it was seen."""
     _file: ConfigFile | None = None

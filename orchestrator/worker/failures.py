@@ -13,6 +13,7 @@ from orchestrator.dialects import Dialect, Fault, dialect_of
 from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, words
 from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure
+from orchestrator.worker.journal import NotRecorded
 from orchestrator.worker.loading import (
     IMPORT_STEP,
     BrokenScripts,
@@ -62,7 +63,8 @@ def _what_stays(
     recorder: Recorder | None, dialect: Dialect, fault: Fault | None
 ) -> tuple[str, ...]:
     """The statements of the failed revision that were not rolled back."""
-    if recorder is None or (dialect.transactional_ddl and not recorder.committed):
+    lost = fault is Fault.LOST and recorder is not None and recorder.autocommit
+    if recorder is None or (dialect.transactional_ddl and not recorder.committed and not lost):
         return ()
     if fault is Fault.LOST and recorder.statement is not None:
         return (*recorder.staying, f"{recorder.statement} -- maybe: the connection was lost")
@@ -73,7 +75,8 @@ def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Diale
     if recorder is None or recorder.revision is None:
         return fault in _SAFE or fault is Fault.LOST
     if dialect.transactional_ddl:
-        return not recorder.committed and (fault in _SAFE or fault is Fault.LOST)
+        lost = fault is Fault.LOST and not recorder.autocommit
+        return not recorder.committed and (fault in _SAFE or lost)
     # Without transactional DDL only a statement that surely did nothing may be tried again.
     return not recorder.staying and fault in _SAFE
 
@@ -92,6 +95,7 @@ def _message(error: BaseException, folders: Sequence[Path]) -> str:
         CommandError
         | OrchestratorError
         | NotRun
+        | NotRecorded
         | AlembicFileError
         | BrokenScripts
         | RevisionError
@@ -154,6 +158,8 @@ def _step_for(error: BaseException) -> str | None:
         return UNKNOWN_REVISION_STEP
     if isinstance(error, NotRun | BrokenScripts):
         return error.next_step
+    if isinstance(error, NotRecorded):
+        return "resume the run"
     if isinstance(error, NoSchema):
         return NO_SCHEMA_STEP
     if isinstance(error, LeftTarget):

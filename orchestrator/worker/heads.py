@@ -39,9 +39,13 @@ def learn_habits(job: Job, context: Context, session: Session) -> None:
 def asked(job: Job, context: Context) -> tuple[Namespace, dict[str, Any]]:
     """Return what ``alembic`` would give to ``env.py`` for a job: its command line, its options."""
     x = context.x_arguments(job)
+    destination = job.revision
     match job.verb:
+        case Verb.DOWNGRADE if job.back_to is not None:
+            destination = ",".join(job.back_to) or "base"
+            options = command_options(job.verb, x, revision=destination)
         case Verb.UPGRADE | Verb.DOWNGRADE:
-            options = command_options(job.verb, x, revision=job.revision)
+            options = command_options(job.verb, x, revision=destination)
         case Verb.SQL:
             options = command_options("upgrade", x, revision=job.revision, sql=True)
         case Verb.STAMP:
@@ -51,7 +55,7 @@ def asked(job: Job, context: Context) -> tuple[Namespace, dict[str, Any]]:
             return command_options("check", x), {}
         case _:
             return command_options("current", x, verbose=False), {}
-    return options, {"destination_rev": job.revision}
+    return options, {"destination_rev": destination}
 
 
 def read_heads(

@@ -63,6 +63,21 @@ class Job:
     """What to write: ``revision`` and ``merge`` only."""
     rev_range: str | None = None
     """What to list: ``history`` only."""
+    back_to: tuple[str, ...] | None = None
+    """``downgrade``: the heads to go back to, in place of ``revision``; none of them is base."""
+    goal: tuple[str, ...] | None = None
+    """The heads that it must end at exactly; nothing is done where it would end elsewhere."""
+    origin: tuple[str, ...] | None = None
+    """Where the run found the target at first; it must be there, at the end, or between."""
+    recorded: bool = False
+    """Whether each revision is recorded before it changes what can't be rolled back with it."""
+    committing: tuple[str, ...] = ()
+    """Revisions that earlier attempts of the run had recorded so."""
+    patience: float = 0.0
+    """For how many seconds the target's lock is tried for: a server may still work for a client
+    that is dead."""
+    look_only: bool = False
+    """Tell what became of an earlier attempt, and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +85,19 @@ class Running:
     """Sent by a worker when it reaches a revision."""
 
     revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committing:
+    """Sent by a worker before a revision changes what can't be rolled back; it waits for ``Go``."""
+
+    revision: str
+    statement: str
+    """The first words of it, without literals, redacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The answer to ``Committing``: whether it was recorded, and the revision may go on."""
+
+    ok: bool

@@ -1,37 +1,24 @@
 """upgrade, downgrade and stamp: one attempt at one target."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import run_environment
 from orchestrator.worker.failures import failure_of
 from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.journal import Journal
+from orchestrator.worker.moves import Move, crossed, judged, move_of, words
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.run import Habits, Run, watched
-from orchestrator.worker.scripts import Scripts, heads_after, revisions_of
+from orchestrator.worker.scripts import Scripts
 from orchestrator.worker.session import Locked, Session, locked, open_session
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """From which heads to which, by which revisions."""
-
-    before: Heads
-    expected: Heads
-    revisions: tuple[Revision, ...]
-    steps: Sequence[Any]
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether anything is to be done."""
-        return bool(self.steps) or self.expected != self.before
 
 
 def migrate(job: Job, target: str, context: Context) -> Outcome:
@@ -40,22 +27,49 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
     ``DONE`` and ``UNCHANGED`` are said only when the version table, read after everything, shows
     exactly the heads that Alembic's own bookkeeping leads to.
     """
+    give_up = time.monotonic() + job.patience
     try:
         if job.database not in context.habits:
-            with _held(job, context) as session:
-                learn_habits(job, context, session)
-        with _held(job, context) as session:
+            with _held(job, context, give_up) as session:
+                outcome = _before_env_py(job, target, context, session)
+                if outcome is not None:
+                    return outcome
+                if job.database not in context.habits:
+                    learn_habits(job, context, session)
+        with _held(job, context, give_up) as session:
             return _under_lock(job, target, context, session)
     except Locked as error:
         return Outcome(target, State.LOCKED, failure=_locked(str(error)))
 
 
 @contextlib.contextmanager
-def _held(job: Job, context: Context) -> Iterator[Session]:
-    """Open a session with the job's target that holds its lock."""
+def _held(job: Job, context: Context, give_up: float) -> Iterator[Session]:
+    """Open a session with the job's target that holds its lock, tried for until ``give_up``."""
     location, timeouts = context.location(job), context.timeouts(job)
-    with open_session(location, timeouts, write=True) as session, locked(session) as held:
-        yield held
+    with (
+        open_session(location, timeouts, write=True) as session,
+        contextlib.ExitStack() as stack,
+    ):
+        yield _locked_at_last(session, stack, give_up)
+
+
+def _locked_at_last(session: Session, stack: contextlib.ExitStack, give_up: float) -> Session:
+    while True:
+        try:
+            return stack.enter_context(locked(session))
+        except Locked:
+            if time.monotonic() >= give_up:
+                raise
+
+
+def _before_env_py(job: Job, target: str, context: Context, session: Session) -> Outcome | None:
+    """Where an earlier attempt may have left something half done, look before anything is run."""
+    if not job.committing and not job.look_only:
+        return None
+    scripts = context.scripts(job)
+    heads, _ = read_heads(job, scripts, session, context)
+    found = judged(job, target, scripts, heads)
+    return found if isinstance(found, Outcome) else None
 
 
 def plan(job: Job, target: str, context: Context) -> Outcome:
@@ -63,9 +77,9 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
         heads, _ = read_heads(job, scripts, session, context)
-    move = _move(job, scripts, heads)
-    if not move.is_needed:
-        return _nothing_to_do(job, target, scripts, move.before)
+    move = judged(job, target, scripts, heads)
+    if isinstance(move, Outcome):
+        return move
     return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
 
 
@@ -85,9 +99,9 @@ def bring_to_head(scripts: Scripts, session: Session, x: Sequence[str], habits: 
 def _under_lock(job: Job, target: str, context: Context, session: Session) -> Outcome:
     scripts = context.scripts(job)
     before, table = read_heads(job, scripts, session, context)
-    move = _move(job, scripts, before)
-    if not move.is_needed:
-        return _nothing_to_do(job, target, scripts, before)
+    move = judged(job, target, scripts, before)
+    if isinstance(move, Outcome):
+        return move
     recorder = Recorder(session.engine, context.notify)
     try:
         moves, table = _run(job, scripts, session, context, recorder)
@@ -95,27 +109,29 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         now = _heads_now(session, table)
-        crossed = set() if now is None else scripts.crossed(before, now)
-        done = tuple(revision for revision in move.revisions if revision.id in crossed)
-        return Outcome(target, State.FAILED, before, now or (), done, failure=failure)
+        done = () if now is None else crossed(scripts, move, now)
+        return Outcome(target, State.FAILED, move.before, now or (), done, failure=failure)
     after, expected = session.heads(table), moves[-1].expected
     if after != expected:
-        return Outcome(target, State.FAILED, before, after, failure=_elsewhere(after, expected))
+        failure = _elsewhere(after, expected)
+        return Outcome(target, State.FAILED, move.before, after, failure=failure)
     revisions = tuple(revision for move in moves for revision in move.revisions)
-    return Outcome(target, State.DONE, moves[0].before, after, revisions)
+    began = moves[0].before if job.origin is None else move.before
+    return Outcome(target, State.DONE, began, after, revisions)
 
 
 def _run(
     job: Job, scripts: Scripts, session: Session, context: Context, recorder: Recorder
-) -> tuple[list[_Move], VersionTable]:
+) -> tuple[list[Move], VersionTable]:
     """Run ``env.py``, and tell how it moved the heads that it found, each time it asked."""
-    moves: list[_Move] = []
+    moves: list[Move] = []
+    journal = _journal(job, session, context)
 
     def steps(heads: Heads, run: Run) -> Any:
-        move = _move(job, scripts, tuple(sorted(heads)))
+        move = move_of(job, scripts, tuple(sorted(heads)))
         moves.append(move)
         stamps = job.verb is Verb.STAMP
-        return move.steps if stamps else watched(list(move.steps), run, recorder)
+        return move.steps if stamps else watched(list(move.steps), run, recorder, journal)
 
     arguments, options = asked(job, context)
     if job.purge:
@@ -129,22 +145,14 @@ def _run(
     return moves, run.table
 
 
-def _move(job: Job, scripts: Scripts, before: Heads) -> _Move:
-    start = () if job.purge else before
-    scripts.assert_known(start)
-    steps = scripts.steps(job.verb, job.revision, start)
-    revisions = () if job.verb is Verb.STAMP else revisions_of(steps)
-    return _Move(before, heads_after(start, steps), revisions, steps)
-
-
-def _nothing_to_do(job: Job, target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
-    if job.verb is not Verb.UPGRADE or not scripts.is_past(job.revision, heads):
-        return Outcome(target, State.UNCHANGED, heads, heads)
-    failure = Failure(
-        message=f"it is at {_words(heads)}, past {job.revision}; nothing was done",
-        next_step=f"to go back, `orchestrator downgrade {target} --revision {job.revision}`",
+def _journal(job: Job, session: Session, context: Context) -> Journal | None:
+    if not job.recorded:
+        return None
+    return Journal(
+        context.record,
+        transactional_ddl=session.dialect.transactional_ddl,
+        mysql=session.location.backend in {"mysql", "mariadb"},
     )
-    return Outcome(target, State.FAILED, heads, heads, failure=failure)
 
 
 def _heads_now(session: Session, table: VersionTable) -> Heads | None:
@@ -165,12 +173,8 @@ def _locked(holder: str) -> Failure:
 def _elsewhere(after: tuple[str, ...], expected: tuple[str, ...]) -> Failure:
     return Failure(
         message=(
-            f"afterwards the version table says {_words(after)}, not {_words(expected)}: "
+            f"afterwards the version table says {words(after)}, not {words(expected)}: "
             "the migration was not committed there"
         ),
         next_step="check that env.py runs migrations within context.begin_transaction()",
     )
-
-
-def _words(heads: tuple[str, ...]) -> str:
-    return ", ".join(heads) or "nothing"

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from orchestrator.worker.journal import in_autocommit
+
 _CHANGES_NOTHING = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?(SELECT|SHOW|PRAGMA|SET|EXPLAIN|DESC|DESCRIBE|SAVEPOINT|RELEASE)\b",
     re.IGNORECASE | re.DOTALL,
@@ -26,6 +28,8 @@ class Recorder:
         """The statement that is running or failed."""
         self.committed = False
         """A statement of this revision ran outside of a transaction."""
+        self.autocommit = False
+        """The latest statement runs outside of one."""
         self._on_revision = on_revision
         event.listen(engine, "before_cursor_execute", self._before)
         event.listen(engine, "after_cursor_execute", self._after)
@@ -69,19 +73,17 @@ class Recorder:
         self._start = 0
         self.committed = self.committed or bool(self.executed)
 
-    def _before(self, _connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    def _before(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if self.revision is not None:
-            self.statement = statement
+            self.statement, self.autocommit = statement, in_autocommit(connection)
 
-    def _after(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    def _after(self, _connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         self.statement = None
         if self.revision is None or _CHANGES_NOTHING.match(statement):
             return
         if _COMMITS.match(statement):
             self._commit_early()
             return
-        # As asked for with autocommit_block(); get_isolation_level() would cost a round trip.
-        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-            self.committed = True
+        self.committed = self.committed or self.autocommit
         if len(self.executed) < _MOST_STATEMENTS:
             self.executed.append(statement)

@@ -1,5 +1,6 @@
 """One run of ``env.py`` for one target: what it asked for, and what becomes of it."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from alembic.runtime.environment import EnvironmentContext
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.configured import Configured
 from orchestrator.worker.connections import Connections
+from orchestrator.worker.journal import Journal
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import Scripts
@@ -105,13 +107,16 @@ class Run:
         )
 
 
-def watched(steps: list[Any], run: Run, recorder: Recorder) -> Iterator[Any]:
-    """Give out steps that tell the recorder when they start and end, and watch the session.
+def watched(
+    steps: list[Any], run: Run, recorder: Recorder, journal: Journal | None = None
+) -> Iterator[Any]:
+    """Give out steps that tell recorder and journal when they start and end; watch the session.
 
     A lock is lost only with its connection, and the session's own never reconnects: on a
     direct one the first check is enough. A pooler could swap the server's session at any time.
     Where unqualified names lead is asked after each revision.
     """
+    run.connections.journal = journal
     for number, step in enumerate(steps):
         check = run.session.pooled or not number
         step.migration_fn = _watched(step, run, recorder, check=check)
@@ -125,7 +130,7 @@ def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callabl
                 run.session.assert_locked()
                 run.session.assert_in_place(run.place)
             recorder.begin(step.revision.revision)
-            with run.connections.revising():
+            with run.connections.revising(), _journaled(step, run.connections.journal):
                 run.scripts.fresh(step)(**arguments)
             recorder.end()
             run.session.assert_in_place(run.place)
@@ -134,3 +139,15 @@ def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callabl
             raise
 
     return migration_fn
+
+
+@contextlib.contextmanager
+def _journaled(step: Any, journal: Journal | None) -> Iterator[None]:
+    if journal is None:
+        yield
+        return
+    journal.begin(step.revision.revision)
+    try:
+        yield
+    finally:
+        journal.end()

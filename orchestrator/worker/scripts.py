@@ -4,14 +4,14 @@ import contextlib
 import importlib.util
 import re
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alembic import util
 from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import HeadMaintainer
+from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import ResolutionError, RevisionError
 from alembic.util import CommandError
@@ -125,9 +125,48 @@ class Scripts:
         passed = self._with_ancestors(heads) - set(heads)
         return bool(wanted & passed) if wanted else bool(heads)
 
-    def crossed(self, before: tuple[str, ...], after: tuple[str, ...]) -> set[str]:
-        """Return the revisions between two states, up or down."""
-        return self._with_ancestors(before) ^ self._with_ancestors(after)
+    def steps_back(self, destination: tuple[str, ...], heads: tuple[str, ...]) -> list[Any]:
+        """Return the steps down that revert what ``heads`` have and ``destination`` has not.
+
+        Raises ``BrokenScripts`` where ``destination`` has more, ``UnknownRevision``.
+        """
+        self.assert_known(destination)
+        doomed = self.applied(heads) - self.applied(destination)
+        if not self.applied(destination) <= self.applied(heads):
+            raise BrokenScripts(
+                f"it is at {', '.join(heads) or 'nothing'}, from where going back does not lead to "
+                f"{', '.join(destination) or 'base'}",
+                "look with `orchestrator history` which of them comes first",
+            )
+        return [
+            MigrationStep.downgrade_from_script(
+                self.directory.revision_map, self.directory.get_revision(revision)
+            )
+            for revision in self._downwards(doomed)
+        ]
+
+    def _downwards(self, revisions: set[str]) -> Iterator[str]:
+        """Yield revisions, each before those that it follows or depends on."""
+        left = sorted(revisions)
+        while left:
+            needed = {down for r in left for down in self._script(r)._all_down_revisions}
+            yield from (top := [r for r in left if r not in needed])
+            left = [r for r in left if r in needed]
+            assert top, "a history has no cycles"
+
+    def applied(self, heads: Iterable[str]) -> set[str]:
+        """Return the revisions that are there where the version table says ``heads``."""
+        found: set[str] = set()
+        left = list(heads)
+        while left:
+            revision = left.pop()
+            if revision not in found:
+                found.add(revision)
+                left += self._script(revision)._all_down_revisions
+        return found
+
+    def _script(self, revision: str) -> Script:
+        return self.directory.get_revision(revision)
 
     def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
         found: set[str] = set()

@@ -15,9 +15,10 @@ from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
 from orchestrator.worker import author, migrate, read
 from orchestrator.worker.capture import Capture
 from orchestrator.worker.context import Context
+from orchestrator.worker.ddl import shown
 from orchestrator.worker.failures import failure_of, fault_of
 from orchestrator.worker.isolation import unchanged_process
-from orchestrator.worker.jobs import Job, Running, Verb
+from orchestrator.worker.jobs import Committing, Go, Job, Running, Verb
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import NoSchema
 
@@ -60,7 +61,11 @@ def serve(
     os.environ.update(environ)
     os.chdir(folder)
     capture = Capture()
-    context = Context(commands, notify=lambda revision: pipe.send(Running(revision)))
+    context = Context(
+        commands,
+        notify=lambda revision: pipe.send(Running(revision)),
+        record=lambda committing: _ask(pipe, committing, context.redactor()),
+    )
     try:
         while True:
             job: Job = pipe.recv()
@@ -84,6 +89,17 @@ def run(job: Job, context: Context) -> Outcome:
         return work(job, target, context)
     except BaseException as error:  # noqa: BLE001 - the boundary to arbitrary user code
         return _failed(job, target, error, backend, context)
+
+
+def _ask(pipe: Connection, committing: Committing, redact: Redactor) -> bool:
+    """Return whether the other end has recorded it. Where there is none, end this process."""
+    try:
+        # Redacted before it is cut: of a secret across the cut, the rest would be left.
+        pipe.send(replace(committing, statement=shown(redact(committing.statement))))
+        answer: Go = pipe.recv()
+    except (EOFError, OSError):
+        os._exit(0)  # as if killed: the server rolls back, and nobody else may catch it
+    return answer.ok
 
 
 def target_name(job: Job) -> str:

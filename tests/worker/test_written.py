@@ -73,7 +73,7 @@ def test_as_alembic_has_it(tmp_path: Path, history: list, data: st.DataObject) -
     assert {r.id for r in pending} == {step.revision.revision for step in steps}
     done = set(heads)
     for revision in pending:  # nothing before what it follows
-        there = set(Revisions(ours)._with_ancestors(done))
+        there = set(Revisions(ours).ancestors(done))
         assert {*revision.down, *revision.depends_on} <= there
         done.add(revision.id)
 

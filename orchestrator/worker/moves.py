@@ -1,0 +1,197 @@
+"""Where a target is to go from where it stands, and where it may stand at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.scripts import Scripts, UnknownRevision, heads_after, revisions_of
+
+Heads = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From which heads to which, by which revisions."""
+
+    now: Heads
+    before: Heads
+    """Where the run found it: with earlier attempts, not where it is now."""
+    expected: Heads
+    revisions: tuple[Revision, ...]
+    """All between ``before`` and ``expected``."""
+    steps: Sequence[Any]
+    """What is left to do."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self.steps) or self.expected != self.now
+
+
+def move_of(job: Job, scripts: Scripts, now: Heads) -> Move:
+    """Return what a job has to do where ``now`` is read. Raises ``UnknownRevision``, as Alembic.
+
+    What is left of the way from ``job.origin``, so that ``+1`` stays what it was at first.
+    """
+    whole = None if job.origin is None else _way(job, scripts, _sorted(job.origin))
+    left = None if whole is None else _left(job, scripts, whole, now)
+    if whole is None or left is None:
+        return _way(job, scripts, now)
+    return replace(whole, now=now, steps=left)
+
+
+def judged(job: Job, target: str, scripts: Scripts, now: Heads) -> Outcome | Move:
+    """Return what is to be done, or the outcome where nothing must be done or nothing is left.
+
+    ``IN_DOUBT`` comes before everything else: a revision that had begun to
+    commit, and is not complete by the version table, is never run again nor passed over.
+    """
+    doubt = _doubt(job, scripts, now)
+    if doubt is not None:
+        return Outcome(target, State.IN_DOUBT, _before(job, now), now, failure=doubt)
+    moved = _moved(job, scripts, now)
+    if moved is not None:
+        return Outcome(target, State.FAILED, now, now, failure=moved)
+    move = move_of(job, scripts, now)
+    if not move.is_needed:
+        return _nothing_to_do(job, target, scripts, move)
+    if now == move.expected and now != move.before:  # stamp --purge could be done again
+        return _reached(target, move)
+    return _stands(job, target, scripts, move) if job.look_only else move
+
+
+def _nothing_to_do(job: Job, target: str, scripts: Scripts, move: Move) -> Outcome:
+    """The outcome of a target that is at its destination, or past it."""
+    if move.before != move.now:
+        return _reached(target, move)
+    if job.verb is not Verb.UPGRADE or not scripts.is_past(job.revision, move.now):
+        return Outcome(target, State.UNCHANGED, move.now, move.now)
+    failure = Failure(
+        message=f"it is at {words(move.now)}, past {job.revision}; nothing was done",
+        next_step=f"to go back, `orchestrator downgrade {target} --revision {job.revision}`",
+    )
+    return Outcome(target, State.FAILED, move.now, move.now, failure=failure)
+
+
+def crossed(scripts: Scripts, move: Move, now: Heads) -> tuple[Revision, ...]:
+    """Return those revisions of a move that were done where ``now`` is read."""
+    done = scripts.applied(move.before) ^ scripts.applied(now)
+    return tuple(revision for revision in move.revisions if revision.id in done)
+
+
+def words(heads: Heads) -> str:
+    """Heads, for people."""
+    return ", ".join(heads) or "nothing"
+
+
+def _way(job: Job, scripts: Scripts, start: Heads) -> Move:
+    """The whole way from ``start``."""
+    begin = () if job.purge else start
+    scripts.assert_known(begin)
+    if job.back_to is None:
+        steps = scripts.steps(job.verb, job.revision, begin)
+    else:
+        steps = scripts.steps_back(_sorted(job.back_to), begin)
+    revisions = () if job.verb is Verb.STAMP else revisions_of(steps)
+    return Move(start, start, heads_after(begin, steps), revisions, steps)
+
+
+def _left(job: Job, scripts: Scripts, whole: Move, now: Heads) -> Sequence[Any] | None:
+    """The steps that are left of a way, ``None`` where ``now`` is not on it."""
+    if now == whole.before:
+        return whole.steps
+    if job.purge:
+        return () if now == whole.expected else None
+    scripts.assert_known(now)
+    if job.verb is Verb.STAMP:
+        steps = list(whole.steps)
+        while steps and heads_after(whole.before, steps) != now:
+            steps.pop()
+        return whole.steps[len(steps) :] if steps else None
+    there = scripts.applied(now)
+    ends = scripts.applied(whole.before), scripts.applied(whole.expected)
+    if not ends[0] & ends[1] <= there <= ends[0] | ends[1]:
+        return None
+    left = [s for s in whole.steps if (s.revision.revision in there) is not s.is_upgrade]
+    return left if heads_after(now, left) == whole.expected else None
+
+
+def _doubt(job: Job, scripts: Scripts, now: Heads) -> Failure | None:
+    if not job.committing:
+        return None
+    scripts.assert_known(now)
+    there = scripts.applied(now)
+    goes_up = job.verb is Verb.UPGRADE
+    unfinished = [r for r in job.committing if (r in there) is not goes_up]
+    if not unfinished:
+        return None
+    revision = unfinished[-1]
+    return Failure(
+        message=(
+            f"{revision} was interrupted after it had begun to change the database; the version "
+            f"table says {words(now)}: it may be half {'applied' if goes_up else 'reverted'}"
+        ),
+        next_step=(
+            "compare the database with the revision, complete or undo it by hand (and stamp it "
+            "where you complete it); then `orchestrator retry` it, or `skip` it"
+        ),
+        revision=revision,
+        half_applied=True,
+    )
+
+
+def _moved(job: Job, scripts: Scripts, now: Heads) -> Failure | None:
+    """Why a target is not where a plan can go on."""
+    goal = job.back_to if job.goal is None else job.goal
+    if job.origin is None and goal is None:
+        return None
+    origin = _before(job, now)
+    try:
+        whole = _way(job, scripts, origin)
+    except UnknownRevision:
+        if origin == now:
+            raise
+        return _other_place(now, origin)
+    if _left(job, scripts, whole, now) is None:
+        return _other_place(now, origin)
+    if goal is None or whole.expected == _sorted(goal):
+        return None
+    return Failure(
+        message=(
+            f"from {words(origin)} it would end at {words(whole.expected)}; the plan says "
+            f"{words(_sorted(goal))}"
+        ),
+        next_step="make a new plan",
+        moved=True,
+    )
+
+
+def _other_place(now: Heads, origin: Heads) -> Failure:
+    return Failure(
+        message=f"it is at {words(now)}; the plan saw it at {words(origin)}",
+        next_step="make a new plan",
+        moved=True,
+    )
+
+
+def _reached(target: str, move: Move) -> Outcome:
+    return Outcome(target, State.DONE, move.before, move.now, move.revisions)
+
+
+def _stands(job: Job, target: str, scripts: Scripts, move: Move) -> Outcome:
+    done = () if job.verb is Verb.STAMP else crossed(scripts, move, move.now)
+    failure = Failure(
+        message=f"it was interrupted; it stands at {words(move.now)}, nothing is half applied",
+        next_step="to go on, `orchestrator retry` it",
+    )
+    return Outcome(target, State.FAILED, move.before, move.now, done, failure=failure)
+
+
+def _before(job: Job, now: Heads) -> Heads:
+    return now if job.origin is None else _sorted(job.origin)
+
+
+def _sorted(heads: Sequence[str]) -> Heads:
+    return tuple(sorted(heads))
