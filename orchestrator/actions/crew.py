@@ -1,7 +1,7 @@
 """The workers of one command: made when it begins, gone when it ends."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,6 @@ from orchestrator.worker.jobs import Job, Verb
 
 _SCRIPTS_TIMEOUT = 3600.0
 _TICK = 0.2
-
-Needs = Mapping[str, Sequence[str]]
 
 
 @dataclass(slots=True)
@@ -89,42 +87,32 @@ class Crew:
         verb: Verb,
         targets: Sequence[Target],
         observer: Observer,
-        *,
-        needs: Needs | None = None,
-        staged: bool = False,
-        settled: Callable[[Target], Outcome | None] = lambda _: None,
         **fields: Any,
     ) -> dict[str, Outcome]:
-        """Run a verb on each target and return their outcomes.
-
-        ``needs`` are given for a verb that changes its targets. What ``settled`` has an outcome of
-        when its turn comes gets no worker.
-        """
-
-        def job(target: Target) -> Job:
-            labels = dict(target.labels)
-            return self.job(
-                verb, target.database, environment=target.environment, labels=labels, **fields
-            )
-
+        """Run a verb that only reads on each target, and return their outcomes."""
         config = self.file.config
         drive = Drive(
-            pool=self._workers,
+            pool=self.workers,
             observer=observer,
             interrupts=self.interrupts,
             targets={target.name: target for target in targets},
-            job=job,
+            job=lambda target: self.job_on(verb, target, **fields),
             settings=lambda target: limits(config, target.environment, target.database),
-            changes=needs is not None,
-            settled=settled,
         )
-        return drive.run(works(config, targets, needs or {}, staged=staged))
+        return drive.run(works(config, targets, {}))
+
+    def job_on(self, verb: Verb, target: Target, **fields: Any) -> Job:
+        """Return a job on one target."""
+        labels = dict(target.labels)
+        return self.job(
+            verb, target.database, environment=target.environment, labels=labels, **fields
+        )
 
     def begin(self, verb: Verb, databases: Iterable[str], **fields: Any) -> None:
         """Start a job on the scripts of each database, to be ``collected``."""
         for database in databases:
             job = self.job(verb, database, **fields)
-            self._workers.submit(database, job, _SCRIPTS_TIMEOUT, kind=database)
+            self.workers.submit(database, job, _SCRIPTS_TIMEOUT, kind=database)
 
     def collected(self, *, wait: bool) -> dict[str, Outcome]:
         """Return what became of what was begun, all of it if we are to wait.
@@ -133,11 +121,11 @@ class Crew:
         """
         found: dict[str, Outcome] = {}
         first = True
-        while self._workers.busy and (wait or first):
+        while self.workers.busy and (wait or first):
             first = False
-            events: Sequence[Event] = self._workers.wait(_TICK if wait else 0)
+            events: Sequence[Event] = self.workers.wait(_TICK if wait else 0)
             if self.interrupts.presses > 1:
-                events = self._workers.kill()
+                events = self.workers.kill()
             for event in events:
                 if isinstance(event, Finished):
                     found[event.key] = event.content
@@ -148,7 +136,8 @@ class Crew:
         return found
 
     @property
-    def _workers(self) -> Pool:
+    def workers(self) -> Pool:
+        """The processes that work."""
         assert self._pool is not None, "a crew works only while it is entered"
         return self._pool
 

@@ -1,4 +1,4 @@
-"""The loop round a schedule: start what may start, wait, settle what ended."""
+"""The loop round targets that are only read: start what may start, wait, settle what ended."""
 
 import random
 import time
@@ -11,14 +11,13 @@ from orchestrator.actions.results import Observer
 from orchestrator.config.models import Rollout
 from orchestrator.engines.pool import Event, Finished, Lost, Message, Pool
 from orchestrator.fleet.target import Target
-from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, State
+from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.rollout.retry import retry_delay
-from orchestrator.rollout.schedule import Blocked, Schedule, Work
+from orchestrator.rollout.schedule import Schedule, Work
 from orchestrator.worker.jobs import Job
 
 _TICK = 0.2
 """Seconds between looks at Ctrl-C."""
-_READ = frozenset(set(State) - {State.FAILED, State.IN_DOUBT, State.LOCKED})
 
 
 @dataclass(slots=True)
@@ -31,14 +30,9 @@ class Drive:
     targets: Mapping[str, Target]
     job: Callable[[Target], Job]
     settings: Callable[[Target], Rollout]
-    changes: bool
-    """Whether the jobs change their targets: only then is a lost worker's target in doubt."""
-    settled: Callable[[Target], Outcome | None] = lambda _: None
-    """Returns the outcome of a target that needs no worker, when its turn comes."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     _began: dict[str, float] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
-    _revision: dict[str, str] = field(default_factory=dict)
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _last: dict[str, Outcome] = field(default_factory=dict)
     _seen_presses: int = 0
@@ -59,13 +53,7 @@ class Drive:
         # One at a time: starting a worker takes long enough for a Ctrl-C in between.
         while names := schedule.start(limit=1):
             self._began[names[0]] = time.monotonic()
-            outcome = self.settled(self.targets[names[0]])
-            if outcome is None and self.interrupts.presses:  # while that was found out
-                outcome = Outcome(names[0], State.NOT_STARTED)
-            if outcome is not None:
-                self._finish(outcome, schedule)
-            else:
-                self._submit(names[0])
+            self._submit(names[0])
             self._heed_interrupts(schedule)
         while self._retries and self._retries[0][0] <= time.monotonic():
             self._submit(heappop(self._retries)[1])
@@ -74,7 +62,6 @@ class Drive:
     def _submit(self, name: str) -> None:
         target = self.targets[name]
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
-        self._revision.pop(name, None)
         timeout = self.settings(target).target_timeout
         self.pool.submit(name, self.job(target), timeout, kind=target.database)
         self.observer.started(target, attempt)
@@ -87,7 +74,6 @@ class Drive:
     def _handle(self, event: Event, schedule: Schedule) -> None:
         match event:
             case Message(name, content):
-                self._revision[name] = content.revision
                 self.observer.running(self.targets[name], content.revision)
             case Finished(name, outcome):
                 self._ended(outcome, schedule)
@@ -107,9 +93,7 @@ class Drive:
 
     def _finish(self, outcome: Outcome, schedule: Schedule) -> None:
         self._settle(outcome)
-        succeeded = outcome.state in (SUCCEEDED if self.changes else _READ)
-        for blocked in schedule.finish(outcome.target, succeeded=succeeded):
-            self._settle(_blocked(blocked))
+        schedule.finish(outcome.target, succeeded=True)  # nothing waits for it
 
     def _settle(self, outcome: Outcome) -> None:
         self.outcomes[outcome.target] = outcome
@@ -123,16 +107,9 @@ class Drive:
         return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
 
     def _lost(self, event: Lost) -> Outcome:
-        revision = self._revision.get(event.key)
-        doubtful = self.changes and revision is not None
-        failure = Failure(
-            message=event.reason,
-            next_step=_after_loss(self.targets[event.key]) if doubtful else None,
-            revision=revision,
-            # Before its first revision it changed nothing, whatever ended it.
-            retryable=not doubtful and not event.timed_out and not self.interrupts.presses,
-        )
-        return Outcome(event.key, State.IN_DOUBT if doubtful else State.FAILED, failure=failure)
+        retryable = not event.timed_out and not self.interrupts.presses
+        failure = Failure(event.reason, retryable=retryable)
+        return Outcome(event.key, State.FAILED, failure=failure)
 
     def _heed_interrupts(self, schedule: Schedule) -> None:
         presses = self.interrupts.presses
@@ -149,14 +126,3 @@ class Drive:
 
     def _elapsed(self, name: str) -> float:
         return round(time.monotonic() - self._began[name], 3)
-
-
-def _blocked(blocked: Blocked) -> Outcome:
-    return Outcome(blocked.name, State.BLOCKED, blocked_by=blocked.by)
-
-
-def _after_loss(target: Target) -> str:
-    look = f"nobody saw the end of it; look with `orchestrator status {target.name}`. "
-    if target.address.backend in ("mysql", "mariadb"):
-        return look + "It may be half applied: compare the database with the revision first"
-    return look + "What was not committed was rolled back: upgrade again"

@@ -19,7 +19,11 @@ from orchestrator.actions.results import (
     Silent,
     SqlFiles,
 )
-from orchestrator.actions.skipping import nothing_to_do
+from orchestrator.actions.runs.begin import Order, begin
+from orchestrator.actions.runs.dry import dry_run as dry
+from orchestrator.actions.runs.planned import Planned, planned
+from orchestrator.actions.runs.runs import Runs
+from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.sqlfiles import write_sql_files
 from orchestrator.actions.survey import Survey
 from orchestrator.config.load import ConfigFile, load
@@ -32,6 +36,7 @@ from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants import read_tenants
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.plan import Plan
 from orchestrator.worker.entry import PRELOAD
 from orchestrator.worker.jobs import NewScript, Verb
 
@@ -46,6 +51,8 @@ class Selection:
 
 
 ALL = Selection()
+CONDUCT = Conduct()
+_SELECTION = ("selectors", "where", "exclude")
 
 
 class Project:
@@ -129,24 +136,61 @@ class Project:
         with self._crew(targets) as crew:
             return find_drift(crew, targets, self.observer, baseline)
 
-    def upgrade(
-        self, selection: Selection = ALL, revision: str = "heads", *, dry_run: bool = False
-    ) -> Result:
-        """Upgrade in configured order. ``dry_run`` only tells what would run."""
-        return self._change(Verb.UPGRADE, selection, revision, dry_run=dry_run)
+    def plan(self, selection: Selection = ALL, revision: str = "heads") -> Planned:
+        """Tell what an upgrade would do, wave by wave. Changes nothing."""
+        return planned(self._setting, self._order(Verb.UPGRADE, selection, revision))
 
-    def downgrade(self, selection: Selection, revision: str, *, dry_run: bool = False) -> Result:
+    def upgrade(
+        self,
+        selection: Selection = ALL,
+        revision: str = "heads",
+        *,
+        dry_run: bool = False,
+        how: Conduct = CONDUCT,
+    ) -> Result:
+        """Upgrade in configured order, as a run that the ledger records.
+
+        ``dry_run`` only tells what would run, target by target.
+        """
+        return self._change(Verb.UPGRADE, selection, revision, dry_run=dry_run, how=how)
+
+    def upgrade_as_planned(self, plan: Plan, how: Conduct = CONDUCT) -> Result:
+        """Do exactly what a sealed plan says. Raises ``Refused`` where that is not what would be
+        done now."""
+        selected = Selection(**{key: plan.selection[key] for key in _SELECTION})
+        order = self._order(Verb(plan.verb), selected, plan.revision)
+        return begin(self._setting, order, how, plan)
+
+    @property
+    def runs(self) -> Runs:
+        """What was run, and what can be done about it."""
+        return Runs(self._setting)
+
+    def downgrade(
+        self,
+        selection: Selection,
+        revision: str,
+        *,
+        dry_run: bool = False,
+        how: Conduct = CONDUCT,
+    ) -> Result:
         """Downgrade, in the reverse of the configured order."""
-        return self._change(Verb.DOWNGRADE, selection, revision, dry_run=dry_run)
+        return self._change(Verb.DOWNGRADE, selection, revision, dry_run=dry_run, how=how)
 
     def stamp(
-        self, selection: Selection, revision: str, *, purge: bool = False, dry_run: bool = False
+        self,
+        selection: Selection,
+        revision: str,
+        *,
+        purge: bool = False,
+        dry_run: bool = False,
+        how: Conduct = CONDUCT,
     ) -> Result:
         """Write ``revision`` into the version tables without running anything.
 
         ``purge`` forgets what they say first, for targets at a revision that nobody knows.
         """
-        return self._change(Verb.STAMP, selection, revision, purge=purge, dry_run=dry_run)
+        return self._change(Verb.STAMP, selection, revision, purge=purge, dry_run=dry_run, how=how)
 
     def sql(self, folder: Path, selection: Selection = ALL, revision: str = "heads") -> SqlFiles:
         """Write the SQL that an upgrade would run, a file for each target that needs one."""
@@ -244,30 +288,30 @@ class Project:
         selection: Selection,
         revision: str,
         *,
-        dry_run: bool = False,
+        dry_run: bool,
+        how: Conduct,
         purge: bool = False,
     ) -> Result:
+        order = self._order(verb, selection, revision, purge=purge)
+        return dry(self._setting, order) if dry_run else begin(self._setting, order, how)
+
+    def _order(
+        self, verb: Verb, selection: Selection, revision: str, *, purge: bool = False
+    ) -> Order:
         start_fork_server(PRELOAD)
         targets = self.targets(selection)
         needs = dependencies(targets, self.file.config)
         if verb is Verb.DOWNGRADE:
             targets, needs = reversed_(targets, needs)
+        selected = {key: getattr(selection, key) for key in _SELECTION}
+        return Order(verb, targets, needs, revision, {**selected, "purge": purge}, purge)
 
-        def run(crew: Crew) -> dict[str, Outcome]:
-            self.observer.begin(verb.value, targets)
-            return crew.run(
-                verb,
-                targets,
-                self.observer,
-                needs=None if dry_run else needs,
-                staged=not dry_run,
-                settled=nothing_to_do(crew, verb, targets, revision),
-                revision=revision,
-                dry_run=dry_run,
-                purge=purge,
-            )
+    @property
+    def _setting(self) -> Setting:
+        def find(selectors: Sequence[str]) -> tuple[Target, ...]:
+            return self.targets(Selection(tuple(selectors)))
 
-        return self._result(verb, targets, run, dry_run=dry_run)
+        return Setting(self.file, self._secrets, self.x, self.observer, find)
 
     def _crew(self, targets: Sequence[Target]) -> Crew:
         """Check what can be checked before anything is touched."""
@@ -280,7 +324,6 @@ class Project:
         targets: Sequence[Target],
         run: Callable[[Crew], dict[str, Outcome]],
         *,
-        dry_run: bool = False,
         warnings: Sequence[str] = (),
     ) -> Result:
         """Run, and put the outcomes in order. ``warnings`` may still grow meanwhile."""
@@ -293,7 +336,6 @@ class Project:
             tuple(targets),
             tuple(outcomes[target.name] for target in targets),
             interrupted=interrupted,
-            dry_run=dry_run,
             seconds=round(time.monotonic() - began, 3),
             warnings=tuple(warnings),
         )

@@ -6,19 +6,39 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.fleet.target import Target
+from orchestrator.rollout.events import Event, RunState
 from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, Revision, State
 
 _DIFFERENCES = frozenset({State.DIFFERS, State.BEHIND})
 _FAILED = frozenset({State.FAILED, State.IN_DOUBT, State.UNREACHABLE, State.UNKNOWN_REVISION})
 _REFUSED = frozenset({State.LOCKED})
+_PAUSED = frozenset({RunState.PAUSED, RunState.WAITING, RunState.RUNNING})
+"""A run that is neither over nor held from here: somebody has to resume it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run stood when the command that drove it ended."""
+
+    id: int
+    state: RunState
+    reason: str = ""
+    """Why it waits, was paused, failed or was aborted."""
+    until: int | None = None
+    """When what it waits for comes by itself, in ms since 1970-01-01 UTC."""
+    appeared: tuple[str, ...] = ()
+    """Targets that were not there when the plan was sealed: they were left alone."""
+    vanished: tuple[str, ...] = ()
+    """Targets of the plan that are not there any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """The outcomes of one command, one for each selected target, in configured order.
 
-    ``exit_code``: 130 interrupted, else 3 when a target failed, else 5 when one was locked, else
-    4 when ``check`` found differences, else 0.
+    ``exit_code``: 130 interrupted, else 6 when its run waits or is paused, else 3 when a target
+    or the run failed, else 5 when a target was locked or the run aborted, else 4 when ``check``
+    found differences, else 0.
     """
 
     verb: str
@@ -30,6 +50,8 @@ class Result:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     """What is to be said of scripts that could only be read, not loaded."""
+    run: RunEnd | None = None
+    """The run that the command drove; ``None`` where it changed nothing."""
 
     @property
     def tally(self) -> Counter[State]:
@@ -42,15 +64,18 @@ class Result:
         states = self.tally.keys()
         if self.interrupted:
             return 130
-        if states & _FAILED:
+        run = None if self.run is None else self.run.state
+        if run in _PAUSED:
+            return 6
+        if states & _FAILED or run is RunState.FAILED:
             return 3
-        if states & _REFUSED:
+        if states & _REFUSED or run is RunState.ABORTED:
             return 5
         if self.verb == "check":
             return 4 if states & _DIFFERENCES else 0
         if self.verb == "status":
             return 0
-        return 0 if states <= SUCCEEDED else 3
+        return 0 if states <= SUCCEEDED | {State.SKIPPED} else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +143,9 @@ class Observer(Protocol):
     def finished(self, target: Target, outcome: Outcome) -> None:
         """The target has its outcome."""
 
+    def happened(self, event: Event) -> None:
+        """Something happened in a run: a wave began, a gate passed, it waits."""
+
     def interrupted(self, presses: int) -> None:
         """Ctrl-C was pressed once (finish what runs) or twice (stop the workers)."""
 
@@ -130,4 +158,5 @@ class Silent:
     def running(self, target: Target, revision: str) -> None: ...
     def retrying(self, target: Target, failure: Failure, delay: float) -> None: ...
     def finished(self, target: Target, outcome: Outcome) -> None: ...
+    def happened(self, event: Event) -> None: ...
     def interrupted(self, presses: int) -> None: ...

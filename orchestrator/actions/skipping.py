@@ -4,26 +4,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.actions.crew import Crew
 from orchestrator.actions.survey import Survey
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.worker.jobs import Verb
 
 _FRESH = 2.0
 """Seconds for which a reading is believed."""
 
 
 def nothing_to_do(
-    crew: Crew, verb: Verb, targets: Sequence[Target], revision: str
+    survey: Survey, candidates: Sequence[Target]
 ) -> Callable[[Target], Outcome | None]:
-    """Return what knows the outcome of targets that are at head, when their turn comes."""
-    if verb is not Verb.UPGRADE or revision != "heads":
-        return lambda _: None
-    survey = Survey(crew)
-    at_head = survey.at_head(targets)
-    sure = survey.confirmed([target for target in targets if target.name in at_head])
-    return _Skipping(survey, sure).outcome
+    """Return what knows the outcome of targets that are at head, when their turn comes.
+
+    ``candidates`` were at head when ``survey`` read them.
+    """
+    return _Skipping(survey, survey.confirmed(candidates)).outcome
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Where every target stands, read server by server; workers only tell what the scripts say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.actions.crew import Crew
@@ -74,6 +74,17 @@ class Survey:
                 found[target.name] = Outcome(target.name, State.NOT_STARTED)
                 observer.finished(target, found[target.name])
         return found
+
+    @property
+    def histories(self) -> dict[str, Revisions]:
+        """The revisions of each database that could be read so far."""
+        return {name: is_ for name, is_ in self._revisions.items() if isinstance(is_, Revisions)}
+
+    def learn(self, databases: Iterable[str]) -> None:
+        """Let workers tell the revisions of databases, and wait for it."""
+        self._awaited = {database for database in databases if database not in self._revisions}
+        self.crew.begin(Verb.REVISIONS, sorted(self._awaited))
+        self._know_revisions(wait=True)
 
     def things(self, names: Sequence[str]) -> dict[str, tuple[Thing, ...] | Exception]:
         """Return everything in the schemas of targets that were looked at, or why it can't be."""

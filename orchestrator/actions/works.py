@@ -1,32 +1,35 @@
-"""Targets as works of a schedule: what each waits for, and which limits it counts against."""
+"""From targets to works of a schedule: what each waits for, and which limits it counts against."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.config.models import Config
 from orchestrator.fleet.target import Target
+from orchestrator.rollout.plan import PlannedWave
 from orchestrator.rollout.schedule import Slot, Work
 
 
 def works(
     config: Config,
-    targets: Sequence[Target],
+    targets: Iterable[Target],
     needs: Mapping[str, Sequence[str]],
-    *,
-    staged: bool = True,
+    wave: PlannedWave | None = None,
 ) -> list[Work]:
-    """Return one work per target, in the order given.
-
-    ``staged``: one environment after the other. Commands that only read need no stages.
-    """
+    """Return one work per target, in the order given. A wave may have limits of its own."""
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
     result = []
     for target in targets:
         key = (target.environment, target.database, target.server)
         if key not in slots:
-            slots[key] = tuple(_slots(config, *key))
-        stage = target.environment if staged else ""
-        result.append(Work(target.name, stage, needs.get(target.name, ()), slots[key]))
+            slots[key] = (*_slots(config, *key), *_wave_slots(wave, target.server))
+        result.append(Work(target.name, needs.get(target.name, ()), slots[key]))
     return result
+
+
+def _wave_slots(wave: PlannedWave | None, server: str) -> Iterator[Slot]:
+    if wave is not None and wave.max_parallel is not None:
+        yield Slot(f"wave {wave.name}", wave.max_parallel)
+    if wave is not None and wave.max_per_server is not None:
+        yield Slot(f"wave {wave.name} {server}", wave.max_per_server)
 
 
 def _slots(config: Config, environment: str, database: str, server: str) -> Iterator[Slot]:

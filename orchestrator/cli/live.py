@@ -15,7 +15,10 @@ from rich.text import Text
 from orchestrator.cli.plain import interrupted
 from orchestrator.cli.view import Board, draw
 from orchestrator.fleet.target import Target
+from orchestrator.render.events import told
 from orchestrator.render.failure import FAILED, failures
+from orchestrator.render.words import safe
+from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Failure, Outcome
 
 _PER_SECOND = 8
@@ -84,6 +87,13 @@ class LiveProgress:
             board.finished(target, outcome.state)
         if outcome.state in FAILED and board.verb not in _READING:
             self._failed(target, outcome)
+
+    def happened(self, event: Event) -> None:
+        """Show which wave is on, and say above the view what gates do."""
+        with self._lock:
+            self._on().happened(event)
+        if line := told(event):
+            self._console.print(Text(safe(line), style="dim"))
 
     def interrupted(self, presses: int) -> None:
         """Say above the view what happens now."""

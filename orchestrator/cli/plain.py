@@ -7,7 +7,9 @@ from typing import TextIO
 
 from orchestrator.actions.results import Silent
 from orchestrator.fleet.target import Target
+from orchestrator.render.events import told
 from orchestrator.render.words import count, elapsed, heads, safe, short
+from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 
 _CHANGING = frozenset({"upgrade", "downgrade", "stamp"})
@@ -50,6 +52,11 @@ class PlainProgress(Silent):
             self._pack(outcome.state)
         else:
             self._line(finished(outcome))
+
+    def happened(self, event: Event) -> None:
+        """Say what the run does now."""
+        if line := told(event):
+            self._line(line)
 
     def interrupted(self, presses: int) -> None:
         """Say what happens now."""

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator.fleet.target import Target
 from orchestrator.render.words import safe, short
+from orchestrator.rollout.events import Event, RunResumed, RunWaiting, WaveEnded, WaveStarted
 from orchestrator.rollout.outcomes import State
 
 _SERVERS = 8
@@ -36,6 +37,7 @@ class Board:
         self.verb = verb
         self.total = len(targets)
         self.done = self.failed = self.waiting = 0
+        self.wave = self.waits_for = ""
         self.servers: dict[str, Server] = {}
         self._samples = deque([(now, 0)])
         self._retrying: set[str] = set()
@@ -65,6 +67,16 @@ class Board:
         self.done += 1
         self.failed += state in _TROUBLE
 
+    def happened(self, event: Event) -> None:
+        """A wave began, or the run waits for something."""
+        match event:
+            case WaveStarted(name=name):
+                self.wave, self.waits_for = name, ""
+            case RunWaiting(reason=reason):
+                self.waits_for = reason
+            case RunResumed() | WaveEnded():
+                self.waits_for = ""
+
     def rate(self, now: float) -> float:
         """Return targets per second, lately; remembers that it was asked."""
         self._samples.append((now, self.done))
@@ -88,7 +100,14 @@ class Board:
 
 def draw(board: Board, now: float) -> RenderableType:
     """Return the overall bar, and below it what each server is doing."""
-    return Group(_overall(board, board.rate(now)), _servers(board))
+    return Group(_overall(board, board.rate(now)), _course(board), _servers(board))
+
+
+def _course(board: Board) -> RenderableType:
+    """The wave that is on, or what the run waits for."""
+    if board.waits_for:
+        return Text(f"  waits: {safe(board.waits_for)}", style="yellow")
+    return Text(f"  wave {safe(board.wave)}", style="dim") if board.wave else Group()
 
 
 def _overall(board: Board, rate: float) -> Table:

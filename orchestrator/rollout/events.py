@@ -39,6 +39,7 @@ class GateKind(StrEnum):
     APPROVAL = "approval"
     QUERY = "query"
     COMMAND = "command"
+    WINDOW = "window"  # the time of day at which targets may start
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class RunWaiting(Event):
     """Nothing can start before a gate or the window opens."""
 
     reason: str
+    until: int | None = None
+    """When it opens by time alone, in ms; ``None`` where that takes somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class WaveStarted(Event):
 
     wave: int
     """Its position in the run, from 0."""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class WaveEnded(Event):
     wave: int
     state: WaveState
     failed: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,8 @@ class GatePassed(Event):
     wave: int
     kind: GateKind
     detail: str = ""
+    name: str = ""
+    """The wave's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,8 @@ class GateFailed(Event):
     wave: int
     kind: GateKind
     detail: str = ""
+    name: str = ""
+    """The wave's."""
 
 
 @dataclass(frozen=True, slots=True)

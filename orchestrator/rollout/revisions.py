@@ -16,23 +16,29 @@ class Revisions:
         self._known = {revision.id: revision for revision in self._ordered}
         self._pending: dict[tuple[str, ...], tuple[Revision, ...]] = {}
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """The file of each revision, by its id."""
+        return {id_: of.path for id_, of in self._known.items() if of.path is not None}
+
     def unknown(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return the heads that are no revisions here."""
         return tuple(head for head in heads if head not in self._known)
 
     def overlap(self, heads: Sequence[str]) -> bool:
         """Whether one head is there twice, or below another one: no upgrade leads there."""
-        below = {id_ for head in heads for id_ in self._with_ancestors([head]) if id_ != head}
+        below = {id_ for head in heads for id_ in self.ancestors([head]) if id_ != head}
         return len(set(heads)) < len(heads) or not below.isdisjoint(heads)
 
     def pending(self, heads: tuple[str, ...]) -> tuple[Revision, ...]:
         """Return what ``upgrade heads`` would run at known heads, oldest first."""
         if heads not in self._pending:
-            there = self._with_ancestors(heads)
+            there = self.ancestors(heads)
             self._pending[heads] = tuple(r for r in self._ordered if r.id not in there)
         return self._pending[heads]
 
-    def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
+    def ancestors(self, heads: Iterable[str]) -> set[str]:
+        """Return the known ones of some revisions, and all that came before them."""
         found: set[str] = set()
         left = list(heads)
         while left:

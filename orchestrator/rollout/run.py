@@ -170,7 +170,11 @@ class Run:
             return [RunDone(at)]
         state, _ = self._waves.get(self.position, (WaveState.PENDING, None))
         if state is WaveState.PENDING:
-            return [] if self._missing(self.stage.entry) else [WaveStarted(at, self.position)]
+            return (
+                []
+                if self._missing(self.stage.entry)
+                else [WaveStarted(at, self.position, self.stage.name)]
+            )
         if self.over_budget:
             return [] if self._running else self._failures(at)
         if self._left or self._running:
@@ -233,17 +237,17 @@ class Run:
         may = "none may" if not stage.budget else f"at most {stage.budget:,} may"
         reason = f"{failed} of {stage.name} failed; {may}"
         return [
-            WaveEnded(at, self.position, WaveState.FAILED, self._failed),
+            WaveEnded(at, self.position, WaveState.FAILED, self._failed, stage.name),
             RunFailed(at, reason),
         ]
 
     def _through(self, at: int, state: WaveState) -> list[Event]:
         stage = self.stages[self.position]
         if not self._missing(stage.gate):
-            return [WaveEnded(at, self.position, WaveState.PASSED, self._failed)]
+            return [WaveEnded(at, self.position, WaveState.PASSED, self._failed, stage.name)]
         if state is WaveState.GATE:
             return []
-        return [WaveEnded(at, self.position, WaveState.GATE, self._failed)]
+        return [WaveEnded(at, self.position, WaveState.GATE, self._failed, stage.name)]
 
     def _wave_ended(self, event: WaveEnded) -> None:
         before, since = self._waves.get(event.wave, (WaveState.PENDING, None))

@@ -1,0 +1,1 @@
+"""Runs: planned, recorded, driven, taken up again, rolled back."""

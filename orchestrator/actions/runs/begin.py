@@ -1,0 +1,254 @@
+"""A new run: planned, recorded, and driven."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.results import Result, Silent
+from orchestrator.actions.runs.conduct import Course, Ended, conduct
+from orchestrator.actions.runs.planning import Planning
+from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.actions.skipping import nothing_to_do
+from orchestrator.errors import Refused
+from orchestrator.fleet.target import Target
+from orchestrator.ledger.holder import Holder
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.records import NewRun, NewTarget, NewWave, Standing
+from orchestrator.rollout.events import RunStarted, RunState
+from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.plan import Plan, appeared, differences, vanished
+from orchestrator.worker.jobs import Verb
+
+_SHOWN = 20
+Needs = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run: a verb on targets, in this order."""
+
+    verb: Verb
+    targets: tuple[Target, ...]
+    needs: Needs
+    revision: str
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    purge: bool = False
+
+
+def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = None) -> Result:
+    """Plan a run, record it and drive it; where there is nothing to do, none is recorded.
+
+    ``sealed``: do exactly what that plan says. Raises ``Refused`` where that is not what would
+    happen now, and where something is to be looked at first.
+    """
+    began = time.monotonic()
+    targets = order.targets
+    setting.make_ready(targets)
+    with (
+        setting.ledger(targets) as ledger,
+        Crew.of(setting.file, setting.secrets, setting.x, targets) as crew,
+    ):
+        setting.observer.begin(order.verb.value, targets)
+        planning, plan = made(setting, crew, order, classes=sealed is not None)
+        new: tuple[str, ...] = ()
+        gone: tuple[str, ...] = ()
+        if sealed is not None:
+            refuse_other(sealed, plan)
+            new, gone = tuple(appeared(sealed, plan)), tuple(vanished(sealed, plan))
+            plan = sealed
+        refuse_doubts(ledger, [target.name for target in plan.targets])
+        ended = _driven(
+            setting, crew, ledger, order, planning, plan, how, held_to=sealed is not None
+        )
+        interrupted = crew.interrupted
+    if ended.end is not None:
+        ended = replace(ended, end=replace(ended.end, appeared=new, vanished=gone))
+    return Result(
+        order.verb.value,
+        tuple(target for target in targets if target.name in ended.outcomes),
+        tuple(ended.outcomes[t.name] for t in targets if t.name in ended.outcomes),
+        interrupted=interrupted,
+        seconds=round(time.monotonic() - began, 3),
+        warnings=tuple(planning.warnings),
+        run=ended.end,
+    )
+
+
+def made(
+    setting: Setting, crew: Crew, order: Order, *, classes: bool = False
+) -> tuple[Planning, Plan]:
+    """Read where the targets stand, and return the plan of an order.
+
+    Their schemas are read where a wave picks of each class, or with ``classes``.
+    """
+    rollouts = setting.file.config.environments
+    environments = {target.environment for target in order.targets}
+    picks = any(wave.pick for name in environments for wave in rollouts[name].rollout.waves)
+    planning = Planning(
+        crew,
+        order.verb,
+        order.revision,
+        order.selection,
+        purge=order.purge,
+        classes=picks or classes,
+    )
+    return planning, planning.plan(order.targets, order.needs, Silent())
+
+
+@dataclass(frozen=True, slots=True)
+class _Driven:
+    end: Any
+    outcomes: Mapping[str, Outcome]
+
+
+def _driven(
+    setting: Setting,
+    crew: Crew,
+    ledger: Ledger,
+    order: Order,
+    planning: Planning,
+    plan: Plan,
+    how: Conduct,
+    *,
+    held_to: bool,
+) -> _Driven:
+    targets = {target.name: target for target in order.targets}
+    idle = [targets[t.name] for t in plan.targets if t.idle and t.name in targets]
+    plain = order.verb is Verb.UPGRADE and order.revision == "heads"
+    settled = nothing_to_do(planning.survey, idle if plain else [])
+    if not plan.busy and (outcomes := _all_settled(setting, crew, idle, settled)) is not None:
+        _observe(ledger, targets, outcomes)
+        return _Driven(None, outcomes)
+    if crew.interrupted:
+        return _Driven(None, {name: Outcome(name, State.NOT_STARTED) for name in targets})
+    course = Course(
+        id=record_run(ledger, plan, how),
+        plan=plan,
+        targets={t.name: targets[t.name] for t in plan.targets if t.name in targets},
+        needs=order.needs,
+        histories=planning.survey.histories,
+        settled=settled,
+        purge=order.purge,
+        held_to=held_to,
+    )
+    ended = driven(setting, crew, ledger, course, how)
+    return _Driven(ended.end, outcomes_of(ended))
+
+
+def driven(setting: Setting, crew: Crew, ledger: Ledger, course: Course, how: Conduct) -> Ended:
+    """Take a run that was just recorded in hand, and drive it."""
+    with ledger.hold(course.id, Holder.here()) as hold:
+        return conduct(setting, crew, ledger, hold, course, how, lambda at: RunStarted(at, how.by))
+
+
+def _all_settled(
+    setting: Setting, crew: Crew, idle: Sequence[Target], settled: Any
+) -> dict[str, Outcome] | None:
+    """Return the outcomes where not a single target needs a worker."""
+    outcomes: dict[str, Outcome] = {}
+    for target in idle:
+        outcome = None if crew.interrupted else settled(target)
+        if outcome is None:
+            return None
+        outcomes[target.name] = outcome
+    for target in idle:
+        setting.observer.finished(target, outcomes[target.name])
+    return outcomes
+
+
+def _observe(
+    ledger: Ledger, targets: Mapping[str, Target], outcomes: Mapping[str, Outcome]
+) -> None:
+    """Others may require that these heads have been there for a while: they are, since now."""
+    now = ledger.now()
+    ledger.observe(
+        Standing(name, targets[name].environment, targets[name].database, outcome.heads, now)
+        for name, outcome in outcomes.items()
+    )
+
+
+def record_run(ledger: Ledger, plan: Plan, how: Conduct) -> int:
+    """Record a run that is about to start, with all of its targets, and return its number."""
+    return ledger.create(
+        NewRun(
+            project=plan.project,
+            verb=plan.verb,
+            revision=plan.revision,
+            by=how.by,
+            digest=plan.digest,
+            plan=plan.header,
+            parent=plan.parent,
+        ),
+        [NewWave(w.name, w.environment, w.budget, w.targets) for w in plan.waves],
+        (
+            NewTarget(
+                name=target.name,
+                environment=target.environment,
+                database=target.database,
+                server=target.server,
+                wave=target.wave,
+                heads=target.heads,
+                goal=target.goal,
+                schema_class=target.schema_class,
+                detail={"place": target.place, "revisions": target.revisions},
+            )
+            for target in plan.targets
+        ),
+    )
+
+
+def outcomes_of(ended: Ended) -> dict[str, Outcome]:
+    """Return an outcome of every target of a run, also of those that it did not come to."""
+    run, found = ended.state, dict(ended.outcomes)
+    failed = run.state is RunState.FAILED
+    cause = next((name for name in found if found[name].state in _CAUSES), None)
+    for at, stage in enumerate(run.stages):
+        for work in stage.works:
+            if work.name in found:
+                continue
+            state = run.settled.get(work.name)
+            if state is not None:
+                found[work.name] = Outcome(work.name, state)
+            elif failed and at > run.position:
+                found[work.name] = Outcome(work.name, State.BLOCKED, blocked_by=cause)
+            else:
+                found[work.name] = Outcome(work.name, State.NOT_STARTED)
+    return found
+
+
+_CAUSES = frozenset({State.FAILED, State.IN_DOUBT, State.LOCKED})
+
+
+def refuse_other(sealed: Plan, now: Plan) -> None:
+    """Raise ``Refused`` where what would run is not what a sealed plan says."""
+    found = differences(sealed, now)
+    if not found:
+        return
+    shown = "\n".join(f"  {line}" for line in found[:_SHOWN])
+    more = f"\n  and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    raise Refused(
+        f"the plan does not match, and nothing was started:\n{shown}{more}\n"
+        "make a new plan: orchestrator plan … --out FILE"
+    )
+
+
+def refuse_doubts(ledger: Ledger, names: Sequence[str], run: int | None = None) -> None:
+    """Raise ``Refused`` where an earlier run left a target in doubt that nobody has resolved."""
+    doubts = [doubt for doubt in ledger.doubts(names) if doubt.run != run]
+    if not doubts:
+        return
+    shown = "\n".join(
+        f"  {doubt.target}, by run {doubt.run}"
+        + (f": {doubt.failure.message}" if doubt.failure is not None else "")
+        for doubt in doubts[:_SHOWN]
+    )
+    more = f"\n  and {len(doubts) - _SHOWN:,} more" if len(doubts) > _SHOWN else ""
+    first = doubts[0]
+    raise Refused(
+        f"left in doubt, and touched by nobody since:\n{shown}{more}\n"
+        "compare each with its revision, and complete or undo that by hand; then say so with\n"
+        f"  orchestrator skip {first.run} {first.target} --reason …\n"
+        f"or go without it: --exclude {first.target}"
+    )

@@ -1,0 +1,120 @@
+"""What is asked of a run from outside: to pause, to stop for good, to go on after a gate."""
+
+from dataclasses import dataclass
+
+from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.errors import Refused, UsageError
+from orchestrator.ledger.errors import Held
+from orchestrator.ledger.holder import Holder
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.records import Request, RunRecord, WaveRecord
+from orchestrator.rollout.events import (
+    Event,
+    RunAborted,
+    RunPaused,
+    RunState,
+    TargetSkipped,
+    WaveState,
+)
+from orchestrator.rollout.outcomes import State
+
+_ENDED = frozenset({RunState.DONE, RunState.ABORTED})
+_SKIPPED = frozenset({None, State.FAILED, State.LOCKED, State.IN_DOUBT, State.BLOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done about a run."""
+
+    run: int
+    text: str
+    """For people: what happens now, and what to do next."""
+
+
+def pause(setting: Setting, id_: int, how: Conduct) -> Done:
+    """Let a run start nothing more; what runs is finished. Raises ``UsageError`` if it is over."""
+    with setting.ledger() as ledger:
+        run = _unfinished(ledger, id_, "pause")
+        if run.state in {RunState.PAUSED, RunState.FAILED}:
+            return Done(id_, f"run {id_} is {run.state} already")
+        asked = _ask(ledger, run, "pause", how)
+        now = "starts nothing more, and ends when what runs is done" if asked else "is paused"
+        return Done(id_, f"run {id_} {now}; go on with: orchestrator resume {id_}")
+
+
+def abort(setting: Setting, id_: int, how: Conduct) -> Done:
+    """Let a run start nothing more, ever; what runs is finished."""
+    with setting.ledger() as ledger:
+        run = _unfinished(ledger, id_, "abort")
+        asked = _ask(ledger, run, "abort", how)
+        now = "starts nothing more, and ends when what runs is done" if asked else "is aborted"
+        return Done(id_, f"run {id_} {now}; what it did: orchestrator show {id_}")
+
+
+def approve(setting: Setting, id_: int, wave: str | None, note: str, how: Conduct) -> Done:
+    """Approve that a run goes on after a wave: the one it waits at, unless one is named."""
+    with setting.ledger() as ledger:
+        _unfinished(ledger, id_, "approve")
+        chosen = _wave(id_, ledger.waves(id_), wave)
+        ledger.approve(id_, chosen.position, how.by, note)
+        held = ledger.run(id_).holder is not None
+        then = "it goes on" if held else f"go on with: orchestrator resume {id_}"
+        return Done(id_, f"run {id_} is approved after {chosen.name}, by {how.by}; {then}")
+
+
+def skip(setting: Setting, id_: int, target: str, reason: str, how: Conduct) -> Done:
+    """Let a run go on without a target; one that was in doubt counts as looked after.
+
+    Raises ``UsageError`` for a target that succeeded or that the run does not have, ``Refused``
+    while somebody holds the run.
+    """
+    with setting.ledger() as ledger, ledger.hold(id_, Holder.here()) as hold:
+        row = next((row for row in ledger.targets(id_) if row.name == target), None)
+        if row is None:
+            raise UsageError(f"run {id_} has no target {target}; see orchestrator show {id_}")
+        if row.state not in _SKIPPED:
+            raise UsageError(f"{target} is {row.state} in run {id_}: there is nothing to skip")
+        hold.write([TargetSkipped(ledger.now(), target, how.by, reason)])
+        over = ledger.run(id_).state in _ENDED
+        then = "" if over else f"; go on with: orchestrator resume {id_}"
+        return Done(id_, f"run {id_} goes without {target}{then}")
+
+
+def _unfinished(ledger: Ledger, id_: int, verb: str) -> RunRecord:
+    run = ledger.run(id_)
+    if run.state in _ENDED:
+        raise UsageError(f"run {id_} is {run.state}: there is nothing to {verb}")
+    return run
+
+
+def _ask(ledger: Ledger, run: RunRecord, what: Request, how: Conduct) -> bool:
+    """Ask whoever holds the run; where nobody does, say it ourselves. Whether it was asked."""
+    try:
+        with ledger.hold(run.id, Holder.here()) as hold:
+            now = ledger.now()
+            event: Event = (
+                RunAborted(now, how.by)
+                if what == "abort"
+                else RunPaused(now, "somebody asked for it", how.by)
+            )
+            hold.write([event])
+            return False
+    except Held:
+        ledger.request(run.id, what, how.by)
+        return True
+
+
+def _wave(id_: int, waves: list[WaveRecord], name: str | None) -> WaveRecord:
+    if name is None:
+        at_gate = [wave for wave in waves if wave.state is WaveState.GATE]
+        if not at_gate:
+            raise Refused(
+                f"run {id_} is at no gate; to approve beforehand, name the wave: "
+                f"--wave {waves[0].name if waves else 'NAME'}"
+            )
+        return at_gate[0]
+    found = [wave for wave in waves if name in {wave.name, wave.name.partition("/")[2]}]
+    if len(found) != 1:
+        known = ", ".join(wave.name for wave in waves)
+        raise UsageError(f"run {id_} has no wave '{name}'; there are: {known}")
+    return found[0]

@@ -1,0 +1,131 @@
+"""The queries and commands of gates: tried until they hold, or have been tried often enough."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config.redaction import Redactor
+from orchestrator.config.rollouts import GateCommand, GateQuery
+from orchestrator.config.secrets import Secrets
+from orchestrator.dialects import Timeouts
+from orchestrator.dialects.faults import words
+from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.location import Location
+from orchestrator.inspection.connecting import connected, rows
+
+Verdict = tuple[bool, str]
+"""Whether it holds, and what is to be said of it."""
+_AT_ONCE = 8
+_SHOWN = 3
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A database that a gate's query is run on."""
+
+    name: str
+    location: Location
+    lock_timeout: float
+
+
+def query(gate: GateQuery, asked: Sequence[Asked], secrets: Secrets) -> Verdict:
+    """Run a gate's query on each database until all give what is expected.
+
+    Those that did are not asked again. Details hold no secret.
+    """
+    left = list(asked)
+    wrong: list[str] = []
+    for number in range(gate.tries):
+        if number:
+            time.sleep(gate.delay)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            found = list(threads.map(lambda one: _mismatch(gate, one, secrets), left))
+        left = [one for one, is_wrong in zip(left, found, strict=True) if is_wrong]
+        wrong = [text for text in found if text]
+        if not left:
+            return True, f"as expected on {len(asked):,} of {len(asked):,}"
+    more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
+    return False, "; ".join(wrong[:_SHOWN]) + more
+
+
+def _mismatch(gate: GateQuery, one: Asked, secrets: Secrets) -> str:
+    password = {one.location.password} if one.location.password else set[str]()
+    redact = Redactor(secrets.values | password)
+    try:
+        with connected(one.location, Timeouts(one.lock_timeout, gate.timeout)) as connection:
+            found = rows(connection, gate.sql)
+    except Exception as error:  # noqa: BLE001 - drivers raise anything; the gate does not hold
+        return redact(f"{one.name}: {words(error)}")
+    if not found:
+        return f"{one.name}: no row, where {gate.expect} was expected"
+    value = found[0][0]
+    if _equal(value, gate.expect):
+        return ""
+    return redact(f"{one.name}: {str(value)[:_LONGEST]}, where {gate.expect} was expected")
+
+
+def _equal(value: Any, expected: str | int | float | bool) -> bool:
+    """By value where both are numbers, else by text: drivers return counts of several types."""
+    if value is None:
+        return False
+    if isinstance(expected, str):
+        return str(value) == expected
+    try:
+        return bool(float(value) == float(expected))
+    except (TypeError, ValueError):
+        return str(value).lower() == str(expected).lower()
+
+
+def elsewhere(gate: GateQuery, environment: str, folder: Path, secrets: Secrets) -> Asked:
+    """Return the database of a gate that names its own. Raises ``ValueError`` where it is none."""
+    template = AddressTemplate.parse(gate.url or "", None, folder)
+    location = template.fill({"environment": environment}).resolve(secrets.value)
+    return Asked(location.server, location, gate.timeout)
+
+
+def command(
+    gate: GateCommand,
+    folder: Path,
+    state: Callable[[], Mapping[str, Any]],
+    secrets: Secrets,
+) -> Verdict:
+    """Run a gate's command until it exits with 0. It gets ``state`` as JSON on its stdin."""
+    redact = Redactor(secrets.values)
+    detail = ""
+    for number in range(gate.tries):
+        if number:
+            time.sleep(gate.delay)
+        holds, detail = _run(gate, folder, json.dumps(state()))
+        if holds:
+            return True, "exit code 0"
+    return False, redact(detail)
+
+
+def _run(gate: GateCommand, folder: Path, state: str) -> Verdict:
+    name = gate.run[0]
+    try:
+        done = subprocess.run(
+            gate.run,
+            cwd=folder,
+            input=state,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=gate.timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False, f"{name}: no answer within {gate.timeout:g} s"
+    except (OSError, ValueError) as error:
+        return False, f"{name}: {getattr(error, 'strerror', None) or error}"
+    if not done.returncode:
+        return True, ""
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    said = f": {lines[-1][:_LONGEST]}" if lines else ""
+    return False, f"{name}: exit code {done.returncode}{said}"

@@ -1,0 +1,160 @@
+"""How the targets of a run are laid out: which wave each is in, and what each wave may cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.config.models import Config
+from orchestrator.config.rollouts import REST, Gate, Rollout, Wave
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.events import GateKind
+from orchestrator.rollout.plan import PlannedTarget, PlannedWave
+from orchestrator.rollout.shares import count_of
+from orchestrator.rollout.waves import Candidate, assign, ordered_wave, uncovered
+
+Needs = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The waves of a run, and its targets in the order in which they run."""
+
+    waves: tuple[PlannedWave, ...]
+    targets: tuple[PlannedTarget, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """The targets of one wave, before it is known which waves there are."""
+
+    environment: str
+    name: str
+    wave: Wave | None
+    targets: Sequence[PlannedTarget]
+
+    @property
+    def busy(self) -> int:
+        """For how many of them there is something to do."""
+        return sum(not target.idle for target in self.targets)
+
+
+def lay_out(
+    config: Config,
+    targets: Sequence[Target],
+    planned: Sequence[PlannedTarget],
+    needs: Needs,
+    seed: str,
+    *,
+    waves: bool,
+) -> Layout:
+    """Put targets into waves, environment by environment in the order in which they come.
+
+    Without ``waves`` each environment is one. A target for which there is nothing to do is with
+    what needs it, or with the last others: it takes no place in a canary. After the last wave that
+    does anything, time and approval hold nothing back, and are left out.
+    """
+    of = {target.name: target for target in targets}
+    lots: list[_Lot] = []
+    notes: list[str] = []
+    for environment in dict.fromkeys(target.environment for target in targets):
+        own = [target for target in planned if target.environment == environment]
+        listed = config.environments[environment].rollout.waves if waves else ()
+        if listed:
+            lots += _lots(environment, own, of, listed, needs, seed, notes)
+        else:
+            lots.append(_Lot(environment, environment, None, own))
+    last = max((at for at, lot in enumerate(lots) if lot.busy), default=-1)
+    made = tuple(_wave(config, lots, at, last, gated=waves) for at in range(len(lots)))
+    ordered = tuple(
+        replace(target, wave=at) for at, lot in enumerate(lots) for target in lot.targets
+    )
+    return Layout(made, ordered, tuple(notes))
+
+
+def _lots(
+    environment: str,
+    planned: Sequence[PlannedTarget],
+    of: Mapping[str, Target],
+    waves: Sequence[Wave],
+    needs: Needs,
+    seed: str,
+    notes: list[str],
+) -> list[_Lot]:
+    busy = [_candidate(target, of, needs) for target in planned if not target.idle]
+    places = dict(zip((c.name for c in busy), assign(busy, waves, seed), strict=True))
+    last = max(places.values(), default=len(waves))
+    for target in reversed(planned):  # what needs another comes after it
+        at = places.setdefault(target.name, last)
+        for need in needs.get(target.name, ()):
+            if places.get(need, last) > at or need not in places:
+                places[need] = at
+    lots = []
+    for at, wave in enumerate((*waves, None)):
+        own = [target for target in planned if places[target.name] == at]
+        name = REST if wave is None else wave.name
+        if not own and wave is not None:
+            notes.append(f"wave {environment}/{name} has no target for which there is work")
+        if own:
+            candidates = [_candidate(target, of, needs) for target in own]
+            by_name = {target.name: target for target in own}
+            names = own if wave is None else [by_name[n] for n in ordered_wave(candidates, wave)]
+            lots.append(_Lot(environment, f"{environment}/{name}", wave, names))
+        if wave is not None and wave.pick is not None:
+            missed = uncovered(busy, [places[c.name] for c in busy], at, waves)
+            notes += (f"wave {environment}/{name} has no target of {what}" for what in missed)
+    return lots
+
+
+def _candidate(target: PlannedTarget, of: Mapping[str, Target], needs: Needs) -> Candidate:
+    whole = of[target.name]
+    return Candidate(
+        name=target.name,
+        database=target.database,
+        tenant=whole.tenant,
+        labels=whole.labels,
+        schema_class=target.schema_class,
+        needs=needs.get(target.name, ()),
+    )
+
+
+def _wave(config: Config, lots: Sequence[_Lot], at: int, last: int, *, gated: bool) -> PlannedWave:
+    lot = lots[at]
+    settings = config.environments[lot.environment]
+    first = not any(
+        earlier.environment == lot.environment and earlier.busy for earlier in lots[:at]
+    )
+    entry = gated and first and lot.busy and settings.requires is not None
+    gate = gate_of(settings.rollout, lot.wave) if gated and lot.busy else None
+    return PlannedWave(
+        name=lot.name,
+        environment=lot.environment,
+        budget=_budget(settings.rollout, lot),
+        targets=len(lot.targets),
+        max_parallel=lot.wave.max_parallel if lot.wave else None,
+        max_per_server=lot.wave.max_per_server if lot.wave else None,
+        entry=(GateKind.REQUIRES,) if entry else (),
+        gate=() if gate is None else tuple(_kinds(gate, last=at >= last)),
+    )
+
+
+def gate_of(rollout: Rollout, wave: Wave | None) -> Gate | None:
+    """Return the gate after a wave; ``None`` stands for the last one, which nobody listed."""
+    return rollout.gate if wave is None else wave.gate
+
+
+def _budget(rollout: Rollout, lot: _Lot) -> int:
+    own = None if lot.wave is None else lot.wave.max_failures
+    return count_of(rollout.max_failures if own is None else own, lot.busy)
+
+
+def _kinds(gate: Gate, *, last: bool) -> list[GateKind]:
+    found = []
+    if gate.soak and not last:
+        found.append(GateKind.SOAK)
+    if gate.query is not None:
+        found.append(GateKind.QUERY)
+    if gate.command is not None:
+        found.append(GateKind.COMMAND)
+    if gate.approval and not last:
+        found.append(GateKind.APPROVAL)
+    return found

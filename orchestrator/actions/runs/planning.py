@@ -1,0 +1,229 @@
+"""From where targets stand to what a run would do with them."""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator import __version__
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.results import Observer, Silent
+from orchestrator.actions.runs.laying import lay_out
+from orchestrator.actions.runs.reversible import is_reversible
+from orchestrator.actions.survey import Survey
+from orchestrator.config.models import Config
+from orchestrator.fleet.arguments import x_of_class
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import Outcome, Revision, State
+from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, canonical
+from orchestrator.worker.jobs import Verb
+
+_READ = frozenset({State.CURRENT, State.BEHIND, State.EMPTY})
+_TRIES = 3
+"""How many members of a group are asked which way they would go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where targets at the same heads go, and by which revisions."""
+
+    goal: tuple[str, ...]
+    revisions: tuple[Revision, ...] = ()
+
+
+@dataclass(slots=True)
+class Planning:
+    """Makes plans: reads where targets stand, and asks Alembic which way they would go."""
+
+    crew: Crew
+    verb: Verb
+    revision: str
+    selection: Mapping[str, Any]
+    purge: bool = False
+    classes: bool = True
+    """Read the schemas, too, so that the plan knows their classes."""
+    back_to: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where each target goes back to, where that is not the same for all."""
+    warnings: list[str] = field(default_factory=list)
+    survey: Survey = field(init=False)
+    read: dict[str, Outcome] = field(default_factory=dict)
+    """What was read of each target."""
+    _hashes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.survey = Survey(self.crew, schemas=self.classes, warnings=self.warnings)
+
+    def plan(
+        self,
+        targets: Sequence[Target],
+        needs: Mapping[str, Sequence[str]],
+        observer: Observer,
+    ) -> Plan:
+        """Return what a run over ``targets``, in this order, would do. Changes nothing."""
+        ways = self.ways(targets, observer)
+        config = self.crew.file.config
+        planned = [self._planned(target, ways.get(target.name)) for target in targets]
+        revisions = self._revisions(targets, ways)
+        rollouts = {name: settings_of(config, name) for name in _environments(targets)}
+        seed = hashlib.sha256(
+            canonical(
+                [
+                    [[t.name, t.heads, t.schema_class] for t in planned],
+                    {d: {i: r.sha256 for i, r in of.items()} for d, of in revisions.items()},
+                    rollouts,
+                ]
+            ).encode(errors="surrogatepass")
+        ).hexdigest()
+        staged = self.verb is Verb.UPGRADE
+        laid = lay_out(config, targets, planned, needs, seed, waves=staged)
+        return Plan(
+            project=config.project.name,
+            verb=self.verb.value,
+            revision=self.revision,
+            selection=self.selection,
+            program=__version__,
+            alembic=importlib.metadata.version("alembic"),
+            arguments=arguments_digest(self.crew.x),
+            revisions=revisions,
+            rollouts=rollouts,
+            waves=laid.waves,
+            targets=laid.targets,
+            notes=laid.notes,
+        )
+
+    def ways(self, targets: Sequence[Target], observer: Observer) -> dict[str, Way]:
+        """Read where targets stand, and return the way of each whose heads are known."""
+        self.read = self.survey.outcomes(targets, observer)
+        return self._ways(targets)
+
+    def _planned(self, target: Target, way: Way | None) -> PlannedTarget:
+        outcome = self.read[target.name]
+        heads = outcome.heads if outcome.state in _READ else None
+        return PlannedTarget(
+            name=target.name,
+            environment=target.environment,
+            database=target.database,
+            server=target.server,
+            place=place_of(target),
+            wave=0,
+            heads=heads,
+            goal=None if way is None else way.goal,
+            schema_class=_class(target, outcome) if heads is not None else None,
+            revisions=() if way is None else tuple(r.id for r in way.revisions),
+        )
+
+    def _ways(self, targets: Sequence[Target]) -> dict[str, Way]:
+        """Return the way of each target whose heads are known, asking one of each group."""
+        config = self.crew.file.config
+        groups: dict[Any, list[Target]] = {}
+        for target in targets:
+            outcome = self.read[target.name]
+            if outcome.state in _READ:
+                key = (
+                    target.environment,
+                    target.database,
+                    x_of_class(config, target),
+                    outcome.heads,
+                    self.back_to.get(target.name),
+                )
+                groups.setdefault(key, []).append(target)
+        found: dict[str, Way] = {}
+        left: list[list[Target]] = []
+        for group in groups.values():
+            heads = self.read[group[0].name].heads
+            if self._at_head(group[0]):
+                found.update((target.name, Way(heads)) for target in group)
+            else:
+                left.append(group)
+        for number in range(_TRIES):
+            asked = [group[number] for group in left if len(group) > number]
+            answers = self._asked(asked)
+            for group in tuple(left):
+                if len(group) > number and (way := answers.get(group[number].name)) is not None:
+                    found.update((target.name, way) for target in group)
+                    left.remove(group)
+        return found
+
+    def _at_head(self, target: Target) -> bool:
+        is_plain = self.verb is Verb.UPGRADE and self.revision == "heads"
+        return is_plain and self.read[target.name].state is State.CURRENT
+
+    def _asked(self, targets: Sequence[Target]) -> dict[str, Way]:
+        """Let Alembic tell the ways of targets that stand where we read that they do."""
+        outcomes: dict[str, Outcome] = {}
+        for back_to in dict.fromkeys(self.back_to.get(target.name) for target in targets):
+            outcomes |= self.crew.run(
+                self.verb,
+                [target for target in targets if self.back_to.get(target.name) == back_to],
+                Silent(),
+                revision=self.revision,
+                dry_run=True,
+                purge=self.purge,
+                back_to=back_to,
+            )
+        return {
+            name: Way(outcome.heads, outcome.revisions)
+            for name, outcome in outcomes.items()
+            if outcome.state in {State.PLANNED, State.UNCHANGED}
+            and outcome.heads_before == self.read[name].heads
+        }
+
+    def _revisions(
+        self, targets: Sequence[Target], ways: Mapping[str, Way]
+    ) -> dict[str, dict[str, PlannedRevision]]:
+        found: dict[str, dict[str, PlannedRevision]] = {}
+        for target in targets:
+            way = ways.get(target.name)
+            for revision in () if way is None else way.revisions:
+                of = found.setdefault(target.database, {})
+                if revision.id not in of:
+                    of[revision.id] = _revision(revision)
+        return found
+
+
+def place_of(target: Target) -> str:
+    """Return where a target is, fit for people and files: no secret in it."""
+    schema = str(target.address.schema)
+    return target.address.redacted + (f"#{schema}" if schema else "")
+
+
+def arguments_digest(x: Sequence[str]) -> str:
+    """Return what tells arguments of ``-x`` apart without telling them; empty for none."""
+    return hashlib.sha256(canonical(list(x)).encode()).hexdigest() if x else ""
+
+
+def settings_of(config: Config, environment: str) -> dict[str, Any]:
+    """Return the settings of an environment's rollout as JSON, those of its databases with it."""
+    settings = config.environments[environment]
+    requires = settings.requires
+    return {
+        **settings.rollout.model_dump(mode="json", by_alias=True),
+        "requires": None if requires is None else requires.model_dump(mode="json"),
+        "databases": {
+            name: own.model_dump(mode="json", exclude={"url", "schema_", "x"}, exclude_none=True)
+            for name, own in settings.databases.items()
+        },
+    }
+
+
+def _environments(targets: Sequence[Target]) -> Iterator[str]:
+    yield from dict.fromkeys(target.environment for target in targets)
+
+
+def _class(target: Target, outcome: Outcome) -> str:
+    parts = [
+        target.database,
+        target.address.backend,
+        outcome.server_version,
+        list(outcome.heads),
+        outcome.fingerprint,
+    ]
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:12]
+
+
+def _revision(revision: Revision) -> PlannedRevision:
+    text = b"" if revision.path is None else Path(revision.path).read_bytes()
+    digest = hashlib.sha256(text).hexdigest()
+    return PlannedRevision(revision.id, revision.message, digest, is_reversible(text))

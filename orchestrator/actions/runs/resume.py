@@ -1,0 +1,342 @@
+"""A run that stopped, taken up again: after a pause, a gate, a failure, or any crash."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from json import loads
+from pathlib import Path
+from typing import Any
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.results import Result
+from orchestrator.actions.runs.begin import outcomes_of
+from orchestrator.actions.runs.conduct import Course, Ended, conduct
+from orchestrator.actions.runs.planning import arguments_digest, place_of, settings_of
+from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.actions.runs.trails import Trail
+from orchestrator.actions.skipping import nothing_to_do
+from orchestrator.actions.survey import Survey
+from orchestrator.errors import Refused, UsageError
+from orchestrator.fleet.order import dependencies, reversed_
+from orchestrator.fleet.target import Target
+from orchestrator.ledger.hold import Hold
+from orchestrator.ledger.holder import Holder
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord, Which
+from orchestrator.rollout.events import Event, RunResumed, RunState, TargetRetried, TargetSkipped
+from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.plan import Plan, course, of_json
+from orchestrator.rollout.run import Past
+from orchestrator.worker.jobs import Verb
+
+_ENDED = frozenset({RunState.DONE, RunState.ABORTED})
+_RETRIED = frozenset({State.FAILED, State.LOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger has of a run."""
+
+    run: RunRecord
+    plan: Plan
+    rows: Mapping[str, TargetRecord]
+
+    @classmethod
+    def of(cls, ledger: Ledger, id_: int) -> "Recorded":
+        """Read a run. Raises ``UsageError`` for one that is not there."""
+        run = ledger.run(id_)
+        rows = ledger.targets(id_)
+        plan = of_json(loads(ledger.plan(id_)), [_planned(row) for row in rows])
+        return cls(run, plan, {row.name: row for row in rows})
+
+
+def resume(setting: Setting, id_: int, how: Conduct) -> Result:
+    """Go on with a run where it stands. Targets whose attempt nobody saw end are asked first.
+
+    Raises ``UsageError`` for a run that is over, ``Refused`` for one that somebody else holds,
+    that is over its budget, or whose scripts or waves were changed since.
+    """
+    return _take_up(setting, id_, how, lambda _: [])
+
+
+def retry(setting: Setting, id_: int, names: Sequence[str], how: Conduct) -> Result:
+    """Let failed targets of a run be tried again, and go on with it.
+
+    All that failed; or those of ``names``, which may also be in doubt, once somebody has mended
+    them. Raises as ``resume``, and ``UsageError`` for names that can't be tried again.
+    """
+
+    def again(recorded: Recorded) -> list[str]:
+        if not names:
+            found = [row.name for row in recorded.rows.values() if row.state in _RETRIED]
+            if not found:
+                raise UsageError(f"run {id_} has no failed target to retry{_doubtful(recorded)}")
+            return found
+        for name in names:
+            row = recorded.rows.get(name)
+            if row is None:
+                raise UsageError(f"run {id_} has no target {name}")
+            if row.state not in {*_RETRIED, State.IN_DOUBT, State.SKIPPED}:
+                raise UsageError(f"{name} did not fail in run {id_}: it is {row.state or 'open'}")
+        return list(names)
+
+    return _take_up(setting, id_, how, again, over=frozenset({RunState.ABORTED}))
+
+
+def _doubtful(recorded: Recorded) -> str:
+    names = [row.name for row in recorded.rows.values() if row.state is State.IN_DOUBT]
+    if not names:
+        return ""
+    return f"\n  {names[0]} is in doubt: name it once it is mended, orchestrator retry … {names[0]}"
+
+
+def _take_up(
+    setting: Setting,
+    id_: int,
+    how: Conduct,
+    again: Callable[[Recorded], Sequence[str]],
+    over: frozenset[RunState] = _ENDED,
+) -> Result:
+    began = time.monotonic()
+    with setting.ledger() as ledger:
+        state = ledger.run(id_).state
+        if state in over:
+            raise UsageError(f"run {id_} is {state}: there is nothing to resume")
+        with ledger.hold(id_, Holder.here()) as hold:
+            recorded = Recorded.of(ledger, id_)
+            targets = _targets(setting, recorded)
+            setting.make_ready(targets)
+            with Crew.of(setting.file, setting.secrets, setting.x, targets) as crew:
+                setting.observer.begin(recorded.plan.verb, targets)
+                survey = Survey(crew)
+                _assert_same(setting, crew, survey, recorded, targets)
+                retried = again(recorded)
+                _tell(ledger, hold, recorded, targets, retried, how)
+                recorded = Recorded.of(ledger, id_)
+                _assert_within_budget(recorded)
+                made = _course(setting, ledger, survey, recorded, targets)
+                ended = conduct(
+                    setting, crew, ledger, hold, made, how, lambda at: RunResumed(at, how.by)
+                )
+                interrupted = crew.interrupted
+            return _result(ledger, targets, made, ended, interrupted=interrupted, began=began)
+
+
+def _targets(setting: Setting, recorded: Recorded) -> tuple[Target, ...]:
+    """Return the targets of the run that are there, in the order of its plan."""
+    environments = dict.fromkeys(target.environment for target in recorded.plan.targets)
+    known = setting.file.config.environments
+    there = setting.find([name for name in environments if name in known])
+    found = {target.name: target for target in there}
+    return tuple(found[t.name] for t in recorded.plan.targets if t.name in found)
+
+
+def _assert_same(
+    setting: Setting,
+    crew: Crew,
+    survey: Survey,
+    recorded: Recorded,
+    targets: Sequence[Target],
+) -> None:
+    """Raise ``Refused`` where the run would now do something else than what was recorded."""
+    plan = recorded.plan
+    survey.learn(sorted(plan.revisions))
+    found = []
+    for database, of in plan.revisions.items():
+        history = survey.histories.get(database)
+        paths = {} if history is None else history.paths
+        for id_, revision in of.items():
+            path = paths.get(id_)
+            text = b"" if path is None or not Path(path).is_file() else Path(path).read_bytes()
+            if hashlib.sha256(text).hexdigest() != revision.sha256:
+                found.append(f"the file of revision {id_} of {database} was edited")
+    config = setting.file.config
+    now = replace(
+        plan,
+        arguments=arguments_digest(crew.x),
+        rollouts={
+            name: settings_of(config, name) for name in plan.rollouts if name in config.environments
+        },
+    )
+    found += course(plan, now)
+    planned = {target.name: target for target in plan.targets}
+    for target in targets:
+        if place_of(target) != planned[target.name].place:
+            found.append(f"{target.name} is at {place_of(target)} now")
+    if found:
+        lines = "\n".join(f"  {line}" for line in found[:20])
+        raise Refused(
+            f"run {recorded.run.id} can't go on, as it would not do what it began:\n{lines}\n"
+            f"put that back, or abort it and start a new one: "
+            f"orchestrator abort {recorded.run.id}"
+        )
+
+
+def _tell(
+    ledger: Ledger,
+    hold: Hold,
+    recorded: Recorded,
+    targets: Sequence[Target],
+    retried: Sequence[str],
+    how: Conduct,
+) -> None:
+    """Record which targets are tried again, and which are not there any more."""
+    now, there = ledger.now(), {target.name for target in targets}
+    events: list[Event] = [TargetRetried(now, name, how.by) for name in retried]
+    events += [
+        TargetSkipped(now, name, how.by, "it is not in environments.toml any more")
+        for name, row in recorded.rows.items()
+        if name not in there and row.state in {None, *_RETRIED}
+    ]
+    if events:
+        hold.write(events)
+
+
+def _assert_within_budget(recorded: Recorded) -> None:
+    id_ = recorded.run.id
+    for at, wave in enumerate(recorded.plan.waves):
+        failed = [
+            row.name
+            for row in recorded.rows.values()
+            if row.wave == at and row.state in {*_RETRIED, State.IN_DOUBT}
+        ]
+        if len(failed) > wave.budget:
+            raise Refused(
+                f"{len(failed):,} of {wave.name} failed, and at most {wave.budget:,} may: "
+                f"{', '.join(failed[:5])}{', …' if len(failed) > 5 else ''}\n"
+                f"  once they are mended, orchestrator retry {id_}; or go on without one: "
+                f"orchestrator skip {id_} {failed[0]} --reason …"
+            )
+
+
+def _course(
+    setting: Setting,
+    ledger: Ledger,
+    survey: Survey,
+    recorded: Recorded,
+    targets: Sequence[Target],
+) -> Course:
+    plan, id_ = recorded.plan, recorded.run.id
+    verb = Verb(plan.verb)
+    needs = dependencies(targets, setting.file.config)
+    if verb is Verb.DOWNGRADE:
+        _, needs = reversed_(targets, needs)
+    trails = _trails(ledger, id_, recorded.rows)
+    plain = verb is Verb.UPGRADE and plan.revision == "heads"
+    idle = {target.name for target in plan.targets if target.idle} - trails.keys()
+    candidates = [t for t in targets if t.name in idle and recorded.rows[t.name].state is None]
+    return Course(
+        id=id_,
+        plan=plan,
+        targets={target.name: target for target in targets},
+        needs=needs,
+        histories=survey.histories,
+        past=past_of(ledger, id_, recorded),
+        trails=trails,
+        settled=_fresh(survey, candidates) if plain else lambda _: None,
+        back_to=back_to(plan),
+        purge=bool(plan.selection.get("purge")),
+    )
+
+
+def back_to(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return where each target of a rollback goes back to; nothing for other runs."""
+    if plan.parent is None:
+        return {}
+    return {target.name: target.goal for target in plan.targets if target.goal is not None}
+
+
+def _fresh(survey: Survey, candidates: Sequence[Target]) -> Callable[[Target], Outcome | None]:
+    at_head = survey.at_head(candidates)
+    return nothing_to_do(survey, [t for t in candidates if t.name in at_head])
+
+
+def past_of(ledger: Ledger, id_: int, recorded: Recorded) -> Past:
+    """Return what the state machine must know of a run to go on with it."""
+    waves = {wave.position: (wave.state, wave.ended_at) for wave in ledger.waves(id_)}
+    held = {(gate.wave, gate.kind) for gate in ledger.gates(id_) if gate.state != "failed"}
+    settled = {
+        row.name: row.state
+        for row in recorded.rows.values()
+        if row.state is not None and row.state is not State.NOT_STARTED
+    }
+    return Past(settled, waves, frozenset(held))
+
+
+def _trails(ledger: Ledger, id_: int, rows: Mapping[str, TargetRecord]) -> dict[str, Trail]:
+    """Return what was tried before on each target that is still to be worked on."""
+    attempts: dict[str, list[AttemptRecord]] = {}
+    for attempt in ledger.attempts(id_):
+        if rows[attempt.target].state in {None, State.NOT_STARTED}:
+            attempts.setdefault(attempt.target, []).append(attempt)
+    return {name: _trail(of, rows[name]) for name, of in attempts.items()}
+
+
+def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
+    trail = Trail(number=attempts[-1].number)
+    committing: dict[str, None] = {}
+    for attempt in reversed(attempts):
+        if attempt.state not in {None, LOST}:
+            break
+        trail.unseen = True
+        committing.update(dict.fromkeys(c.revision for c in attempt.committing))
+    trail.committing = tuple(committing)
+    if trail.unseen:
+        trail.origin = row.heads
+    return trail
+
+
+def _planned(row: TargetRecord) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "environment": row.environment,
+        "database": row.database,
+        "server": row.server,
+        "place": row.detail["place"],
+        "wave": row.wave,
+        "heads": row.heads,
+        "goal": row.goal,
+        "schema_class": row.schema_class,
+        "revisions": tuple(row.detail["revisions"]),
+    }
+
+
+def _result(
+    ledger: Ledger,
+    targets: Sequence[Target],
+    made: Course,
+    ended: Ended,
+    *,
+    interrupted: bool,
+    began: float,
+) -> Result:
+    """Return how every target of the run stands, those included that earlier processes did."""
+    outcomes = outcomes_of(ended)
+    newest = {a.target: a for a in ledger.attempts(made.id, Which.NEWEST)}
+    for row in ledger.targets(made.id):
+        if row.name in outcomes and row.name not in ended.outcomes and row.state is not None:
+            outcomes[row.name] = _outcome(row, newest.get(row.name))
+    return Result(
+        made.plan.verb,
+        tuple(targets),
+        tuple(outcomes[target.name] for target in targets),
+        interrupted=interrupted,
+        seconds=round(time.monotonic() - began, 3),
+        run=ended.end,
+    )
+
+
+def _outcome(row: TargetRecord, attempt: AttemptRecord | None) -> Outcome:
+    """Return what became of a target earlier in its run."""
+    assert row.state is not None
+    outcome = Outcome(row.name, row.state, blocked_by=row.blocked_by, attempts=row.attempts)
+    if attempt is None:
+        return outcome
+    return replace(
+        outcome,
+        heads_before=attempt.heads_before or (),
+        heads=attempt.heads_after or (),
+        failure=attempt.failure,
+        seconds=(attempt.milliseconds or 0) / 1000,
+    )

@@ -1,0 +1,300 @@
+"""The loop round a run: record what happened and what starts, act, wait, look who asks for what."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+
+from orchestrator.actions.interrupts import Interrupts
+from orchestrator.actions.results import Observer
+from orchestrator.actions.runs.record import Record
+from orchestrator.actions.runs.trails import Trail
+from orchestrator.actions.runs.waits import Waits
+from orchestrator.config.models import Rollout
+from orchestrator.engines.pool import Event as PoolEvent
+from orchestrator.engines.pool import Finished, Lost, Message, Pool
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.events import (
+    AttemptEnded,
+    AttemptLost,
+    AttemptStarted,
+    Event,
+    RevisionCommitting,
+    RunAborted,
+    RunPaused,
+    RunState,
+    TargetSettled,
+)
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.rollout.retry import retry_delay
+from orchestrator.rollout.run import OVER, Run
+from orchestrator.worker.jobs import Committing, Go, Job, Running
+
+_TICK = 0.2
+"""Seconds between looks at Ctrl-C and at what others ask."""
+_BATCH = 64
+"""Targets that are recorded together before they start."""
+_SETTLED = 2000
+"""Targets that are settled together without a worker."""
+_RESUME = "look what became of it, and go on: orchestrator resume"
+
+
+@dataclass(slots=True)
+class Rolling:
+    """Drives a run that we hold until it ends, waits, or is stopped.
+
+    Guarantees: nothing is started that was not recorded before; once the ledger is gone or
+    somebody else has taken the run, nothing starts, and what runs is finished.
+    """
+
+    run: Run
+    record: Record
+    waits: Waits
+    pool: Pool
+    observer: Observer
+    interrupts: Interrupts
+    targets: Mapping[str, Target]
+    trails: Mapping[str, Trail]
+    job: Callable[[Target, Trail], Job]
+    settings: Callable[[Target], Rollout]
+    by: str
+    settled: Callable[[Target], Outcome | None] = lambda _: None
+    """Returns the outcome of a target that needs no worker, when its turn comes."""
+    patience: float = 60.0
+    """Seconds for which a ledger that went away is waited for when nothing runs any more."""
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """The latest of every target that was worked on."""
+    _retries: list[tuple[float, str]] = field(default_factory=list)
+    _news: list[Event] = field(default_factory=list)
+    _asked: list[tuple[str, Committing]] = field(default_factory=list)
+    _more: bool = False
+    """Whether what was settled may let more start at once."""
+    _seen_presses: int = 0
+
+    def drive(self) -> None:
+        """Go on until there is nothing more to do here. How it ended is ``run.state``."""
+        while True:
+            self._heed()
+            self._step()
+            if self._over():
+                return
+            for event in self.pool.wait(self._patience()):
+                self._handle(event)
+
+    def _over(self) -> bool:
+        if self.pool.busy or self._news or self._more:
+            return False
+        if self.record.taken is not None:
+            return True
+        if self.record.lost is not None:
+            return self.record.lost_for > self.patience
+        return self.run.state in OVER or self.run.state is RunState.PAUSED or self.waits.leaves
+
+    def _step(self) -> None:
+        """Record what happened and what follows, then start what may start."""
+        news, self._news = self._news, []
+        self._take_in(news)
+        news += self._follow()
+        settled, starts = self._next() if self._may_start() else ([], [])
+        asked, self._asked = self._asked, []
+        written = self.record.write(
+            [*news, *settled, *self._committing(asked)], [event for event, _ in starts]
+        )
+        for name, committing in asked:
+            self._answer(name, committing, go=written)
+        for event, name in starts:
+            if written:
+                self._begin(event, name)
+            elif name in self.run.running:
+                heappush(self._retries, (time.monotonic(), name))
+        self._more = bool(settled)
+
+    def _follow(self) -> list[Event]:
+        """Let the run decide what follows of itself, and say what it waits for."""
+        found: list[Event] = []
+        while True:
+            events = self.run.decide(self.record.now)
+            if not events and not self.run.busy and self.record.lost is None:
+                events = self.waits.look(self.run, self.record)
+            if not events:
+                return found
+            self._take_in(events)
+            found += events
+
+    def _take_in(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.run.apply(event)
+            if isinstance(event, TargetSettled):
+                self._told(event.outcome)
+            self.observer.happened(event)
+
+    def _may_start(self) -> bool:
+        return (
+            self.record.lost is None
+            and self.record.taken is None
+            and not self.interrupts.presses
+            and self.waits.open(self.run, self.record.now)
+        )
+
+    def _next(self) -> tuple[list[Event], list[tuple[AttemptStarted, str]]]:
+        """Return what is settled without a worker, and the attempts that start now."""
+        starts: list[tuple[AttemptStarted, str]] = []
+        settled: list[Event] = []
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            name = heappop(self._retries)[1]
+            starts.append((self._started(name), name))
+        taken = len(starts)
+        while len(starts) < _BATCH and len(settled) < _SETTLED:
+            offered = self.run.may_start(len(starts) - taken + 1)[len(starts) - taken :]
+            if not offered or self.interrupts.presses:
+                break
+            outcome = self.settled(self.targets[offered[0]])
+            if outcome is None:
+                starts.append((self._started(offered[0]), offered[0]))
+            else:
+                settled.append(TargetSettled(self.record.now, outcome))
+                self._take_in(settled[-1:])
+        return settled, starts
+
+    def _started(self, name: str) -> AttemptStarted:
+        return AttemptStarted(self.record.now, name, self.trails[name].number + 1)
+
+    def _begin(self, event: AttemptStarted, name: str) -> None:
+        """Give a target that is recorded as started to a worker, unless Ctrl-C came meanwhile."""
+        self.run.apply(event)
+        self.observer.happened(event)
+        trail, target = self.trails[name], self.targets[name]
+        number = trail.start()
+        trail.began = time.monotonic()
+        self._heed()
+        if self.interrupts.presses:
+            outcome = Outcome(name, State.NOT_STARTED)
+            self._news.append(AttemptEnded(self.record.now, number, outcome))
+            return
+        timeout = self.settings(target).target_timeout
+        self.pool.submit(name, self.job(target, trail), timeout, kind=target.database)
+        self.observer.started(target, trail.tries)
+
+    def _handle(self, event: PoolEvent) -> None:
+        name = event.key
+        match event:
+            case Message(content=Running(revision=revision)):
+                self.trails[name].revision = revision
+                self.observer.running(self.targets[name], revision)
+            case Message(content=Committing() as committing):
+                self._asked.append((name, committing))
+            case Finished(content=outcome):
+                self._ended(outcome)
+            case Lost():
+                self._lost(event)
+
+    def _committing(self, asked: Sequence[tuple[str, Committing]]) -> list[Event]:
+        now = self.record.now
+        return [
+            RevisionCommitting(now, name, self.trails[name].number, c.revision, c.statement)
+            for name, c in asked
+        ]
+
+    def _answer(self, name: str, committing: Committing, *, go: bool) -> None:
+        trail = self.trails[name]
+        if go:
+            trail.begun.append(committing.revision)
+        else:
+            trail.denied = True
+        self.pool.answer(name, Go(ok=go))
+
+    def _ended(self, outcome: Outcome) -> None:
+        name = outcome.target
+        trail = self.trails[name]
+        seconds = round(time.monotonic() - trail.began, 3)
+        outcome = replace(outcome, attempts=trail.tries, seconds=seconds)
+        trail.see()
+        self.outcomes[name] = outcome
+        if trail.denied and outcome.state is State.FAILED:
+            # It stopped between two revisions because we could not write; it is to go on later.
+            put_back = replace(outcome, state=State.NOT_STARTED)
+            self._news.append(AttemptEnded(self.record.now, trail.number, put_back))
+            return
+        delay = self._delay(outcome)
+        final = delay is None and not self._keeps_open(outcome)
+        self._news.append(AttemptEnded(self.record.now, trail.number, outcome, final))
+        if delay is not None and outcome.failure is not None:
+            heappush(self._retries, (time.monotonic() + delay, name))
+            self.observer.retrying(self.targets[name], outcome.failure, delay)
+        else:
+            self._told(outcome)
+
+    def _keeps_open(self, outcome: Outcome) -> bool:
+        """Whether a target would have had another attempt if the run had not been stopped."""
+        retryable = outcome.failure is not None and outcome.failure.retryable
+        return self._stopping and outcome.state is State.FAILED and retryable
+
+    @property
+    def _stopping(self) -> bool:
+        return bool(self.interrupts.presses) or self.run.state is RunState.PAUSED
+
+    def _told(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.target] = outcome
+        self.observer.finished(self.targets[outcome.target], outcome)
+
+    def _delay(self, outcome: Outcome) -> float | None:
+        if self._stopping or self.run.state in OVER:
+            return None
+        settings = self.settings(self.targets[outcome.target])
+        luck = random.random()  # noqa: S311 - spreads load, guards nothing
+        return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
+
+    def _lost(self, event: Lost) -> None:
+        """Another attempt looks what became of one whose end nobody saw."""
+        name, trail = event.key, self.trails[event.key]
+        trail.lose()
+        self._news.append(AttemptLost(self.record.now, name, trail.number, event.reason))
+        failure = Failure(event.reason, next_step=_RESUME, revision=trail.revision)
+        seconds = round(time.monotonic() - trail.began, 3)
+        outcome = Outcome(
+            name, State.IN_DOUBT, failure=failure, attempts=trail.tries, seconds=seconds
+        )
+        self.outcomes[name] = outcome
+        if self.interrupts.presses > 1:
+            self.observer.finished(self.targets[name], outcome)
+            return
+        settings = self.settings(self.targets[name])
+        trail.look_only = event.timed_out or trail.tries > settings.retries
+        delay = 0.0 if trail.look_only else settings.retry_delay
+        heappush(self._retries, (time.monotonic() + delay, name))
+        self.observer.retrying(self.targets[name], failure, delay)
+
+    def _heed(self) -> None:
+        """Do what was asked for from outside: Ctrl-C, ``pause``, ``abort``."""
+        request, by = self.record.request, self.record.request_by
+        active = self.run.state in {RunState.RUNNING, RunState.WAITING}
+        if request == "abort" and self.run.state is not RunState.ABORTED:
+            self._stop(RunAborted(self.record.now, by))
+        elif request == "pause" and active:
+            self._stop(RunPaused(self.record.now, "somebody asked for it", by))
+        presses = self.interrupts.presses
+        if presses == self._seen_presses:
+            return
+        self._seen_presses = presses
+        self.observer.interrupted(presses)
+        if active:
+            self._stop(RunPaused(self.record.now, "interrupted", self.by))
+        if presses > 1:
+            for lost in self.pool.kill():
+                self._handle(lost)
+
+    def _stop(self, event: RunPaused | RunAborted) -> None:
+        """Start nothing more. What waits for another attempt keeps for whoever resumes."""
+        self._news.append(event)
+        self.run.apply(event)
+        for _, name in self._retries:
+            self.observer.finished(self.targets[name], self.outcomes[name])
+        self._retries.clear()
+
+    def _patience(self) -> float:
+        if self._news or self._more:
+            return 0.0
+        if not self._retries:
+            return _TICK
+        return min(_TICK, max(0.0, self._retries[0][0] - time.monotonic()))

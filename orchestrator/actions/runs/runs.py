@@ -1,0 +1,70 @@
+"""What was run, and what can be done about it."""
+
+from collections.abc import Sequence
+
+from orchestrator.actions.results import Result
+from orchestrator.actions.runs import control
+from orchestrator.actions.runs.control import Done
+from orchestrator.actions.runs.resume import resume, retry
+from orchestrator.actions.runs.rollback import Rollback, rollback
+from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.actions.runs.story import Story, story
+from orchestrator.engines.pool import start_fork_server
+from orchestrator.ledger.records import RunRecord
+from orchestrator.worker.entry import PRELOAD
+
+_CONDUCT = Conduct()
+
+
+class Runs:
+    """The runs of a project, as its ledger has them.
+
+    Every method raises ``UsageError`` for a run that is not there, and ``Refused`` where the
+    ledger can't be reached.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+
+    def list(self, *, limit: int | None = 20, unfinished: bool = False) -> list[RunRecord]:
+        """Return the runs, newest first."""
+        with self._setting.ledger() as ledger:
+            return ledger.runs(limit=limit, unfinished=unfinished)
+
+    def show(self, run: int) -> Story:
+        """Return what happened in a run."""
+        with self._setting.ledger() as ledger:
+            return story(ledger, run)
+
+    def resume(self, run: int, how: Conduct = _CONDUCT) -> Result:
+        """Go on with a run that stopped: paused, at a gate, failed, or dead."""
+        start_fork_server(PRELOAD)
+        return resume(self._setting, run, how)
+
+    def retry(self, run: int, targets: Sequence[str] = (), how: Conduct = _CONDUCT) -> Result:
+        """Try failed targets again, all or some, and go on with the run."""
+        start_fork_server(PRELOAD)
+        return retry(self._setting, run, targets, how)
+
+    def rollback(self, run: int) -> Rollback:
+        """Plan how every target that a run changed goes back to where it was."""
+        start_fork_server(PRELOAD)
+        return rollback(self._setting, run)
+
+    def pause(self, run: int, how: Conduct = _CONDUCT) -> Done:
+        """Let a run start nothing more until somebody resumes it."""
+        return control.pause(self._setting, run, how)
+
+    def abort(self, run: int, how: Conduct = _CONDUCT) -> Done:
+        """Let a run start nothing more, ever."""
+        return control.abort(self._setting, run, how)
+
+    def approve(
+        self, run: int, wave: str | None = None, note: str = "", how: Conduct = _CONDUCT
+    ) -> Done:
+        """Approve that a run goes on after a wave."""
+        return control.approve(self._setting, run, wave, note, how)
+
+    def skip(self, run: int, target: str, reason: str, how: Conduct = _CONDUCT) -> Done:
+        """Let a run go on without a target."""
+        return control.skip(self._setting, run, target, reason, how)

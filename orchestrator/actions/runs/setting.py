@@ -1,0 +1,100 @@
+"""What every command about runs needs of its project."""
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.actions.prepare import make_ready
+from orchestrator.actions.results import Observer
+from orchestrator.config.load import ConfigFile
+from orchestrator.config.secrets import Secrets
+from orchestrator.errors import UsageError
+from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.location import Location
+from orchestrator.fleet.target import Target
+from orchestrator.ledger.ledger import Ledger
+
+Targets = tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a run is to be driven, as options of the command line say it."""
+
+    wait: bool = False
+    """Wait for gates and windows instead of leaving the run to be resumed."""
+    override: str | None = None
+    """Why the first closed gate is to be passed all the same."""
+    events: Path | None = None
+    """Append every event to this file, as a line of JSON."""
+    ask: Callable[[str], bool | None] = lambda _: None
+    """Asks for approval on the terminal; ``None`` while there is no answer."""
+    by: str = field(default_factory=lambda: whoami())
+    """Who is recorded for what is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A project's file and secrets, and how its targets are found."""
+
+    file: ConfigFile
+    secrets: Secrets
+    x: tuple[str, ...]
+    observer: Observer
+    find: Callable[[Sequence[str]], Targets]
+    """Returns the targets that selectors name, in order."""
+
+    def ledger(self, targets: Sequence[Target] = ()) -> Ledger:
+        """Open the project's ledger.
+
+        Raises ``UsageError`` where it is the database of a target, or none that can be one;
+        ``Refused`` where it can't be reached.
+        """
+        location = self.ledger_location
+        for target in targets:
+            there = target.address.resolve(self.secrets.value)
+            if _same(there, location):
+                raise UsageError(
+                    f"project.ledger is the database of {target.name}\n"
+                    "  give the ledger a database of its own"
+                )
+        return Ledger.open(location)
+
+    @property
+    def ledger_location(self) -> Location:
+        """Where the ledger is. Raises ``UsageError`` where its URL is none."""
+        url = self.file.config.project.ledger
+        try:
+            template = AddressTemplate.parse(url, None, self.file.folder)
+            return template.fill({}).resolve(self.secrets.value)
+        except (KeyError, ValueError) as error:
+            raise UsageError(f"project.ledger: {error}") from None
+
+    @property
+    def ledger_exists(self) -> bool:
+        """Whether there may be a ledger already; opening one would make it."""
+        location = self.ledger_location
+        return location.backend != "sqlite" or os.path.exists(location.file or "")  # noqa: PTH110 - Path's may raise
+
+    def make_ready(self, targets: Sequence[Target]) -> None:
+        """Check what can be checked of targets before anything is touched."""
+        make_ready(self.file.config, targets, self.secrets)
+
+
+def _same(one: Location, other: Location) -> bool:
+    if one.backend == "sqlite" and other.backend == "sqlite":
+        paths = [os.path.realpath(place.file or "") for place in (one, other)]
+        return paths[0] == paths[1]
+    return one.identity == other.identity
+
+
+def whoami() -> str:
+    """Return ``user@host`` of whoever runs this."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
+    with suppress(OSError, KeyError, ImportError):  # a container may run as nobody it knows
+        user = getpass.getuser()
+    return f"{user}@{socket.gethostname()}"

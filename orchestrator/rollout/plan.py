@@ -1,0 +1,292 @@
+"""What a run would do, as a value that can be sealed, reviewed, kept and compared."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+FORMAT = 1
+"""Of the file; another one is refused."""
+
+
+class BadPlan(ValueError):
+    """What should be a sealed plan is none; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRevision:
+    """A revision that the run applies, reverts or stamps over."""
+
+    id: str
+    message: str
+    sha256: str
+    """Of its file."""
+    reversible: bool | None = None
+    """Whether it has a ``downgrade`` that does something; ``None`` where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWave:
+    """Targets that run together, with what may fail and what must hold afterwards."""
+
+    name: str
+    environment: str
+    budget: int
+    """How many of its targets may fail."""
+    targets: int
+    """How many it has."""
+    max_parallel: int | None = None
+    """Its own limits, besides those of its environment."""
+    max_per_server: int | None = None
+    entry: tuple[str, ...] = ()
+    """Conditions before it: ``requires``."""
+    gate: tuple[str, ...] = ()
+    """Conditions after it: ``soak``, ``approval``, ``query``, ``command``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTarget:
+    """What the run does with one target."""
+
+    name: str
+    environment: str
+    database: str
+    server: str
+    place: str
+    """Its URL and schema without secrets."""
+    wave: int
+    heads: tuple[str, ...] | None
+    """Where it was when the plan was made; ``None`` where that could not be read."""
+    goal: tuple[str, ...] | None
+    """Where it goes; ``None`` where only its worker can tell."""
+    schema_class: str | None = None
+    """Equal for targets whose server, heads and schema are alike; ``None`` where not read."""
+    revisions: tuple[str, ...] = ()
+    """What is applied or reverted, in that order."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do for it."""
+        return self.heads is not None and self.goal == self.heads and not self.revisions
+
+
+_KEYS = tuple(field_.name for field_ in fields(PlannedTarget))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do. Equal content gives an equal digest, whatever made it."""
+
+    project: str
+    verb: str
+    revision: str
+    selection: Mapping[str, Any]
+    """``selectors``, ``where``, ``exclude``."""
+    program: str
+    """The version of this program."""
+    alembic: str
+    arguments: str
+    """A digest of ``-x`` of the command line, which may hold secrets; empty where there is none."""
+    revisions: Mapping[str, Mapping[str, PlannedRevision]]
+    """By database and id."""
+    rollouts: Mapping[str, Mapping[str, Any]]
+    """The settings of each environment's rollout."""
+    waves: tuple[PlannedWave, ...]
+    targets: tuple[PlannedTarget, ...] = field(repr=False)
+    """In the order in which they run."""
+    parent: int | None = None
+    """The run that is rolled back."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the plan should know: waves that match nothing, classes without a canary."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal."""
+        return _digest(self._content())
+
+    @property
+    def header(self) -> str:
+        """All of it but its targets, as canonical JSON."""
+        return canonical({**self._content(), "targets": []})
+
+    @property
+    def busy(self) -> tuple[PlannedTarget, ...]:
+        """The targets for which there is something to do, as far as that is known."""
+        return tuple(target for target in self.targets if not target.idle)
+
+    def sealed(self) -> Iterator[str]:
+        """Yield the text of the file: what is bound by the digest, a line for each target."""
+        value = {**self._content(), "digest": self.digest}
+        targets = value.pop("targets")
+        head = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
+        yield head.removesuffix("\n}") + ',\n "targets": ['
+        for number, target in enumerate(targets):
+            yield ("," if number else "") + "\n  " + canonical(target)
+        yield "\n ]\n}\n"
+
+    def without(self, names: Sequence[str]) -> "Plan":
+        """Return the plan without some targets. Its waves and their budgets stay as they are."""
+        gone = set(names)
+        return replace(self, targets=tuple(t for t in self.targets if t.name not in gone))
+
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = asdict(replace(self, targets=()))
+        content["targets"] = [_as_json(target) for target in self.targets]
+        return {"format": FORMAT, **content}
+
+
+def unsealed(text: str) -> Plan:
+    """Return the plan of a file's text. Raises ``BadPlan`` for one that was changed or cut off."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadPlan(f"it is no JSON, or was cut off: {error}") from None
+    if not isinstance(value, dict) or "digest" not in value or "format" not in value:
+        raise BadPlan("it is not a plan of `orchestrator plan --out`")
+    if value["format"] != FORMAT:
+        raise BadPlan(f"it is of format {value['format']}, and this program reads {FORMAT}")
+    digest = value.pop("digest")
+    if digest != _digest(value):
+        raise BadPlan("its digest does not fit its content: it was changed after it was sealed")
+    try:
+        return of_json(value, value["targets"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadPlan(f"it lacks what a plan has: {error}") from None
+
+
+def of_json(header: Mapping[str, Any], targets: Iterable[Mapping[str, Any]]) -> Plan:
+    """Return the plan of a header and its targets, each as in the file."""
+    value = {key: header[key] for key in Plan.__dataclass_fields__}
+    value["revisions"] = {
+        database: {id_: PlannedRevision(**of) for id_, of in revisions.items()}
+        for database, revisions in value["revisions"].items()
+    }
+    value["waves"] = tuple(
+        PlannedWave(**{**wave, "entry": tuple(wave["entry"]), "gate": tuple(wave["gate"])})
+        for wave in value["waves"]
+    )
+    value["targets"] = tuple(map(_of_json, targets))
+    value["notes"] = tuple(value["notes"])
+    return Plan(**value)
+
+
+def canonical(value: Any) -> str:
+    """Return JSON that is the same for equal values, whoever writes it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    # "surrogatepass": whatever a name or a message holds, it has a digest.
+    return hashlib.sha256(canonical(content).encode(errors="surrogatepass")).hexdigest()
+
+
+def _as_json(target: PlannedTarget) -> dict[str, Any]:
+    # Of 100,000 targets, dataclasses.asdict would take seconds.
+    return {name: getattr(target, name) for name in _KEYS}
+
+
+def _of_json(value: Mapping[str, Any]) -> PlannedTarget:
+    found: dict[str, Any] = {name: value[name] for name in _KEYS}
+    for name, of in found.items():
+        if isinstance(of, list):
+            found[name] = tuple(of)
+    return PlannedTarget(**found)
+
+
+def differences(sealed: Plan, now: Plan) -> list[str]:
+    """Return what a run of ``now`` would do otherwise than ``sealed`` says, a line for each.
+
+    Targets that only one of them has are no difference: see ``appeared`` and ``vanished``.
+    """
+    return [*_settings(sealed, now), *_scripts(sealed, now), *_targets(sealed, now)]
+
+
+def appeared(sealed: Plan, now: Plan) -> list[str]:
+    """Return the names of targets that were not there when the plan was sealed."""
+    known = {target.name for target in sealed.targets}
+    return [target.name for target in now.targets if target.name not in known]
+
+
+def vanished(sealed: Plan, now: Plan) -> list[str]:
+    """Return the names of targets that are not there any more."""
+    return appeared(now, sealed)
+
+
+def course(sealed: Plan, now: Plan) -> list[str]:
+    """Return in what the scripts and the waves differ: what must not change under a run."""
+    return [*_settings(sealed, now, limits=False), *_scripts(sealed, now)]
+
+
+def _settings(sealed: Plan, now: Plan, *, limits: bool = True) -> Iterator[str]:
+    names = {
+        "project": "the project",
+        "verb": "the command",
+        "revision": "the destination",
+        "program": "the version of this program",
+        "alembic": "the version of Alembic",
+    }
+    for name, words in names.items():
+        then, is_now = getattr(sealed, name), getattr(now, name)
+        if then != is_now and (limits or name not in {"program", "alembic"}):
+            yield f"{words} is {is_now}; the plan says {then}"
+    if sealed.arguments != now.arguments:
+        yield "the arguments of -x are others than those of the plan"
+    for environment in {**sealed.rollouts, **now.rollouts}:
+        then, is_now = (p.rollouts.get(environment, {}) for p in (sealed, now))
+        for key in sorted({*then, *is_now} - (frozenset() if limits else _LIMITS)):
+            if then.get(key) != is_now.get(key):
+                yield f"{key} of {environment}'s rollout was changed"
+
+
+_LIMITS = frozenset(
+    {
+        "max_parallel",
+        "max_per_server",
+        "lock_timeout",
+        "statement_timeout",
+        "target_timeout",
+        "retries",
+        "retry_delay",
+        "databases",
+    }
+)
+
+
+def _scripts(sealed: Plan, now: Plan) -> Iterator[str]:
+    for database, revisions in sealed.revisions.items():
+        there = now.revisions.get(database, {})
+        for id_, revision in revisions.items():
+            if id_ not in there:
+                yield f"revision {id_} of {database} is not to be run any more"
+            elif there[id_].sha256 != revision.sha256:
+                yield f"the file of revision {id_} of {database} was edited"
+        for id_ in there:
+            if id_ not in revisions:
+                yield f"revision {id_} of {database} is not in the plan"
+    for database in now.revisions:
+        if database not in sealed.revisions:
+            yield f"{database} has revisions to run that are not in the plan"
+
+
+def _targets(sealed: Plan, now: Plan) -> Iterator[str]:
+    there = {target.name: target for target in now.targets}
+    for target in sealed.targets:
+        is_now = there.get(target.name)
+        if is_now is None:
+            continue
+        if is_now.place != target.place:
+            yield f"{target.name} is at {is_now.place}; the plan says {target.place}"
+        elif is_now.heads != target.heads:
+            yield f"{target.name} stands at {_heads(is_now)}; the plan says {_heads(target)}"
+        elif is_now.goal != target.goal or is_now.revisions != target.revisions:
+            yield f"{target.name} would take another way than the plan says"
+        elif is_now.schema_class != target.schema_class:
+            yield f"the schema of {target.name} is another than when the plan was made"
+
+
+def _heads(target: PlannedTarget) -> str:
+    if target.heads is None:
+        return "what can't be read"
+    return ", ".join(target.heads) or "no revision"
