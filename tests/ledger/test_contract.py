@@ -288,8 +288,10 @@ def test_names_of_any_kind_are_told_apart(ledger: Ledger) -> None:
     assert [target.name for target in ledger.targets(run)] == expected
     assert [attempt.started_at for attempt in ledger.attempts(run)] == list(range(len(expected)))
     assert list(ledger.standings("prod", "app")) == expected[::-1]
-    for name in NAMES:
-        assert [attempt.target for attempt in ledger.attempts(run, target=name)] == [name]
+    for name, kept in zip(NAMES + ODD, expected, strict=True):
+        assert [attempt.target for attempt in ledger.attempts(run, target=name)] == [kept]
+    ledger.observe([Standing(name, "prod", "app", (name,), 99) for name in NAMES + ODD])
+    assert all(len(several) == 1 for several in ledger.standings("prod", "app").values())
 
 
 def test_texts_of_any_kind_are_kept(ledger: Ledger) -> None:
@@ -455,3 +457,31 @@ sys.stdin.read()
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
     return child
+
+
+def test_heads_that_changed_twice_in_one_millisecond_are_written_once(ledger: Ledger) -> None:
+    seen = [
+        Standing(A, "prod", "app", (head,), at) for head, at in (("r1", 5), ("r2", 9), ("r3", 9))
+    ]
+    ledger.observe(seen)
+    before = ledger.standings("prod", "app")
+    assert [one.heads for one in before[A]] == [("r3",), ("r2",), ("r1",)]
+    ledger.observe(seen)
+    ledger.observe(seen[1:])
+    assert ledger.standings("prod", "app") == before
+
+
+def test_an_attempt_that_another_follows_settles_nothing(ledger: Ledger) -> None:
+    hold = ledger.hold(run := a_run(ledger), ME)
+    failed = Outcome(A, State.FAILED, ("r1",), ("r1",), failure=BAD)
+    hold.write([e.AttemptStarted(1, A, 1), e.AttemptEnded(2, 1, failed, final=False)])
+    target = ledger.targets(run)[0]
+    assert (target.state, target.attempts, target.settled_at) == (None, 1, None)
+
+
+def test_a_failure_that_read_no_heads_says_nothing_of_them(ledger: Ledger) -> None:
+    hold = ledger.hold(a_run(ledger), ME)
+    failed = e.AttemptEnded(2, 1, Outcome(A, State.FAILED, failure=BAD))
+    at_base = e.AttemptEnded(2, 1, Outcome(B, State.DONE, ("r1",), ()))
+    hold.write([e.AttemptStarted(1, A, 1), failed, e.AttemptStarted(1, B, 1), at_base])
+    assert {name: one[0].heads for name, one in ledger.standings("prod", "app").items()} == {B: ()}
