@@ -110,11 +110,12 @@ class Database:
 
 
 def _engine(url: URL, location: Location) -> Engine:
-    isolation: dict[str, Any] = {}
+    # A server may have been restarted since a connection was last used.
+    options: dict[str, Any] = {"pool_pre_ping": location.backend != "sqlite"}
     if location.backend in ("mysql", "mariadb"):
         # Its default locks the gaps between rows, where other runs write theirs.
-        isolation["isolation_level"] = "READ COMMITTED"
-    engine = create_engine(url, connect_args=_arguments(url), **isolation)
+        options["isolation_level"] = "READ COMMITTED"
+    engine = create_engine(url, connect_args=_arguments(url), **options)
     _prepare_connections(engine, _statements(location))
     if location.backend == "sqlite":
         _begin_for_real(engine)

@@ -19,7 +19,7 @@ from orchestrator.ledger.tables import runs
 from orchestrator.ledger.writing import write
 from orchestrator.rollout.events import Event
 
-# A connection may have gone stale since it was last used, and writing twice does no harm.
+# A connection may break in any transaction, and writing twice does no harm.
 _ONCE_MORE = frozenset({Fault.LOST, Fault.DEADLOCK})
 
 

@@ -485,3 +485,21 @@ def test_a_failure_that_read_no_heads_says_nothing_of_them(ledger: Ledger) -> No
     at_base = e.AttemptEnded(2, 1, Outcome(B, State.DONE, ("r1",), ()))
     hold.write([e.AttemptStarted(1, A, 1), failed, e.AttemptStarted(1, B, 1), at_base])
     assert {name: one[0].heads for name, one in ledger.standings("prod", "app").items()} == {B: ()}
+
+
+def test_many_runs_write_beside_each_other(ledger: Ledger) -> None:
+    names = [f"prod/app/{n}" for n in range(16)]
+
+    def work(holder: Holder) -> int:
+        hold = ledger.hold(run := a_run(ledger, names), holder)
+        for number in range(1, 11):
+            heads = (f"r{number % 2}",)
+            hold.write([e.AttemptStarted(number, name, number) for name in names])
+            hold.write([done(name, number, number, heads) for name in names])
+        return run
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(work, [Holder("kim", "elsewhere", n) for n in range(4)]))
+    for run in runs:
+        assert len(ledger.attempts(run)) == 160
+        assert ledger.run(run).tally == {State.DONE: 16}

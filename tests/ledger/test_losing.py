@@ -79,6 +79,8 @@ def test_a_server_that_was_restarted_meanwhile_is_not_noticed(
         run = a_run(ledger)
         hold = ledger.hold(run, ME)
         server.restart()
+        assert ledger.now() > 0
+        server.restart()
         hold.write([e.RunStarted(1, "kim")])
         assert ledger.run(run).state is e.RunState.RUNNING
 

@@ -256,3 +256,10 @@ def test_a_database_that_repeats_the_password_is_not_quoted() -> None:
     error = OperationalError("SELECT 1", None, Exception("no way for kim with 'hush-hush'"))
     assert "no way for kim with '***'" in str(database.lost(error))
     assert "hush-hush" not in repr(database.lost(error))
+
+
+def test_a_commit_to_a_file_outlives_the_machine(new_place: Callable[[str], Place]) -> None:
+    database = Database(new_place("sqlite").location)
+    with database.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    database.close()
