@@ -30,5 +30,5 @@ def pick_of(share: Share, total: int) -> int:
 
 
 def _part(percentage: str, total: int) -> Fraction:
-    # Not a float: 0.7% of 1000 is 7, and 7.000000000000001 rounded up is 8.
+    # Not a float: 0.07% of 10,000 is 7, and 7.000000000000001 rounded up is 8.
     return Fraction(percentage.removesuffix("%")) * total / 100

@@ -362,3 +362,20 @@ def test_a_label_with_a_value_of_its_own_for_everyone_is_no_trouble():
     assert found.count(0) == 1000
     assert len(uncovered(fleet, found, 0, [wave])) == 2 * 49_000
     assert time.perf_counter() - start < 20
+
+
+def test_who_needs_another_shared_target_stands_for_its_class_too():
+    fleet = [
+        shared("catalog"),
+        shared("base", schema_class="T"),
+        shared("hub", needs=("prod/base",)),
+        *(tenant(f"t{n}", needs=("prod/catalog",)) for n in range(50)),
+        tenant("odd", needs=("prod/hub",)),
+    ]
+    for seed in map(str, range(10)):
+        assert {"odd", "prod/hub", "prod/base"} <= picked(fleet, Wave(name="w", pick=2), seed)
+
+
+def test_what_only_the_last_need_can_be_picked():
+    fleet = [shared("rates"), tenant("a"), shared("reports", ("prod/rates", "prod/orders/a"))]
+    assert picked(fleet, Wave(name="w", pick=5)) == {"prod/rates", "a"}
