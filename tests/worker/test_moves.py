@@ -1,6 +1,5 @@
 """Where a job may go from where a target stands: there, back, and on after an interruption."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Outcome, State
@@ -40,13 +39,13 @@ def judge(scripts: Scripts, asked: Job, now: Heads) -> Outcome | Move:
     return judged(asked, "prod/app", scripts, now)
 
 
-def went(scripts: Scripts, draw: Callable[..., Any]) -> tuple[list[Any], list[Heads]]:
+def went(scripts: Scripts) -> tuple[list[Any], list[Heads]]:
     """All steps of an upgrade, and the heads before and after each."""
     steps = scripts.steps("upgrade", "heads", ())
-    try:
-        return steps, [heads_after((), steps[:n]) for n in range(len(steps) + 1)]
-    except KeyError:  # Alembic can't merge a revision with one that depends on it
-        reject()
+    for step in steps:  # Alembic's own bookkeeping fails where one merged implies another
+        below = step.revision._all_down_revisions
+        assume(not any(one in scripts.applied([o]) for one in below for o in below if o != one))
+    return steps, [heads_after((), steps[:n]) for n in range(len(steps) + 1)]
 
 
 @many
@@ -55,7 +54,7 @@ def test_back_to_heads_reverts_what_they_lack_and_ends_there(
     tmp_path: Path, history: list[Any], data: st.DataObject
 ) -> None:
     scripts = scripts_of(tmp_path / str(next(FOLDERS)), history)
-    steps, places = went(scripts, data.draw)
+    steps, places = went(scripts)
     end = data.draw(st.integers(0, len(steps)))
     start = data.draw(st.integers(0, end))
     asked = job(Verb.DOWNGRADE, back_to=places[start], origin=places[end])
@@ -91,7 +90,7 @@ def test_an_interrupted_upgrade_goes_on_from_wherever_it_stands(
     tmp_path: Path, history: list[Any], data: st.DataObject
 ) -> None:
     scripts = scripts_of(tmp_path / str(next(FOLDERS)), history)
-    steps, places = went(scripts, data.draw)
+    steps, places = went(scripts)
     start = data.draw(st.integers(0, len(steps)))
     now = data.draw(st.integers(start, len(steps)))
     asked = job(Verb.UPGRADE, origin=places[start], goal=places[-1])
