@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ from typer.main import get_command
 
 from orchestrator.cli import failures
 from orchestrator.cli.commands import (
+    abort,
+    approve,
     check,
     config,
     downgrade,
@@ -18,7 +21,15 @@ from orchestrator.cli.commands import (
     history,
     init,
     merge,
+    pause,
+    plan,
+    resume,
+    retry,
     revision,
+    rollback,
+    runs,
+    show,
+    skip,
     stamp,
     status,
     targets,
@@ -34,8 +45,9 @@ The fleet is declared in environments.toml, found in the current folder or the n
 Examples:
   orchestrator init                     write a working project
   orchestrator status                   where every database stands
-  orchestrator upgrade prod --dry-run   what would run
+  orchestrator plan prod                what an upgrade would do
   orchestrator upgrade                  everything, in the configured order
+  orchestrator show last                what became of it
 """
 
 
@@ -43,17 +55,24 @@ def build() -> typer.Typer:
     """Return the program, with every command."""
     app = _typer()
     app.callback(help=_HELP)(_options)
-    first, second = (init, targets, status, check, drift), (upgrade, downgrade, stamp, history)
-    for module in (*first, revision, merge, *second):
-        command: Callable[..., Any] = getattr(module, module.__name__.rpartition(".")[2])
-        app.command()(command)
+    _add(app, init)
     group = _typer()
     group.callback(help=config.__doc__)(lambda: None)
     group.command("check")(config.check)
     group.command("show")(config.show_)
     group.command("schema")(config.schema)
     app.add_typer(group, name="config")
+    looking = (targets, status, check, drift)
+    running = (plan, upgrade, runs, show, resume, pause, abort, approve, retry, skip, rollback)
+    for module in (*looking, *running, downgrade, stamp, revision, merge, history):
+        _add(app, module)
     return app
+
+
+def _add(app: typer.Typer, module: ModuleType) -> None:
+    """Add the command of a module, which has its name."""
+    command: Callable[..., Any] = getattr(module, module.__name__.rpartition(".")[2])
+    app.command()(command)
 
 
 def run(arguments: Sequence[str]) -> int:

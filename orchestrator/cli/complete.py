@@ -1,11 +1,13 @@
-"""Shell completion: names from the nearest ``environments.toml``.
+"""Shell completion: names from the nearest ``environments.toml``, runs from a ledger beside it.
 
-Reads that one file and nothing else: no network, no secrets, no query. Where anything is wrong it
-offers nothing, because a shell has no place for a message.
+Reads files and nothing else: no network, no secrets. Where anything is wrong it offers nothing,
+because a shell has no place for a message.
 """
 
+import sqlite3
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,42 @@ def databases(incomplete: str) -> list[str]:
     return _starting(incomplete, _tables("databases"))
 
 
+def runs(incomplete: str) -> list[str]:
+    """Complete the number of a run, newest first, where the ledger is a file."""
+    return _starting(incomplete, ("last", *_runs()))
+
+
+def waves(incomplete: str) -> list[str]:
+    """Complete ``environment/wave``."""
+    environments = _tables("environments").items()
+    found = (f"{name}/{wave}" for name, of in environments for wave in _waves(of))
+    return _starting(incomplete, found)
+
+
+def _runs() -> list[str]:
+    prefix, url = "sqlite:///", str(_tables("project").get("ledger", _LEDGER))
+    file = _path()
+    if file is None or not url.startswith(prefix) or "$" in url:
+        return []
+    path = file.parent / url.removeprefix(prefix).partition("?")[0]
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as ledger:
+            found = ledger.execute("SELECT id FROM orchestrator_runs ORDER BY id DESC LIMIT 50")
+            return [str(row[0]) for row in found]
+    except (sqlite3.Error, ValueError):
+        return []
+
+
+def _waves(environment: Any) -> Iterator[str]:
+    rollout = environment.get("rollout") if isinstance(environment, dict) else None
+    listed = rollout.get("waves") if isinstance(rollout, dict) else None
+    for wave in listed if isinstance(listed, list) else ():
+        if isinstance(wave, dict) and isinstance(wave.get("name"), str):
+            yield wave["name"]
+    if listed:
+        yield "rest"
+
+
 def _starting(incomplete: str, names: Any) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
@@ -49,9 +87,16 @@ def _tenants(environment: Any) -> Iterator[str]:
 
 def _file() -> Mapping[str, Any]:
     try:
-        here = Path.cwd()
-        nearest = (folder / "environments.toml" for folder in (here, *here.parents))
-        path = from_environment() or next((path for path in nearest if path.is_file()), None)
+        path = _path()
         return tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _path() -> Path | None:
+    here = Path.cwd()
+    nearest = (folder / "environments.toml" for folder in (here, *here.parents))
+    return from_environment() or next((path for path in nearest if path.is_file()), None)
+
+
+_LEDGER = "sqlite:///.orchestrator/ledger.db"

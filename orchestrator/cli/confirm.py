@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from orchestrator.fleet.target import Target
 
 
@@ -15,11 +17,17 @@ def confirm(
 
     Raises ``Refused`` for any other answer, and without asking where nobody is there to answer.
     """
-    from orchestrator.cli.show import note
-    from orchestrator.errors import Refused
     from orchestrator.render.plan import about_to
 
-    note(about_to(question, targets, protected or ()))
+    assert_wanted(about_to(question, targets, protected or ()))
+
+
+def assert_wanted(what: "RenderableType") -> None:
+    """Show what is about to happen, and ask. Raises as ``confirm`` does."""
+    from orchestrator.cli.show import note
+    from orchestrator.errors import Refused
+
+    note(what)
     if not sys.stdin.isatty():
         raise Refused("not confirmed: there is no terminal to ask on; pass --yes to go ahead")
     if not _answer():

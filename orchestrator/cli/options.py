@@ -1,5 +1,6 @@
 """The arguments and options that several commands share."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +9,7 @@ from orchestrator.cli import complete
 from orchestrator.cli.invocation import Output
 
 if TYPE_CHECKING:
-    from orchestrator.actions.project import Selection
+    from orchestrator.actions.project import Project, Selection
 
 
 OutputOption = Annotated[
@@ -87,6 +88,65 @@ XArguments = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Wait = Annotated[
+    bool | None,
+    typer.Option(
+        "--wait/--no-wait",
+        show_default=False,
+        help="Wait for gates and windows, or exit with 6. Left out: wait on a terminal.",
+    ),
+]
+Override = Annotated[
+    str | None,
+    typer.Option(
+        "--override",
+        metavar="REASON",
+        show_default=False,
+        help="Pass the gate that is closed. Recorded, with your name.",
+    ),
+]
+Events = Annotated[
+    Path | None,
+    typer.Option(
+        "--events",
+        metavar="FILE",
+        show_default=False,
+        help="Append what happens, as lines of JSON.",
+    ),
+]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=complete.runs,
+        show_default=False,
+        help="The number of a run, or last.",
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", metavar="WHO", show_default=False, help="Who decides. Left out: user@host."
+    ),
+]
+
+
+def run_id(project: "Project", text: str) -> int:
+    """Return the number of the run that ``text`` names. Raises ``UsageError`` for no number."""
+    from orchestrator.errors import UsageError
+
+    if text == "last":
+        newest = project.runs.list(limit=1)
+        if not newest:
+            raise UsageError("there is no run yet")
+        return newest[0].id
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+        raise UsageError(f"a run is a number, or last; got '{text}'; see orchestrator runs")
+    return int(text)
+
+
+_DIGITS = 15
+"""More than any ledger counts to, and less than what a database takes for a number."""
 
 
 def selection(

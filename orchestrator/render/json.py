@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.actions.classes import SchemaClass, schema_classes
 from orchestrator.actions.drifting import DriftResult
-from orchestrator.actions.results import History, NewRevision, Result, SqlFiles
+from orchestrator.actions.results import History, NewRevision, Result, RunEnd, SqlFiles
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
 from orchestrator.render.drift import line
+from orchestrator.render.times import iso
 from orchestrator.render.words import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 
@@ -45,8 +46,20 @@ def result(of: Result, *, debug: bool = False) -> Object:
         "interrupted": of.interrupted,
         "seconds": round(of.seconds, 3),
         "warnings": list(of.warnings),
+        "run": None if of.run is None else _run(of.run),
         "summary": _summary(of),
         "targets": _outcomes(of, debug=debug),
+    }
+
+
+def _run(of: RunEnd) -> Object:
+    return {
+        "id": of.id,
+        "state": of.state.value,
+        "reason": of.reason or None,
+        "until": iso(of.until),
+        "appeared": list(of.appeared),
+        "vanished": list(of.vanished),
     }
 
 
@@ -81,7 +94,7 @@ def drift(of: DriftResult, *, debug: bool = False) -> Object:
             }
             for kin in of.kin
         ],
-        "unreadable": [{**_target(t), **_outcome(o, debug=debug)} for t, o in of.unreadable],
+        "unreadable": [{**_target(t), **outcome(o, debug=debug)} for t, o in of.unreadable],
     }
 
 
@@ -127,7 +140,7 @@ def history(of: History, *, debug: bool = False) -> Object:
         },
         "revisions": [{**_revision(r), "standing": _standing(of, r.id)} for r in of.revisions],
         "empty": _standing(of, ""),
-        "unreadable": [_outcome(o, debug=debug) for o in of.unreadable],
+        "unreadable": [outcome(o, debug=debug) for o in of.unreadable],
     }
 
 
@@ -190,8 +203,8 @@ def _summary(of: Result) -> Object:
         by_environment.setdefault(target.environment, Counter())[outcome.state] += 1
     return {
         "targets": len(of.targets),
-        "states": _counts(of.tally),
-        "environments": {name: _counts(tally) for name, tally in by_environment.items()},
+        "states": counts(of.tally),
+        "environments": {name: counts(tally) for name, tally in by_environment.items()},
         "classes": [
             {
                 "database": of_.database,
@@ -205,13 +218,14 @@ def _summary(of: Result) -> Object:
     }
 
 
-def _counts(tally: Mapping[State, int]) -> dict[str, int]:
+def counts(tally: Mapping[State, int]) -> dict[str, int]:
+    """Return how many targets are in each state that occurs."""
     return {state.value: tally[state] for state in State if tally.get(state)}
 
 
 def _outcomes(of: Result, *, debug: bool) -> list[Object]:
     pairs = zip(of.targets, of.outcomes, strict=True)
-    return [{**_target(t), **_outcome(o, debug=debug)} for t, o in pairs]
+    return [{**_target(t), **outcome(o, debug=debug)} for t, o in pairs]
 
 
 def _target(target: Target) -> Object:
@@ -227,21 +241,22 @@ def _target(target: Target) -> Object:
     }
 
 
-def _outcome(outcome: Outcome, *, debug: bool) -> Object:
+def outcome(of: Outcome, *, debug: bool) -> Object:
+    """Return what became of a target."""
     return {
-        "name": outcome.target,
-        "state": outcome.state.value,
-        "heads_before": list(outcome.heads_before),
-        "heads": list(outcome.heads),
-        "fingerprint": outcome.fingerprint,
-        "server_version": outcome.server_version or None,
-        "revisions": [_revision(r) for r in outcome.revisions],
-        "differences": [_difference(d) for d in outcome.differences],
-        "failure": _failure(outcome.failure, debug=debug) if outcome.failure else None,
-        "blocked_by": outcome.blocked_by,
-        "attempts": outcome.attempts,
-        "seconds": round(outcome.seconds, 3),
-        "output": outcome.output,
+        "name": of.target,
+        "state": of.state.value,
+        "heads_before": list(of.heads_before),
+        "heads": list(of.heads),
+        "fingerprint": of.fingerprint,
+        "server_version": of.server_version or None,
+        "revisions": [_revision(r) for r in of.revisions],
+        "differences": [_difference(d) for d in of.differences],
+        "failure": failure(of.failure, debug=debug) if of.failure else None,
+        "blocked_by": of.blocked_by,
+        "attempts": of.attempts,
+        "seconds": round(of.seconds, 3),
+        "output": of.output,
     }
 
 
@@ -268,7 +283,8 @@ def _difference(of: Difference) -> Object:
     }
 
 
-def _failure(of: Failure, *, debug: bool) -> Object:
+def failure(of: Failure, *, debug: bool) -> Object:
+    """Return why a target failed."""
     return {
         "message": of.message,
         "next_step": of.next_step,

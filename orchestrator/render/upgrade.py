@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator.actions.results import Result
+from orchestrator.render.course import ended
 from orchestrator.render.failure import failures
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled
 from orchestrator.render.states import by_environment
@@ -23,7 +24,7 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
     if pairs and result.tally.keys() == {State.UNCHANGED}:
         where = "head" if revision in _HEADS else safe(revision)
         standing = f"{count(len(pairs), 'target')} {'is' if len(pairs) == 1 else 'are'} at {where}."
-        return Group(Text(f"Nothing to do: {standing}"))
+        return Group(Text(f"Nothing to do: {standing}"), *_run(result))
     note = [Text("Dry run: nothing was changed.")] if result.dry_run else []
     return spaced(
         *by_environment(pairs),
@@ -31,8 +32,12 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
         *_blocked(pairs),
         *_not_started(pairs),
         *failures(pairs, debug=debug),
-        Group(total(result), *note),
+        Group(total(result), *note, *_run(result)),
     )
+
+
+def _run(result: Result) -> Iterator[Text]:
+    return iter(()) if result.run is None else ended(result.run)
 
 
 def _planned(result: Result, revision: str, pairs: Sequence[Pair]) -> Iterator[Group]:

@@ -71,6 +71,7 @@ def test_every_verb_has_every_key_for_every_target() -> None:
             "interrupted",
             "seconds",
             "warnings",
+            "run",
             "summary",
             "targets",
         }

@@ -123,6 +123,8 @@ def _driven(
         return _Driven(None, outcomes)
     if crew.interrupted:
         return _Driven(None, {name: Outcome(name, State.NOT_STARTED) for name in targets})
+    if plan.busy:
+        how.confirm(plan)
     course = Course(
         id=record_run(ledger, plan, how),
         plan=plan,

@@ -17,6 +17,7 @@ from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.rollout.plan import Plan
 
 Targets = tuple[Target, ...]
 
@@ -33,6 +34,8 @@ class Conduct:
     """Append every event to this file, as a line of JSON."""
     ask: Callable[[str], bool | None] = lambda _: None
     """Asks for approval on the terminal; ``None`` while there is no answer."""
+    confirm: Callable[[Plan], None] = lambda _: None
+    """Asks before a run is recorded that changes anything; raises ``Refused`` for a no."""
     by: str = field(default_factory=lambda: whoami())
     """Who is recorded for what is done."""
 

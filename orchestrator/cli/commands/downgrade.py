@@ -6,8 +6,10 @@ import typer
 
 from orchestrator.cli import invocation
 from orchestrator.cli.confirm import confirm
+from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
     DryRun,
+    Events,
     Exclude,
     OutputOption,
     RequiredSelectors,
@@ -16,7 +18,7 @@ from orchestrator.cli.options import (
     Yes,
     selection,
 )
-from orchestrator.cli.project import ready, watched
+from orchestrator.cli.project import ready
 from orchestrator.cli.show import show
 
 
@@ -26,6 +28,7 @@ def downgrade(
     revision: Annotated[str, typer.Option("--revision", help="Where to: a revision, -1, or base.")],
     dry_run: DryRun = False,
     yes: Yes = False,
+    events: Events = None,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -47,8 +50,8 @@ def downgrade(
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
-    with watched(project):
-        result = project.downgrade(chosen, revision, dry_run=dry_run)
+    with driven(project, events=events) as how:
+        result = project.downgrade(chosen, revision, dry_run=dry_run, how=how)
     show(
         call,
         lambda: upgrade.report(result, revision, debug=call.debug),

@@ -6,8 +6,10 @@ import typer
 
 from orchestrator.cli import invocation
 from orchestrator.cli.confirm import confirm
+from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
     DryRun,
+    Events,
     Exclude,
     OutputOption,
     RequiredSelectors,
@@ -16,7 +18,7 @@ from orchestrator.cli.options import (
     Yes,
     selection,
 )
-from orchestrator.cli.project import ready, watched
+from orchestrator.cli.project import ready
 from orchestrator.cli.show import show
 
 
@@ -29,6 +31,7 @@ def stamp(
     purge: Annotated[bool, typer.Option("--purge", help="Empty the version table first.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
+    events: Events = None,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -51,8 +54,8 @@ def stamp(
     if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))
-    with watched(project):
-        result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run)
+    with driven(project, events=events) as how:
+        result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run, how=how)
     show(
         call,
         lambda: upgrade.report(result, revision, debug=call.debug),

@@ -1,17 +1,21 @@
 """``orchestrator upgrade``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from orchestrator.cli import invocation
-from orchestrator.cli.confirm import confirm
+from orchestrator.cli.confirm import assert_wanted
+from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
     DryRun,
+    Events,
     Exclude,
     OutputOption,
+    Override,
     Selectors,
+    Wait,
     Where,
     XArguments,
     Yes,
@@ -22,14 +26,29 @@ from orchestrator.cli.show import show
 
 if TYPE_CHECKING:
     from orchestrator.actions.project import Project, Selection
+    from orchestrator.rollout.plan import Plan
 
 
 def upgrade(
     context: typer.Context,
     selectors: Selectors = None,
     revision: Annotated[
-        str, typer.Option("--revision", help="Where to: any Alembic revision expression.")
-    ] = "heads",
+        str | None,
+        typer.Option(
+            "--revision",
+            show_default="heads",
+            help="Where to: any Alembic revision expression.",
+        ),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            show_default=False,
+            help='Do exactly what "orchestrator plan --out FILE" wrote, or refuse.',
+        ),
+    ] = None,
     dry_run: DryRun = False,
     sql: Annotated[
         Path | None,
@@ -38,6 +57,9 @@ def upgrade(
         ),
     ] = None,
     yes: Yes = False,
+    wait: Wait = None,
+    override: Override = None,
+    events: Events = None,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -45,15 +67,17 @@ def upgrade(
 ) -> None:
     """Upgrade targets, environment by environment, in the configured order.
 
-    The next environment starts only when the one before it succeeded. Asks first where an
-    environment is protected. Ctrl-C finishes what runs and starts nothing more.
+    The next environment starts only when the one before it succeeded. Asks first where it would
+    change a protected environment. Ctrl-C finishes what runs and starts nothing more.
+
+    Exits with 6 where the run waits for a gate: go on with "resume".
 
     \b
     Examples:
       orchestrator upgrade                     everything, in order
       orchestrator upgrade prod --dry-run      what would run
       orchestrator upgrade prod/orders --where tier=free --yes
-      orchestrator upgrade staging --revision +1
+      orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
     """
     from orchestrator.errors import UsageError
@@ -61,26 +85,63 @@ def upgrade(
 
     if sql is not None and dry_run:
         raise UsageError("--sql and --dry-run exclude each other: neither changes anything")
+    if plan is not None and (selectors or revision or where or exclude or dry_run or sql):
+        raise UsageError(
+            "--plan says all of it: leave out selectors, --revision, --where, --exclude, "
+            "--dry-run and --sql"
+        )
     call = invocation.of(context, output)
+    sealed = None if plan is None else _unsealed(plan)
     project, chosen = ready(call, x), selection(selectors, where, exclude)
+    to = revision or "heads"
     if sql is not None:
-        _sql(call, project, sql, chosen, revision)
-    if not dry_run and not yes:
-        _ask(project, chosen, revision)
-    with watched(project):
-        result = project.upgrade(chosen, revision, dry_run=dry_run)
+        _sql(call, project, sql, chosen, to)
+    with driven(
+        project,
+        wait=wait,
+        override=override,
+        events=events,
+        question=None if yes else lambda about: _ask(project, about),
+    ) as how:
+        if sealed is None:
+            result = project.upgrade(chosen, to, dry_run=dry_run, how=how)
+        else:
+            result = project.upgrade_as_planned(sealed, how)
     show(
         call,
-        lambda: upgrade.report(result, revision, debug=call.debug),
+        lambda: upgrade.report(result, to if sealed is None else sealed.revision, debug=call.debug),
         lambda: json.result(result, debug=call.debug),
     )
     raise typer.Exit(result.exit_code)
 
 
-def _ask(project: "Project", chosen: "Selection", revision: str) -> None:
-    targets = project.targets(chosen)
-    if protected := project.protected(targets):
-        confirm(f"Upgrade to {revision}", targets, protected)
+def _ask(project: "Project", plan: "Plan") -> None:
+    """Ask where something would be changed in a protected environment."""
+    from orchestrator.render.plan import about_to_upgrade
+
+    busy = {target.environment for target in plan.busy}
+    environments = project.file.config.environments
+    if protected := [name for name in busy if environments[name].protected]:
+        assert_wanted(about_to_upgrade(plan, protected))
+
+
+def _unsealed(path: Path) -> "Plan":
+    """Read a sealed plan. Raises ``UsageError`` where there is none, ``Refused`` for a bad one."""
+    from orchestrator.errors import Refused, UsageError
+    from orchestrator.rollout.plan import BadPlan, unsealed
+
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogatepass")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"--plan {path}: {error.strerror or error}") from None
+    except (OSError, UnicodeError) as error:
+        raise Refused(f"--plan {path} can't be read: {error}") from None
+    try:
+        return unsealed(text)
+    except BadPlan as error:
+        raise Refused(
+            f"--plan {path}: {error}\n  make a new one: orchestrator plan … --out {path}"
+        ) from None
 
 
 def _sql(
@@ -89,7 +150,7 @@ def _sql(
     folder: Path,
     chosen: "Selection",
     revision: str,
-) -> None:
+) -> NoReturn:
     from orchestrator.render import json, sql
 
     with watched(project):

@@ -1,0 +1,59 @@
+"""``orchestrator retry``."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import complete, invocation
+from orchestrator.cli.driving import driven
+from orchestrator.cli.options import (
+    Events,
+    OutputOption,
+    Override,
+    RunId,
+    Wait,
+    XArguments,
+    run_id,
+)
+from orchestrator.cli.project import ready
+from orchestrator.cli.show import show
+
+
+def retry(
+    context: typer.Context,
+    run: RunId,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET",
+            autocompletion=complete.selectors,
+            show_default=False,
+            help="Only these. Targets in doubt are to be named. Left out: all that failed.",
+        ),
+    ] = None,
+    wait: Wait = None,
+    override: Override = None,
+    events: Events = None,
+    x: XArguments = None,
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Try failed targets of a run again, and go on with it.
+
+    \b
+    Examples:
+      orchestrator retry 12
+      orchestrator retry last prod/orders/acme
+    """
+    from orchestrator.render import json, upgrade
+
+    call = invocation.of(context, output)
+    project = ready(call, x)
+    number = run_id(project, run)
+    with driven(project, wait=wait, override=override, events=events) as how:
+        result = project.runs.retry(number, tuple(targets or ()), how)
+    show(
+        call,
+        lambda: upgrade.report(result, "", debug=call.debug),
+        lambda: json.result(result, debug=call.debug),
+    )
+    raise typer.Exit(result.exit_code)

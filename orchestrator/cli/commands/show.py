@@ -1,0 +1,33 @@
+"""``orchestrator show``."""
+
+import typer
+
+from orchestrator.cli import invocation
+from orchestrator.cli import show as streams
+from orchestrator.cli.options import OutputOption, RunId, run_id
+from orchestrator.cli.project import quiet
+
+
+def show(
+    context: typer.Context,
+    run: RunId = "last",
+    output: OutputOption = invocation.Output.TEXT,
+) -> None:
+    """Show what happened in a run: waves, gates, who decided what, failures, durations.
+
+    \b
+    Examples:
+      orchestrator show
+      orchestrator show 12
+      orchestrator show last -o json | jq .troubles
+    """
+    from orchestrator.render import json_runs, story
+
+    call = invocation.of(context, output)
+    project = quiet(call)
+    found = project.runs.show(run_id(project, run))
+    streams.show(
+        call,
+        lambda: story.report(found, debug=call.debug),
+        lambda: json_runs.story(found, debug=call.debug),
+    )

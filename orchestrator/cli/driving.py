@@ -1,0 +1,153 @@
+"""How a command that drives a run talks with whoever started it, while the run goes on."""
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.actions.project import Project
+    from orchestrator.actions.results import Observer
+    from orchestrator.actions.runs.setting import Conduct
+    from orchestrator.rollout.plan import Plan
+
+Question = Callable[["Plan"], None]
+"""Asks whether a plan is to be done; raises ``Refused`` where it is not."""
+_LINE = 4096
+
+
+@contextmanager
+def driven(
+    project: "Project",
+    *,
+    wait: bool | None = None,
+    override: str | None = None,
+    events: Path | None = None,
+    question: Question | None = None,
+) -> Iterator["Conduct"]:
+    """Show on stderr what ``project`` does inside, and return how its run is to be driven.
+
+    ``wait`` left out: whether somebody is there who may wait. ``question`` is asked with the view
+    of the progress off the terminal, and Ctrl-C ends the command then.
+    """
+    from orchestrator.actions.runs.setting import Conduct
+    from orchestrator.render.console import console
+
+    _assert_writable(override, events)
+    waits = on_terminal() if wait is None else wait
+    on = console(sys.stderr)
+    asker = Asker(lambda text: on.print(text, style="yellow"))
+    with _View(on) as view:
+        before, project.observer = project.observer, cast("Observer", view)
+        try:
+            yield Conduct(
+                wait=waits,
+                override=override,
+                events=events,
+                ask=asker.ask if waits and on_terminal() else lambda _: None,
+                confirm=lambda plan: view.ask(question, plan),
+            )
+        finally:
+            project.observer = before
+
+
+def on_terminal() -> bool:
+    """Whether somebody can be asked, and reads what is asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks a question once, and looks for its answer as often as it is called. Never waits."""
+
+    say: Callable[[str], None]
+    stream: int = field(default_factory=lambda: sys.stdin.fileno())
+    _asked: str = ""
+
+    def ask(self, question: str) -> bool | None:
+        """Return yes or no once a line says so; ``None`` until then."""
+        if question != self._asked:
+            self._asked = question
+            self.say(f"{question} [y/n, Enter]")
+        if not select.select([self.stream], [], [], 0)[0]:
+            return None
+        try:
+            line = os.read(self.stream, _LINE)
+        except OSError:  # a process in the background may not read
+            return None
+        return {b"y": True, b"yes": True, b"n": False, b"no": False}.get(line.strip().lower())
+
+
+@dataclass(slots=True)
+class _View:
+    """The progress on a console, which leaves it while something is asked and comes back then."""
+
+    console: "Console"
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _observer: Any = None
+    _began: tuple[Any, ...] = ()
+
+    def __enter__(self) -> "_View":
+        from orchestrator.cli.progress import progress
+
+        self._observer = self._stack.enter_context(progress(self.console))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def begin(self, *what: Any) -> None:
+        """Remember what is shown."""
+        self._began = what
+        self._observer.begin(*what)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._observer, name)
+
+    def ask(self, question: Question | None, plan: "Plan") -> None:
+        """Ask, with nothing else on the terminal."""
+        if question is None:
+            return
+        self._stack.close()
+        with interruptible():
+            question(plan)
+        self.__enter__()
+        if self._began:
+            self._observer.begin(*self._began)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the command inside: while it waits for an answer, nothing runs."""
+
+    def end(_: int, __: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _assert_writable(override: str | None, events: Path | None) -> None:
+    """Raise ``UsageError`` before anything is planned, not when the run is recorded already."""
+    from orchestrator.errors import UsageError
+
+    if override is not None and not override.strip():
+        raise UsageError("--override wants a reason: it is recorded with your name")
+    try:
+        if events is not None:
+            events.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise UsageError(f"--events {events}: {error.strerror or error}") from None
