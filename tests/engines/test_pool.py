@@ -19,9 +19,10 @@ def serve(pipe: Any, greeting: str) -> None:
     """Do what each job says."""
     while True:
         deed, value = pipe.recv()
-        if deed == "talk":
+        if deed in ("talk", "ask"):
             for word in range(value):
                 pipe.send(("word", word))
+            deed = pipe.recv() if deed == "ask" else deed
         elif deed == "sleep":
             time.sleep(value)
         elif deed == "exit":
@@ -279,3 +280,25 @@ def test_a_busy_worker_is_never_retired(new_pool: Callable[[int], Pool]) -> None
 
     assert all(isinstance(end, Finished) for end in ends)
     assert len(ends) == 9
+
+
+def test_a_worker_that_asks_is_answered_and_nobody_else(pool: Pool) -> None:
+    for key in ("one", "two"):
+        pool.submit(key, ("ask", 1), 30, kind="")
+    told: dict[str, Any] = {}
+    while len(told) < 2:
+        for event in pool.wait(5):
+            if isinstance(event, Message):
+                pool.answer("nobody", "never")
+                pool.answer(event.key, f"go, {event.key}")
+            else:
+                told[event.key] = event.content[1][2]  # type: ignore[union-attr]  # it is Finished
+    assert told == {"one": "go, one", "two": "go, two"}
+    pool.answer("one", "too late")  # it works on nothing any more
+
+
+def test_an_answer_to_a_worker_that_died_is_quiet(pool: Pool) -> None:
+    pool.submit("it", ("kill", signal.SIGKILL), 30, kind="")
+    wait_until(lambda: not pool._workers[0].process.is_alive())
+    pool.answer("it", "go")
+    assert isinstance(pool.wait(5)[-1], Lost)

@@ -38,13 +38,12 @@ driver.autocommit = True
 {INSERT}
 driver.autocommit = False
 """
-CATCHES = f"""
+CATCHES = """
 for statement in ("ALTER TABLE items ADD a INTEGER", "ALTER TABLE items ADD b INTEGER"):
     try:
         op.execute(statement)
     except Exception:
         pass
-{INSERT}
 """
 
 
@@ -161,7 +160,8 @@ def died(desk: Desk, crew: Crew, when: Callable[[], Any]) -> Committing:
 
 def test_ddl_that_commits_is_recorded_before_it_is_executed_and_once(desk: Desk) -> None:
     desk.look = lambda: "items" in desk.fleet.tables("t000")
-    desk.fleet.workshop.revision("b2", "a1", f"{INSERT}\n{ADD}\n{INSERT}")
+    again = ADD.replace("price", "tax")
+    desk.fleet.workshop.revision("b2", "a1", f"{INSERT}\n{ADD}\n{INSERT}\n{again}")
 
     assert desk.run(revision="a1").state is State.DONE
 
@@ -197,7 +197,11 @@ def test_without_recorded_nobody_is_asked(desk: Desk) -> None:
     assert desk.asked == []
 
 
-@pytest.mark.parametrize("upgrade", [f"{INSERT}\n{ADD}", CATCHES], ids=["raises", "catches"])
+@pytest.mark.parametrize(
+    "upgrade",
+    [f"{INSERT}\n{ADD}\n{INSERT}", f"{CATCHES}{INSERT}\n{INSERT}", f"{INSERT}\n{INSERT}{CATCHES}"],
+    ids=["raises", "catches", "catches-last"],
+)
 def test_what_cant_be_recorded_is_not_executed(new_desk: Any, upgrade: str) -> None:
     desk = new_desk("mariadb")
     desk.fleet.workshop.revision("b2", "a1", upgrade)
@@ -219,27 +223,29 @@ def test_what_cant_be_recorded_is_not_executed(new_desk: Any, upgrade: str) -> N
     assert desk.columns() == {"n"}
     desk.answer = True
     assert desk.run().state is State.DONE
-    assert desk.count() == 2
+    assert desk.count() == 3
 
 
 def test_an_env_py_that_goes_on_commits_nothing_either(new_desk: Any) -> None:
     desk = new_desk("postgres")
+    desk.run(revision="a1")
     env_py = desk.fleet.workshop.folder / "migrations/app/env.py"
     begun = "with context.begin_transaction():\n            context.run_migrations()\n\n\nif"
     caught = (
         "try:\n            context.run_migrations()\n        except Exception:\n"
         "            connection.commit()\n\n\nif"
     )
-    assert begun in env_py.read_text()
-    env_py.write_text(env_py.read_text().replace(begun, caught))
-    desk.fleet.workshop.revision("b2", "a1", f"{INSERT}\nop.get_bind().commit()")
-    desk.run(revision="a1", recorded=False)
-    desk.fleet.rows("t000", "CREATE TABLE IF NOT EXISTS items (n integer)")
+    text = env_py.read_text()
+    assert begun in text
+    env_py.write_text(text.replace(begun, caught))
+    desk.fleet.workshop.revision("b2", "a1", f"{INSERT}\nop.execute('COMMIT; SELECT 1')")
     desk.answer = False
 
     outcome = desk.run()
 
     assert outcome.state is State.FAILED
+    assert "record can't be written" in outcome.failure.message
+    assert outcome.heads == ("a1",)
     assert desk.count() == 0
 
 
