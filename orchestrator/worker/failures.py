@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, PendingRollbackError
 
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import Dialect, Fault, dialect_of
@@ -43,6 +43,8 @@ def failure_of(
     recorder: Recorder | None = None,
 ) -> Failure:
     """Describe ``error``. ``folders`` hold the user's scripts, to say where in them it happened."""
+    while isinstance(error, PendingRollbackError) and error.__context__ is not None:
+        error = error.__context__  # what Alembic's autocommit_block() hides when it cleans up
     fault = fault_of(error, backend)
     revision = recorder.revision if recorder else None
     stays = _what_stays(recorder, dialect_of(backend), fault)

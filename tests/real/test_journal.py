@@ -428,3 +428,44 @@ def test_what_was_rolled_back_is_just_run_again(
     assert not outcome.failure.retryable
     assert desk.run(origin=("a1",), patience=30).state is State.DONE
     assert desk.count() == 1
+
+
+def test_a_connection_lost_in_autocommit_is_not_tried_again(new_desk: Any) -> None:
+    desk = new_desk("postgres")
+    end = "op.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
+    for revision, down, upgrade in (
+        ("b2", "a1", end),
+        ("b3", "a1", f"with op.get_context().autocommit_block(): {end}"),
+    ):
+        desk.fleet.workshop.revision(revision, down, upgrade)
+        if revision == "b2":
+            assert desk.run(revision="a1").state is State.DONE
+        outcome = desk.run(revision=revision)
+
+        assert outcome.state is State.FAILED
+        assert outcome.failure.retryable is (revision == "b2"), "nobody knows what was committed"
+        assert outcome.failure.half_applied is (revision == "b3")
+
+
+def test_back_to_several_heads_and_to_none(desk: Desk) -> None:
+    for name in ("b1", "c1"):
+        drop = f'op.drop_table("{name}")'
+        create = f'op.create_table("{name}", sa.Column("n", sa.Integer))'
+        desk.fleet.workshop.revision(name, None, create, drop)
+        desk.fleet.workshop.revision(
+            f"{name}x", name, create.replace(name, f"{name}x"), drop.replace(name, f"{name}x")
+        )
+    everything = ("a1", "b1x", "c1x")
+    assert desk.run(goal=everything).heads == everything
+
+    back = desk.run(Verb.DOWNGRADE, back_to=("c1", "b1"), origin=everything)
+
+    assert (back.state, back.heads) == (State.DONE, ("b1", "c1"))
+    assert {r.id for r in back.revisions} == {"a1", "b1x", "c1x"}
+    assert desk.fleet.tables("t000") == {"alembic_version", "b1", "c1"}
+    committed = {c.revision for c in desk.asked}
+    assert committed == ({"a1", "b1x", "c1x"} if desk.fleet.kind == "mariadb" else set())
+    assert desk.run(Verb.DOWNGRADE, back_to=("b1", "c1")).state is State.UNCHANGED
+    back = desk.run(Verb.DOWNGRADE, back_to=())
+    assert (back.state, back.heads) == (State.DONE, ())
+    assert desk.fleet.tables("t000") == {"alembic_version"}
