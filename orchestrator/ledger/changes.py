@@ -19,7 +19,6 @@ AttemptKey = tuple[int, int]
 """A target's position and the number of the attempt."""
 
 _KNOWS_HEADS = frozenset({State.DONE, State.UNCHANGED, State.FAILED})
-_OVER = frozenset({e.WaveState.PASSED, e.WaveState.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ class _Fold:
         self._wave(event.wave, state=state, started_at=event.at, ended_at=None)
 
     def _wave_ended(self, event: e.WaveEnded) -> None:
-        ended = event.at if event.state in _OVER else None
+        ended = event.at if event.since is None else event.since
         self._wave(event.wave, state=event.state.value, failed=event.failed, ended_at=ended)
 
     def _gate(self, event: Any, state: str) -> None:
@@ -182,6 +181,8 @@ class _Fold:
     def _committing(self, event: e.RevisionCommitting) -> None:
         key = (self._place(event.target).position, event.number)
         one = Committing(event.revision, codec.text(event.statement))
+        # From now on until somebody has seen its end, nobody else may touch the target.
+        self._target(event.target, doubt=True)
         self.changes.committing.setdefault(key, []).append(one)
 
     def _attempt_ended(self, event: e.AttemptEnded) -> None:

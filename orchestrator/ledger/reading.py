@@ -238,6 +238,7 @@ def doubts_of(connection: Connection, keys: Sequence[str] | None) -> list[r.Doub
         r.DoubtRecord(
             run=row.run,
             target=row.long_name or row.name,
+            state=None if row.state is None else State(row.state),
             environment=row.environment,
             database=row.database,
             number=row.attempts,

@@ -214,10 +214,16 @@ class RemarkRecord:
 
 @dataclass(frozen=True, slots=True)
 class DoubtRecord:
-    """A target that was left in doubt, with what is known of its last attempt."""
+    """A target that nobody else may touch, with what is known of its last attempt.
+
+    It was left in doubt; or a revision that can't be rolled back was begun, and nobody has
+    recorded its end.
+    """
 
     run: int
     target: str
+    state: State | None
+    """``None``: the run has still to look, or is at work on it."""
     environment: str
     database: str
     number: int

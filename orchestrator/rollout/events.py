@@ -117,6 +117,8 @@ class WaveEnded(Event):
     state: WaveState
     failed: int = 0
     name: str = ""
+    since: int | None = None
+    """When its targets were through, in ms, where that was before ``at``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Failure:
     """Nothing was changed yet, and it may go better next time."""
     traceback: str | None = None
     """For ``--debug``."""
+    unseen: bool = False
+    """The connection was lost: nobody knows what became of the last statement."""
     moved: bool = False
     """The target is not where the plan saw it, or would not end where the plan says."""
 

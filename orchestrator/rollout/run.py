@@ -5,9 +5,9 @@ and applies it; whatever happens besides is applied as it comes. A run that was 
 anything is made again from what the ledger has of it: its ``Past``.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from orchestrator.rollout.events import (
     AttemptEnded,
@@ -96,8 +96,8 @@ class Run:
         self._passed = set(past.gates)
         self._waves = dict(past.waves)
         self._running: set[str] = set()
-        self._offered: list[str] = []
-        self._blocked: list[Blocked] = []
+        self._offered: dict[str, None] = {}
+        self._blocked: dict[str, Blocked] = {}
         self._schedule = Schedule(())
         self._failed = 0
         self._left = 0
@@ -154,8 +154,8 @@ class Run:
             return []
         if limit is None or len(self._offered) < limit:
             left = None if limit is None else limit - len(self._offered)
-            self._offered += self._schedule.start(left)
-        return self._offered[:limit]
+            self._offered |= dict.fromkeys(self._schedule.start(left))
+        return list(islice(self._offered, limit))
 
     def decide(self, at: int) -> list[Event]:
         """Return what follows from where the run stands, to be recorded and applied at ``at``.
@@ -165,16 +165,13 @@ class Run:
         if self._stopped:
             return []
         if self._blocked:
-            return [_blocked(at, blocked) for blocked in self._blocked]
+            return [_blocked(at, blocked) for blocked in self._blocked.values()]
         if self.stage is None:
             return [RunDone(at)]
         state, _ = self._waves.get(self.position, (WaveState.PENDING, None))
         if state is WaveState.PENDING:
-            return (
-                []
-                if self._missing(self.stage.entry)
-                else [WaveStarted(at, self.position, self.stage.name)]
-            )
+            closed = self._missing(self.stage.entry)
+            return [] if closed else [WaveStarted(at, self.position, self.stage.name)]
         if self.over_budget:
             return [] if self._running else self._failures(at)
         if self._left or self._running:
@@ -182,12 +179,14 @@ class Run:
         return self._through(at, state)
 
     def apply(self, event: Event) -> None:
-        """Take an event into account. Those that say nothing about the run's course are let by."""
+        """Take an event into account. Those that say nothing new about its course are let by.
+
+        Raises ``ValueError`` for the start of a target that is not on offer.
+        """
         match event:
             case AttemptStarted(target=name):
                 if name not in self._running:
-                    self._offered.remove(name)
-                    self._running.add(name)
+                    self._take(name)
             case AttemptEnded(outcome=outcome, final=True):
                 self._ended(outcome)
             case TargetSettled(outcome=outcome):
@@ -244,30 +243,40 @@ class Run:
     def _through(self, at: int, state: WaveState) -> list[Event]:
         stage = self.stages[self.position]
         if not self._missing(stage.gate):
-            return [WaveEnded(at, self.position, WaveState.PASSED, self._failed, stage.name)]
+            passed = WaveState.PASSED
+            _, since = self._waves[self.position] if state is WaveState.GATE else (None, None)
+            return [WaveEnded(at, self.position, passed, self._failed, stage.name, since)]
         if state is WaveState.GATE:
             return []
         return [WaveEnded(at, self.position, WaveState.GATE, self._failed, stage.name)]
 
     def _wave_ended(self, event: WaveEnded) -> None:
-        before, since = self._waves.get(event.wave, (WaveState.PENDING, None))
-        kept = since if before is WaveState.GATE else event.at
-        self._waves[event.wave] = (event.state, kept)
+        since = event.at if event.since is None else event.since
+        self._waves[event.wave] = (event.state, since)
         if event.state is WaveState.PASSED and event.wave == self.position:
             self._enter_next()
 
     def _settle(self, outcome: Outcome) -> None:
         """An outcome without an attempt: of a target on offer, or of one that is blocked."""
         if outcome.state is State.BLOCKED:
-            self._blocked = [b for b in self._blocked if b.name != outcome.target]
-            self.settled[outcome.target] = State.BLOCKED
+            if self._blocked.pop(outcome.target, None) is not None:
+                self.settled[outcome.target] = State.BLOCKED
             return
-        self._offered.remove(outcome.target)
-        self._running.add(outcome.target)
+        self._take(outcome.target)
         self._ended(outcome)
+
+    def _take(self, name: str) -> None:
+        """Take a target off the offer. One that is settled was applied before."""
+        if name in self._offered:
+            del self._offered[name]
+            self._running.add(name)
+        elif self.settled.get(name) in {None, State.BLOCKED}:
+            raise ValueError(f"{name} is not on offer")
 
     def _ended(self, outcome: Outcome) -> None:
         name = outcome.target
+        if name not in self._running:
+            return
         self._running.discard(name)
         if outcome.state is State.NOT_STARTED:
             self._schedule.put_back(name)
@@ -280,7 +289,8 @@ class Run:
 
     def _block(self, blocked: Sequence[Blocked]) -> None:
         self._left -= len(blocked)
-        self._blocked += [b for b in blocked if self.settled.get(b.name) is not State.BLOCKED]
+        new = (b for b in blocked if self.settled.get(b.name) is not State.BLOCKED)
+        self._blocked |= {b.name: b for b in new}
 
     def _enter_next(self) -> None:
         """Go to the next wave that did not pass, or of which targets are to be worked on again."""
@@ -288,7 +298,8 @@ class Run:
         while self.stage is not None:
             passed = self._waves.get(self.position, (None, None))[0] is WaveState.PASSED
             self._lay_out(self.stage)
-            if not passed or self._left:
+            # What is blocked must be known as such: later waves look whether it succeeded.
+            if not passed or self._left or self._blocked:
                 break
             self.position += 1
         if self.stage is not None:
@@ -317,10 +328,9 @@ class Run:
             else:
                 lost[work.name] = cause
                 blocked.append(Blocked(work.name, cause))
-        counts = Counter(self.settled.get(work.name) for work in stage.works)
-        self._failed = sum(counts[state] for state in FAILURES)
+        self._failed = sum(self.settled.get(work.name) in FAILURES for work in stage.works)
         self._schedule = Schedule(left)
-        self._offered, self._blocked = [], []
+        self._offered, self._blocked = {}, {}
         self._left = len(left) + len(blocked)
         self._block(blocked)
 

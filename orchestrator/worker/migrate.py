@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.fleet.version_table import VersionTable
@@ -109,6 +110,8 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         now = _heads_now(session, table)
+        if now is None and job.recorded:
+            failure = replace(failure, unseen=True, retryable=False)
         done = () if now is None else crossed(scripts, move, now)
         return Outcome(target, State.FAILED, move.before, now or (), done, failure=failure)
     after, expected = session.heads(table), moves[-1].expected

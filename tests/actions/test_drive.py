@@ -1,4 +1,4 @@
-"""The loop round a schedule, with a pool that runs nothing."""
+"""The loop round targets that are only read, with a pool that runs nothing."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,7 @@ class PressedWhileStarting:
         self.interrupts.presses += len(self.given) == self.at
 
     def wait(self, _: float) -> list[Event]:
-        return [Finished(key, Outcome(key, State.DONE)) for key in self.given]
+        return [Finished(key, Outcome(key, State.CURRENT)) for key in self.given]
 
 
 @pytest.mark.parametrize("at", [1, 3])
@@ -35,39 +35,10 @@ def test_what_did_not_start_when_ctrl_c_was_pressed_does_not_start(at: int) -> N
     pool: Any = PressedWhileStarting(interrupts, at)
     settings: Any = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
     targets: Any = dict.fromkeys(names, SimpleNamespace(database="app"))
-    job: Any = lambda _: None  # noqa: E731
-    drive = Drive(pool, Silent(), interrupts, targets, job, lambda _: settings, changes=True)
+    job: Any = lambda _: None  # noqa: E731 - as short as it can be
+    drive = Drive(pool, Silent(), interrupts, targets, job, lambda _: settings)
 
-    outcomes = drive.run([Work(name, "prod") for name in names])
+    outcomes = drive.run([Work(name) for name in names])
 
     assert pool.given == names[:at]
     assert [outcomes[name].state for name in names[at:]] == [State.NOT_STARTED] * (9 - at)
-
-
-def test_what_was_settled_gets_no_worker_and_nothing_starts_once_ctrl_c_was_pressed_meanwhile() -> (
-    None
-):
-    interrupts = Interrupts()
-    pool: Any = PressedWhileStarting(interrupts, 9)
-    settings: Any = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
-    targets: Any = {name: SimpleNamespace(database="app", name=name) for name in "abc"}
-    job: Any = lambda _: None  # noqa: E731 - as short as it can be
-
-    def settled(target: Any) -> Outcome | None:
-        if target.name == "a":
-            return Outcome("a", State.UNCHANGED)
-        interrupts.presses += 1  # while it was looked at
-        return None
-
-    drive = Drive(
-        pool, Silent(), interrupts, targets, job, lambda _: settings, changes=True, settled=settled
-    )
-
-    outcomes = drive.run([Work(name, "prod") for name in "abc"])
-
-    assert pool.given == []
-    assert [outcomes[name].state for name in "abc"] == [
-        State.UNCHANGED,
-        State.NOT_STARTED,
-        State.NOT_STARTED,
-    ]

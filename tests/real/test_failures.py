@@ -56,7 +56,7 @@ def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet)
 
 
 def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
-    fleet.declare(4, retries=2)
+    fleet.declare(4, retries=1, max_failures=1)
     fleet.workshop.revision(
         "a1",
         None,
@@ -65,12 +65,15 @@ def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
 
     ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
 
-    assert ran.states().pop("prod/app/t001") == "in_doubt"
+    half = fleet.kind == "mariadb"
+    assert ran.states().pop("prod/app/t001") == ("in_doubt" if half else "failed")
     assert list(ran.states().values()).count("done") == 3
     failure = target(ran, "prod/app/t001")["failure"]
     assert "SIGKILL" in failure["message"]
-    assert failure["revision"] == "a1"
-    assert target(ran, "prod/app/t001")["attempts"] == 1, "nobody knows what a second would repeat"
+    assert failure["half_applied"] is half
+    assert ("items" in fleet.tables("t001")) is half
+    # The second one looks what became of the first; where all was rolled back it tries once more.
+    assert target(ran, "prod/app/t001")["attempts"] == (2 if half else 3)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +86,14 @@ def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
 )
 def test_a_worker_that_exits_hangs_or_aborts_costs_one_target(new_fleet, deed, words):
     fleet = new_fleet("sqlite")
-    fleet.declare(4, retries=0, target_timeout='"3s"')
+    fleet.declare(4, retries=0, target_timeout='"3s"', max_failures=1)
     fleet.workshop.revision(
         "a1", None, CREATE + f'\nif "t001" in str(op.get_bind().engine.url): {deed}\n'
     )
 
     ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
 
-    assert ran.states().pop("prod/app/t001") == "in_doubt"
+    assert ran.states().pop("prod/app/t001") == "failed"
     assert list(ran.states().values()).count("done") == 3
     assert words in target(ran, "prod/app/t001")["failure"]["message"]
     assert "items" not in fleet.tables("t001"), "SQLite rolls back what its process did not commit"
@@ -102,7 +105,9 @@ def test_a_worker_that_dies_before_its_first_revision_is_tried_again(new_fleet, 
     env_py = (fleet.workshop.folder / "migrations/app/env.py").read_text()
     (fleet.workshop.folder / "migrations/app/env.py").write_text(
         f"import os, pathlib\nseen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
-        "if not seen.exists():\n    seen.touch()\n    os._exit(1)\n" + env_py
+        # There is a lock only while a run is at work: not while it is planned.
+        f"locked = list(pathlib.Path({str(fleet.workshop.folder)!r}).rglob('*.db.lock'))\n"
+        "if locked and not seen.exists():\n    seen.touch()\n    os._exit(1)\n" + env_py
     )
     fleet.workshop.revision("a1", None, CREATE)
 
@@ -377,7 +382,7 @@ def test_a_server_killed_mid_run_fails_its_targets_and_resumes(private_mariadb, 
     states = ran.states()
     for tenant in fleet.tenants:
         told = states[f"prod/app/{tenant}"]
-        assert told in ("done", "failed"), told
+        assert told in ("done", "failed", "not_started"), told
         assert (told == "done") == (fleet.heads(tenant) == ["b2"])
     fleet.workshop.run("upgrade")
     assert all(fleet.heads(tenant) == ["b2"] for tenant in fleet.tenants)

@@ -15,7 +15,7 @@ from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.records import NewRun, NewTarget, NewWave, Standing
+from orchestrator.ledger.records import DoubtRecord, NewRun, NewTarget, NewWave, Standing
 from orchestrator.rollout.events import RunStarted, RunState
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.plan import Plan, appeared, differences, vanished
@@ -236,21 +236,31 @@ def refuse_other(sealed: Plan, now: Plan) -> None:
     )
 
 
-def refuse_doubts(ledger: Ledger, names: Sequence[str], run: int | None = None) -> None:
-    """Raise ``Refused`` where an earlier run left a target in doubt that nobody has resolved."""
-    doubts = [doubt for doubt in ledger.doubts(names) if doubt.run != run]
+def refuse_doubts(ledger: Ledger, names: Sequence[str]) -> None:
+    """Raise ``Refused`` where an earlier run left a target half done, as far as is known, and
+    nobody has looked after it."""
+    doubts = ledger.doubts(names)
     if not doubts:
         return
-    shown = "\n".join(
-        f"  {doubt.target}, by run {doubt.run}"
-        + (f": {doubt.failure.message}" if doubt.failure is not None else "")
-        for doubt in doubts[:_SHOWN]
-    )
+    shown = "\n".join(f"  {_doubt(doubt)}" for doubt in doubts[:_SHOWN])
     more = f"\n  and {len(doubts) - _SHOWN:,} more" if len(doubts) > _SHOWN else ""
     first = doubts[0]
+    if first.state is None:
+        step = f"let that run look first: orchestrator resume {first.run}"
+    else:
+        step = (
+            "compare each with its revision, complete or undo that by hand, and say so:\n"
+            f"  orchestrator skip {first.run} {first.target} --reason …"
+        )
     raise Refused(
-        f"left in doubt, and touched by nobody since:\n{shown}{more}\n"
-        "compare each with its revision, and complete or undo that by hand; then say so with\n"
-        f"  orchestrator skip {first.run} {first.target} --reason …\n"
-        f"or go without it: --exclude {first.target}"
+        f"an earlier run may have left something half done:\n{shown}{more}\n{step}\n"
+        f"or go without: --exclude {first.target}"
     )
+
+
+def _doubt(doubt: DoubtRecord) -> str:
+    if doubt.state is None:
+        revisions = ", ".join(dict.fromkeys(c.revision for c in doubt.committing))
+        return f"{doubt.target}: run {doubt.run} began {revisions}, and nobody recorded the end"
+    said = f": {doubt.failure.message}" if doubt.failure is not None else ""
+    return f"{doubt.target}: in doubt since run {doubt.run}{said}"

@@ -83,10 +83,16 @@ def _lots(
     busy = [_candidate(target, of, needs) for target in planned if not target.idle]
     places = dict(zip((c.name for c in busy), assign(busy, waves, seed), strict=True))
     last = max(places.values(), default=len(waves))
+    handled: dict[int, int] = {}
     for target in reversed(planned):  # what needs another comes after it
         at = places.setdefault(target.name, last)
-        for need in needs.get(target.name, ()):
-            if places.get(need, last) > at or need not in places:
+        several = needs.get(target.name, ())
+        # Thousands may share one tuple of thousands.
+        if handled.get(id(several), at + 1) <= at:
+            continue
+        handled[id(several)] = at
+        for need in several:
+            if places.get(need, at + 1) > at:
                 places[need] = at
     lots = []
     for at, wave in enumerate((*waves, None)):

@@ -274,17 +274,29 @@ def _trails(ledger: Ledger, id_: int, rows: Mapping[str, TargetRecord]) -> dict[
 
 
 def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
+    """Return what is known of earlier attempts, from the last one back to one that could look."""
     trail = Trail(number=attempts[-1].number)
     committing: dict[str, None] = {}
     for attempt in reversed(attempts):
-        if attempt.state not in {None, LOST}:
+        if _has_looked(attempt):
             break
-        trail.unseen = True
-        committing.update(dict.fromkeys(c.revision for c in attempt.committing))
+        lost = attempt.state in {None, LOST}
+        trail.unseen = trail.unseen or lost
+        if lost:
+            committing.update(dict.fromkeys(c.revision for c in attempt.committing))
+            trail.loss = trail.loss or "its orchestrator ended before it did"
     trail.committing = tuple(committing)
     if trail.unseen:
         trail.origin = row.heads
     return trail
+
+
+def _has_looked(attempt: AttemptRecord) -> bool:
+    if attempt.state in {None, LOST, State.LOCKED}:
+        return False
+    failure = attempt.failure
+    # In doubt because nobody could look, and somebody wants it tried again: still nobody has.
+    return failure is None or not failure.retryable
 
 
 def _planned(row: TargetRecord) -> dict[str, Any]:

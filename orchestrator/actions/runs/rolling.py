@@ -205,25 +205,32 @@ class Rolling:
         self.pool.answer(name, Go(ok=go))
 
     def _ended(self, outcome: Outcome) -> None:
-        name = outcome.target
-        trail = self.trails[name]
+        trail = self.trails[outcome.target]
         seconds = round(time.monotonic() - trail.began, 3)
         outcome = replace(outcome, attempts=trail.tries, seconds=seconds)
-        trail.see()
-        self.outcomes[name] = outcome
+        failure = outcome.failure
+        if failure is not None and failure.unseen:
+            self._unseen(outcome, failure)
+            return
         if trail.denied and outcome.state is State.FAILED:
             # It stopped between two revisions because we could not write; it is to go on later.
+            self.outcomes[outcome.target] = outcome
             put_back = replace(outcome, state=State.NOT_STARTED)
             self._news.append(AttemptEnded(self.record.now, trail.number, put_back))
             return
         delay = self._delay(outcome)
         final = delay is None and not self._keeps_open(outcome)
+        outcome = trail.seen(outcome, final=final)
+        self.outcomes[outcome.target] = outcome
         self._news.append(AttemptEnded(self.record.now, trail.number, outcome, final))
         if delay is not None and outcome.failure is not None:
-            heappush(self._retries, (time.monotonic() + delay, name))
-            self.observer.retrying(self.targets[name], outcome.failure, delay)
+            self._again(outcome, outcome.failure, delay)
         else:
             self._told(outcome)
+
+    def _again(self, outcome: Outcome, failure: Failure, delay: float) -> None:
+        heappush(self._retries, (time.monotonic() + delay, outcome.target))
+        self.observer.retrying(self.targets[outcome.target], failure, delay)
 
     def _keeps_open(self, outcome: Outcome) -> bool:
         """Whether a target would have had another attempt if the run had not been stopped."""
@@ -232,7 +239,8 @@ class Rolling:
 
     @property
     def _stopping(self) -> bool:
-        return bool(self.interrupts.presses) or self.run.state is RunState.PAUSED
+        stopped = self.run.state in {RunState.PAUSED, RunState.ABORTED}
+        return stopped or bool(self.interrupts.presses) or self.record.taken is not None
 
     def _told(self, outcome: Outcome) -> None:
         self.outcomes[outcome.target] = outcome
@@ -246,24 +254,26 @@ class Rolling:
         return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
 
     def _lost(self, event: Lost) -> None:
-        """Another attempt looks what became of one whose end nobody saw."""
-        name, trail = event.key, self.trails[event.key]
-        trail.lose()
-        self._news.append(AttemptLost(self.record.now, name, trail.number, event.reason))
+        """A worker is gone."""
+        trail = self.trails[event.key]
         failure = Failure(event.reason, next_step=_RESUME, revision=trail.revision)
         seconds = round(time.monotonic() - trail.began, 3)
-        outcome = Outcome(
-            name, State.IN_DOUBT, failure=failure, attempts=trail.tries, seconds=seconds
-        )
-        self.outcomes[name] = outcome
-        if self.interrupts.presses > 1:
-            self.observer.finished(self.targets[name], outcome)
+        outcome = Outcome(event.key, State.IN_DOUBT, failure=failure, attempts=trail.tries)
+        self._unseen(replace(outcome, seconds=seconds), failure, look_only=event.timed_out)
+
+    def _unseen(self, outcome: Outcome, failure: Failure, *, look_only: bool = False) -> None:
+        """Another attempt looks what became of one whose end nobody saw."""
+        name, trail = outcome.target, self.trails[outcome.target]
+        trail.lose(failure.message)
+        self._news.append(AttemptLost(self.record.now, name, trail.number, failure.message))
+        self.outcomes[name] = replace(outcome, state=State.IN_DOUBT)
+        if self._stopping:
+            self.observer.finished(self.targets[name], self.outcomes[name])
             return
         settings = self.settings(self.targets[name])
-        trail.look_only = event.timed_out or trail.tries > settings.retries
-        delay = 0.0 if trail.look_only else settings.retry_delay
-        heappush(self._retries, (time.monotonic() + delay, name))
-        self.observer.retrying(self.targets[name], failure, delay)
+        trail.look_only = look_only or trail.tries > settings.retries
+        delay = 0.0 if look_only else settings.retry_delay * 2.0 ** (trail.tries - 1)
+        self._again(outcome, failure, delay)
 
     def _heed(self) -> None:
         """Do what was asked for from outside: Ctrl-C, ``pause``, ``abort``."""

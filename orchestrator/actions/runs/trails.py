@@ -1,6 +1,8 @@
 """What is known of the attempts at a target in a run, and what the next one must know."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from orchestrator.rollout.outcomes import Outcome, State
 
 Heads = tuple[str, ...]
 
@@ -24,6 +26,8 @@ class Trail:
     began: float = 0.0
     revision: str | None = None
     """The revision that the running attempt has reached."""
+    loss: str = ""
+    """How the latest attempt whose end nobody saw was lost."""
     denied: bool = False
     """A revision was not let through because it could not be recorded."""
     begun: list[str] = field(default_factory=list)
@@ -36,12 +40,38 @@ class Trail:
         self.revision, self.denied, self.begun = None, False, []
         return self.number
 
-    def lose(self) -> None:
+    def lose(self, reason: str) -> None:
         """Nobody saw the end of the running attempt."""
-        self.unseen = True
+        self.unseen, self.loss = True, reason
         self.committing = tuple(dict.fromkeys((*self.committing, *self.begun)))
 
-    def see(self) -> None:
-        """The end of the running attempt was seen: it looked at what had been before."""
+    def seen(self, outcome: Outcome, *, final: bool) -> Outcome:
+        """Take in how an attempt ended, and return what is to be said of it.
+
+        One that could not look, because its target was locked or could not be reached, leaves open
+        what became of those before it; the last such one leaves its target in doubt, if a
+        revision may have been half applied.
+        """
+        failure = outcome.failure
+        if self.unseen and failure is not None and not looked(outcome):
+            message = f"{self.loss}; nobody could look since: {failure.message}"
+            state = State.IN_DOUBT if final and self.committing else outcome.state
+            step = _LOOK if state is State.IN_DOUBT else failure.next_step
+            # Retryable: whoever takes it up again is to look first.
+            failure = replace(failure, message=message, next_step=step, retryable=True)
+            return replace(outcome, state=state, failure=failure)
+        if self.loss and failure is not None:
+            message = f"{self.loss}: {failure.message}"
+            outcome = replace(outcome, failure=replace(failure, message=message))
         self.unseen = self.look_only = False
-        self.committing = ()
+        self.loss, self.committing = "", ()
+        return outcome
+
+
+_LOOK = "once it can be reached, let the run look: orchestrator retry RUN TARGET"
+
+
+def looked(outcome: Outcome) -> bool:
+    """Whether an attempt saw under the target's lock where it stands."""
+    failure = outcome.failure
+    return outcome.state is not State.LOCKED and (failure is None or not failure.retryable)
