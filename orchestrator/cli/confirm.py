@@ -37,4 +37,11 @@ def assert_wanted(what: "RenderableType") -> None:
 def _answer() -> bool:
     sys.stderr.write("Go ahead? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    line = ""
+    try:
+        line = sys.stdin.readline()
+    finally:
+        if not line.endswith("\n"):  # Ctrl-C and Ctrl-D leave the cursor behind the question
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+    return line.strip().lower() in {"y", "yes"}

@@ -4,8 +4,9 @@ import os
 import select
 import signal
 import sys
+import termios
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -40,11 +41,12 @@ def driven(
     """
     from orchestrator.actions.runs.setting import Conduct
     from orchestrator.render.console import console
+    from orchestrator.render.words import safe
 
     _assert_writable(override, events)
     waits = on_terminal() if wait is None else wait
     on = console(sys.stderr)
-    asker = Asker(lambda text: on.print(text, style="yellow"))
+    asker = Asker(lambda text: on.print(safe(text), style="yellow"))
     with _View(on) as view:
         before, project.observer = project.observer, cast("Observer", view)
         try:
@@ -76,7 +78,9 @@ class Asker:
         """Return yes or no once a line says so; ``None`` until then."""
         if question != self._asked:
             self._asked = question
-            self.say(f"{question} [y/n, Enter]")
+            with suppress(termios.error):  # what was typed before is no answer
+                termios.tcflush(self.stream, termios.TCIFLUSH)
+            self.say(f"{question} [y/n]")
         if not select.select([self.stream], [], [], 0)[0]:
             return None
         try:

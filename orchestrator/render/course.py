@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from orchestrator.actions.results import RunEnd
+from orchestrator.render.groups import block
+from orchestrator.render.table import Columns
 from orchestrator.render.times import moment
-from orchestrator.render.words import names, safe
+from orchestrator.render.words import count, names, safe
 from orchestrator.rollout.events import RunState
 
 _STYLES = {
@@ -21,37 +24,62 @@ def coloured(state: RunState) -> Text:
     return Text(state.value, style=_STYLES.get(state, "yellow"))
 
 
-def ended(run: RunEnd) -> Iterator[Text]:
+def ended(run: RunEnd) -> Iterator[RenderableType]:
     """Yield which targets of a sealed plan came and went, then how the run stands."""
     for which, of in (
         ("appeared since the plan was sealed, left alone", run.appeared),
         ("vanished since the plan was sealed", run.vanished),
     ):
         if of:
-            yield Text(f"{which}: {names(of)}", style="dim")
+            text = f"{count(len(of), 'target')} {which}: "
+            yield Text.assemble((text, "yellow"), names(of))
     yield standing(run.id, run.state, run.reason, run.until)
 
 
-def standing(id_: int, state: RunState, reason: str, until: int | None) -> Text:
-    """Return ``run 12: waiting, prod/canary soaks until …; go on with: orchestrator resume 12``."""
+def standing(
+    id_: int, state: RunState, reason: str, until: int | None, holder: str | None = None
+) -> RenderableType:
+    """Return ``run 12: waiting, prod/canary soaks, until …; go on with: orchestrator resume 12``.
+
+    One line, but for a run that failed. ``holder`` is who drives it elsewhere.
+    """
     text = Text.assemble(f"run {id_}: ", coloured(state))
-    if reason:
+    if reason and state not in _PLAIN:
         text.append(f", {safe(reason)}")
-    if until is not None:
+    if until is not None and state is RunState.WAITING:
         text.append(f", until {moment(until)}")
-    if step := next_step(id_, state, reason):
-        text.append("; ").append(step)
+    if holder is not None and state not in _OVER:
+        text.append(f", held by {safe(holder)}")
+    if state is RunState.FAILED:
+        return block(text, _mending(id_))
+    if step := _step(id_, state, reason, held=holder is not None):
+        text.append(f"; {step}")
     return text
 
 
-def next_step(id_: int, state: RunState, reason: str) -> str:
-    """Return how to go on with a run; empty for one that is over."""
+def _mending(id_: int) -> Columns:
+    """Return how to go on with a run that failed."""
+    steps = {
+        "try again": f"orchestrator retry {id_}",
+        "go without": f"orchestrator skip {id_} TARGET --reason …",
+        "a mended revision": "orchestrator upgrade, as a new run",
+    }
+    rows = [[Text(f"{what}:", style="dim"), Text(how)] for what, how in steps.items()]
+    return Columns(["", ""], rows, headed=False)
+
+
+def _step(id_: int, state: RunState, reason: str, *, held: bool) -> str:
+    """Return how to go on with a run; empty for one that is over or goes on by itself."""
     resume = f"orchestrator resume {id_}"
-    if state is RunState.WAITING and "waits for approval" in reason:
-        return f"go on with: orchestrator approve {id_}, then {resume}"
-    if state in {RunState.WAITING, RunState.PAUSED, RunState.RUNNING}:
-        return f"go on with: {resume}"
-    if state is RunState.FAILED:
-        retry = f"orchestrator retry {id_}"
-        return f"go on with: {retry}, or without: orchestrator skip {id_} TARGET --reason …"
-    return ""
+    if state in _OVER:
+        return ""
+    if state is RunState.WAITING and _APPROVAL in reason:
+        approve = f"orchestrator approve {id_}"
+        return f"go on with: {approve}" + ("" if held else f" && {resume}")
+    return "" if held else f"go on with: {resume}"
+
+
+_PLAIN = frozenset({RunState.DONE, RunState.RUNNING})
+_OVER = frozenset({RunState.DONE, RunState.ABORTED, RunState.FAILED})
+_APPROVAL = "waits for approval"
+"""What the reason of a run says that waits for somebody."""

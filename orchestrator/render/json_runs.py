@@ -55,6 +55,7 @@ def _plan(of: Plan, seconds: Mapping[int, float | None]) -> Object:
             "environments": Counter(target.environment for target in of.busy),
             "estimate": _total(of, seconds),
         },
+        "rollouts": dict(of.rollouts),
         "revisions": [
             {
                 "database": database,

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group
 from rich.text import Text
@@ -12,11 +11,12 @@ from orchestrator.actions.runs.planned import Planned
 from orchestrator.fleet.target import Target
 from orchestrator.render.groups import block, grouped, spaced, troubles
 from orchestrator.render.table import Columns
-from orchestrator.render.words import count, elapsed, heads, names, safe
-from orchestrator.rollout.plan import Plan, PlannedTarget, PlannedWave
+from orchestrator.render.waves import estimate, waves
+from orchestrator.render.words import count, elapsed, heads, safe
+from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget
 
-_NAMED = 5
-_UNKNOWN = "unknown"
+_WAYS = 50
+_REVISIONS = 30
 
 
 def about_to(what: str, targets: Sequence[Target], protected: Sequence[str] = ()) -> Group:
@@ -64,23 +64,24 @@ def report(of: Planned, out: Path | None = None) -> Group:
     plan = of.plan
     notes = [Text.assemble(("note: ", "yellow"), safe(note)) for note in plan.notes]
     notes += [Text.assemble(("warning: ", "yellow"), safe(text)) for text in of.warnings]
+    sealed = [] if out is None else [_sealed(plan, out)]
     if not plan.busy:
-        standing = (
-            f"{count(len(plan.targets), 'target')} {'is' if len(plan.targets) == 1 else 'are'}"
-        )
-        first = [Group(Text(f"Nothing to do: {standing} at {safe(plan.revision)}."))]
-    else:
-        first = [Group(*moves(plan)), *_revisions(plan), Group(_waves(of))]
+        where = "head" if plan.revision in {"head", "heads"} else safe(plan.revision)
+        verb = "is" if len(plan.targets) == 1 else "are"
+        line = f"Nothing to do: {count(len(plan.targets), 'target')} {verb} at {where}."
+        return spaced(Group(Text(line), *notes), *sealed)
     return spaced(
-        *first,
+        Group(*moves(plan)),
+        *_revisions(plan),
+        *waves(of),
         *([Group(*notes)] if notes else []),
         *_unread(of),
         _total(of),
-        *([] if out is None else [_sealed(plan, out)]),
+        *sealed,
     )
 
 
-def moves(plan: Plan) -> Iterator[Columns]:
+def moves(plan: Plan) -> Iterator[Columns | Text]:
     """Yield a row for each environment, database and class: from which heads to which.
 
     Classes are named only where there are several ways or classes.
@@ -89,21 +90,26 @@ def moves(plan: Plan) -> Iterator[Columns]:
     groups = grouped(known, _move)
     several = Counter((group[0].environment, group[0].database) for group in groups)
     rows = []
-    for group in groups:
+    for group in groups[:_WAYS]:
         one = group[0]
-        goal = _UNKNOWN if one.goal is None else heads(one.goal)
         tell = several[one.environment, one.database] > 1 and one.schema_class is not None
         rows.append(
             [
                 Text(safe(f"{one.environment}/{one.database}")),
                 Text(f"{len(group):,}"),
-                Text(f"{heads(one.heads or ())} → {goal}"),
-                Text(count(len(one.revisions), "revision")),
-                Text(f"class {one.schema_class}" if tell else "", style="dim"),
+                Text(f"{heads(one.heads or ())} → {_goal(one)}"),
+                Text(f"{len(one.revisions):,}"),
+                Text((one.schema_class or "") if tell else "", style="dim"),
             ]
         )
     if rows:
-        yield Columns(["", "", "", "", ""], rows, headed=False)
+        yield Columns(["database", "targets", "from → to", "revisions", ""], rows, dispensable=4)
+    if hidden := sum(map(len, groups[_WAYS:])):
+        yield Text(f"and {count(hidden, 'more target')} (-o json lists all)")
+
+
+def _goal(target: PlannedTarget) -> str:
+    return "unknown" if target.goal is None else heads(target.goal)
 
 
 def _move(target: PlannedTarget) -> Hashable:
@@ -119,63 +125,20 @@ def _move(target: PlannedTarget) -> Hashable:
 
 def _revisions(plan: Plan) -> Iterator[Group]:
     for database, of in plan.revisions.items():
-        rows = [
-            [
-                Text(safe(revision.id)),
-                Text.assemble(
-                    safe(revision.message),
-                    ("  irreversible", "red") if revision.reversible is False else "",
-                ),
-            ]
-            for revision in of.values()
-        ]
+        shown = [*of.values()][:_REVISIONS]
+        hidden = [*of.values()][_REVISIONS:]
+        # What can't be undone is never hidden.
+        shown += [revision for revision in hidden if revision.reversible is False]
+        rows = [[Text(safe(revision.id)), _message(revision)] for revision in shown]
+        if left := len(of) - len(shown):
+            rows.append([Text("…"), Text(f"and {left:,} more (-o json lists all)", style="dim")])
         if rows:
             yield block(Text(safe(database), style="bold"), Columns(["", ""], rows, headed=False))
 
 
-def _waves(of: Planned) -> Columns:
-    by_wave: dict[int, list[str]] = {}
-    for target in of.plan.busy:
-        by_wave.setdefault(target.wave, []).append(target.name)
-    rows = [
-        [
-            Text(safe(wave.name)),
-            Text(f"{len(by_wave.get(at, [])):,}"),
-            Text(f"{wave.budget:,}"),
-            Text(_limits(wave)),
-            Text(_took(of.seconds.get(at))),
-            Text(_gate(of.plan, wave)),
-            Text(names(by_wave.get(at, []), _NAMED), style="dim"),
-        ]
-        for at, wave in enumerate(of.plan.waves)
-    ]
-    header = ["wave", "targets", "may fail", "limits", "takes", "gate", ""]
-    return Columns(header, rows, dispensable=6)
-
-
-def _limits(wave: PlannedWave) -> str:
-    parts = []
-    if wave.max_parallel:
-        parts.append(f"{wave.max_parallel:,} at once")
-    if wave.max_per_server:
-        parts.append(f"{wave.max_per_server:,} per server")
-    return ", ".join(parts)
-
-
-def _gate(plan: Plan, wave: PlannedWave) -> str:
-    rollout = plan.rollouts.get(wave.environment, {})
-    name = wave.name.partition("/")[2]
-    own = next((of for of in rollout.get("waves", ()) if of.get("name") == name), rollout)
-    settings: Mapping[str, Any] = own.get("gate") or {}
-    parts = [
-        f"soak {settings['soak']}" if kind == "soak" and "soak" in settings else kind
-        for kind in wave.gate
-    ]
-    return ", ".join(parts)
-
-
-def _took(seconds: float | None) -> str:
-    return "?" if seconds is None else f"~{elapsed(seconds)}"
+def _message(revision: PlannedRevision) -> Text:
+    mark = ("  irreversible", "red") if revision.reversible is False else ""
+    return Text.assemble(safe(revision.message), mark)
 
 
 def _unread(of: Planned) -> Iterator[Group]:
@@ -185,11 +148,9 @@ def _unread(of: Planned) -> Iterator[Group]:
 
 def _total(of: Planned) -> Text:
     plan = of.plan
-    known = [of.seconds.get(at) for at in range(len(plan.waves))]
-    found = [value for value in known if value is not None]
     text = f"{count(len(plan.targets), 'target')}: {len(plan.busy):,} to upgrade"
-    if plan.busy and found:
-        text += f", about {elapsed(sum(found))}" + ("" if len(found) == len(known) else " or more")
+    if plan.busy and (takes := estimate(of)):
+        text += f", {takes}"
     tail = f" ({elapsed(of.took)}{', interrupted' if of.interrupted else ''})"
     return Text.assemble(text, (tail, "dim"))
 

@@ -1,6 +1,7 @@
 """The text of ``runs``, and of what is said to a run."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group
 from rich.text import Text
@@ -14,12 +15,14 @@ from orchestrator.render.times import moment
 from orchestrator.render.words import safe
 from orchestrator.rollout.outcomes import State
 
+_MINUTES = len("2026-11-23 14:05")
+
 
 def table(found: Sequence[RunRecord]) -> Group:
     """Return a row for each run."""
     if not found:
         return Group(Text("No runs."))
-    header = ["run", "state", "what", "when", "by", "targets"]
+    header = ["run", "state", "what", "when (UTC)", "by", "targets"]
     return Group(Columns(header, [_row(run) for run in found], dispensable=4))
 
 
@@ -28,10 +31,10 @@ def done(of: Done) -> Text:
     return Text(safe(of.text))
 
 
-def counts(run: RunRecord) -> Text:
+def counts(tally: Mapping[State | None, int]) -> Text:
     """Return how many targets of a run are in which state."""
-    known: dict[State, int] = {state: n for state, n in run.tally.items() if state is not None}
-    left = run.tally.get(None, 0)
+    known: dict[State, int] = {state: n for state, n in tally.items() if state is not None and n}
+    left = tally.get(None, 0)
     if not left:
         return cell(known)
     open_ = Text(f"{left:,} left", style="dim")
@@ -40,11 +43,13 @@ def counts(run: RunRecord) -> Text:
 
 def _row(run: RunRecord) -> list[Text]:
     what = f"{run.verb} to {run.revision}" if run.parent is None else f"rollback of {run.parent}"
+    tally = Counter(run.tally)
+    tally[State.DONE] += tally.pop(State.UNCHANGED, 0)
     return [
         Text(str(run.id)),
         coloured(run.state),
         Text(safe(what)),
-        Text(moment(run.started_at or run.created_at).removesuffix(" UTC")),
+        Text(moment(run.started_at or run.created_at)[:_MINUTES]),
         Text(safe(run.by)),
-        counts(run),
+        counts(tally),
     ]

@@ -18,6 +18,9 @@ from orchestrator.render.words import NAMES_SHOWN, count, elapsed, names, safe, 
 from orchestrator.rollout.outcomes import Outcome, State
 
 _BLOCKS = 50
+_STATEMENT = 60
+_SIGN_OF_LIFE = 15_000
+"""Milliseconds: who has given none for longer is taken for dead."""
 
 
 def report(of: Story, *, debug: bool = False) -> Group:
@@ -29,14 +32,21 @@ def report(of: Story, *, debug: bool = False) -> Group:
         *_slowest(of),
         *_open(of),
         *_troubles(of, debug=debug),
-        standing(of.run.id, of.run.state, of.run.reason or "", of.run.waits_until),
+        _standing(of),
     )
+
+
+def _standing(of: Story) -> RenderableType:
+    run, seen = of.run, of.run.heartbeat_at
+    alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
+    holder = run.holder if alive else None
+    return standing(run.id, run.state, run.reason or "", run.waits_until, holder)
 
 
 def about_to_abort(run: RunRecord) -> Group:
     """Return what is about to be aborted."""
     title = Text.assemble((f"Abort run {run.id}", "bold"), ", which is ", coloured(run.state))
-    return Group(title, Text.assemble("  ", counts(run)))
+    return Group(title, Text.assemble("  ", counts(run.tally)))
 
 
 def _head(run: RunRecord) -> Group:
@@ -50,10 +60,8 @@ def _head(run: RunRecord) -> Group:
         rows.append(["ended", f"{moment(run.ended_at)}, after {took}"])
     if run.stopped_by:
         rows.append(["stopped", f"by {run.stopped_by}"])
-    if run.holder:
-        rows.append(["held by", run.holder])
     table = [[Text(name, style="dim"), Text(safe(text))] for name, text in rows]
-    table.append([Text("targets", style="dim"), counts(run)])
+    table.append([Text("targets", style="dim"), counts(run.tally)])
     return Group(title, Columns(["", ""], table, headed=False))
 
 
@@ -80,7 +88,7 @@ def _waves(of: Story) -> Iterator[Columns]:
 def _decisions(of: Story) -> Iterator[Group]:
     waves = {wave.position: wave.name for wave in of.waves}
     rows: list[tuple[int, str, str]] = []
-    for gate in of.gates:
+    for gate in (one for one in of.gates if one.state != "overridden"):
         detail = f" ({gate.detail})" if gate.detail else ""
         tries = f", tried {gate.tries} times" if gate.tries > 1 else ""
         where = waves.get(gate.wave, "")
@@ -174,4 +182,5 @@ def _changing(attempt: AttemptRecord) -> str:
     if not attempt.committing:
         return ""
     last = attempt.committing[-1]
-    return safe(f"in revision {last.revision}: {shortened(last.statement, lines=1)}")
+    first = shortened(last.statement, lines=1, width=_STATEMENT).partition("\n")[0]
+    return safe(f"in revision {last.revision}") + (f": {first}" if first else "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from orchestrator.actions.results import Result
@@ -36,7 +36,7 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
     )
 
 
-def _run(result: Result) -> Iterator[Text]:
+def _run(result: Result) -> Iterator[RenderableType]:
     return iter(()) if result.run is None else ended(result.run)
 
 

@@ -8,10 +8,24 @@ import pytest
 from rich.console import RenderableType
 
 from orchestrator.actions.results import NewRevision, SqlFiles
-from orchestrator.render import check, drift, history, plan, revision, sql, status, targets, upgrade
+from orchestrator.render import (
+    check,
+    drift,
+    history,
+    plan,
+    revision,
+    rollback,
+    runs,
+    sql,
+    status,
+    story,
+    targets,
+    upgrade,
+)
 from orchestrator.render.console import plain
+from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import Failure, State
-from tests.render import samples
+from tests.render import run_samples, samples
 
 EXPECTED = Path(__file__).parent / "expected"
 WRITTEN = NewRevision("orders", "m/b81e.py", "b81e", empty=False)
@@ -28,7 +42,16 @@ CASES: dict[str, Callable[[], RenderableType]] = {
     "targets": lambda: targets.table(samples.fleet()),
     "history": lambda: history.report(samples.history()),
     "history_branches": lambda: history.report(samples.branched_history()),
-    "plan": lambda: plan.about_to("Upgrade to heads", samples.upgrade().targets, ["prod"]),
+    "plan": lambda: plan.report(run_samples.planned()),
+    "plan_nothing": lambda: plan.report(run_samples.nothing_planned()),
+    "plan_sealed": lambda: plan.report(run_samples.nothing_planned(), Path("[red].json")),
+    "about_to_upgrade": lambda: plan.about_to_upgrade(run_samples.plan(), ["prod"]),
+    "runs": lambda: runs.table(run_samples.runs()),
+    "runs_none": lambda: runs.table([]),
+    "show": lambda: story.report(run_samples.story()),
+    "about_to_abort": lambda: story.about_to_abort(run_samples.run()),
+    "rollback": lambda: rollback.report(run_samples.rollback()),
+    "about_to": lambda: plan.about_to("Upgrade to heads", samples.upgrade().targets, ["prod"]),
     "revision": lambda: revision.report(WRITTEN),
     "revision_nothing": lambda: revision.report(NewRevision("orders", None, "b81e", empty=False)),
     "merge": lambda: revision.merged(
@@ -105,3 +128,94 @@ def test_a_long_statement_is_cut_visibly() -> None:
     assert "line 11" in text
     assert "line 12" not in text
     assert "… 28 more lines" in text
+
+
+SOON = run_samples.START
+ENDS: dict[str, tuple[RunState, str, int | None]] = {
+    "run 12: done": (RunState.DONE, "", SOON),
+    "run 12: aborted": (RunState.ABORTED, "", None),
+    "run 12: paused, interrupted; go on with: orchestrator resume 12": (
+        RunState.PAUSED,
+        "interrupted",
+        None,
+    ),
+    "run 12: waiting, prod/[red] soaks, until 2026-11-23 02:13:06 UTC; "
+    "go on with: orchestrator resume 12": (RunState.WAITING, "prod/[red] soaks", SOON),
+    "run 12: waiting, prod waits for approval; "
+    "go on with: orchestrator approve 12 && orchestrator resume 12": (
+        RunState.WAITING,
+        "prod waits for approval",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("line", ENDS)
+def test_the_last_line_tells_how_to_go_on_with_a_run(line: str) -> None:
+    result = run_samples.ended(*ENDS[line])
+    assert plain(upgrade.report(result, "heads")).splitlines()[-1] == line
+    idle = replace(samples.nothing_to_do(), run=result.run)
+    assert plain(upgrade.report(idle, "heads")).splitlines()[-1] == line
+
+
+def test_a_run_that_failed_tells_how_to_mend_it() -> None:
+    result = run_samples.ended(RunState.FAILED, "3 targets of prod/canary failed; none may")
+    assert plain(upgrade.report(result, "heads"), 80).splitlines()[-4:] == [
+        "run 12: failed, 3 targets of prod/canary failed; none may",
+        "    try again:          orchestrator retry 12",
+        "    go without:         orchestrator skip 12 TARGET --reason …",
+        "    a mended revision:  orchestrator upgrade, as a new run",
+    ]
+
+
+def test_tenants_that_came_and_went_are_listed() -> None:
+    new = tuple(f"prod/orders/n{n}" for n in range(1000))
+    result = run_samples.ended(RunState.DONE, appeared=new, vanished=("prod/orders/[red]",))
+    *_, appeared, vanished, _ = plain(upgrade.report(result, "heads")).splitlines()
+    assert appeared.startswith("1,000 targets appeared since the plan was sealed, left alone: ")
+    assert appeared.endswith("prod/orders/n19 and 980 more (-o json lists all)")
+    assert vanished == "1 target vanished since the plan was sealed: prod/orders/[red]"
+
+
+@pytest.mark.parametrize(("age", "held"), [(1_000, True), (15_001, False)])
+def test_a_run_is_held_by_whoever_gave_a_sign_of_life(age: int, held: bool) -> None:
+    of = run_samples.story()
+    alive = replace(of.run, holder="kim@build", heartbeat_at=of.now - age)
+    last = plain(story.report(replace(of, run=alive))).splitlines()[-1]
+    assert ("held by kim@build" in last) == held
+    assert ("orchestrator resume 12" in last) != held
+
+
+def test_a_plan_of_many_ways_and_revisions_fits_a_screen() -> None:
+    text = plain(plan.report(run_samples.large_plan()), 80)
+    assert len(text.splitlines()) < 100
+    assert "and 950 more targets (-o json lists all)" in text
+    assert "and 969 more (-o json lists all)" in text
+    assert "0777  many  irreversible" in text
+    assert "1,000 to upgrade, about 1m 30s" in text
+
+
+def test_a_question_about_many_irreversible_revisions_fits_a_screen() -> None:
+    of = run_samples.large_plan().plan.revisions["orders"]
+    many = {"orders": {id_: replace(one, reversible=False) for id_, one in of.items()}}
+    text = plain(plan.about_to_upgrade(run_samples.plan(revisions=many), []))
+    assert len(text.splitlines()) < 30
+    assert "and 980 more that can't be reversed" in text
+
+
+def test_a_story_of_a_thousand_troubles_fits_a_few_screens() -> None:
+    of = run_samples.story()
+    many = [
+        run_samples.Trouble(
+            run_samples.record(f"t{n}", state),
+            run_samples.attempt(f"t{n}", state, failure=Failure(f"cause {n}")),
+        )
+        for n in range(1000)
+        for state in (State.FAILED, State.SKIPPED)
+    ]
+    opened = [run_samples.attempt(f"t{n}", None) for n in range(1000)]
+    text = plain(story.report(replace(of, troubles=many, open=opened)), 80)
+    assert text.count("failed: prod/") == 50
+    assert "and 950 more failed targets" in text
+    assert text.count("and 980 more (-o json lists all)") == 2
+    assert len(text.splitlines()) < 300
