@@ -67,7 +67,7 @@ def _seal(planned: "Planned", out: Path) -> None:
     from orchestrator.errors import UsageError
 
     planned.assert_sealable()
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    draft = out.parent / f".{out.name}.{os.getpid()}"
     try:
         with draft.open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.writelines(planned.plan.sealed())
