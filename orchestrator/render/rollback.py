@@ -30,9 +30,11 @@ def _body(of: Rollback) -> Group:
 
 
 def _irreversible(of: Rollback) -> Iterator[Group]:
-    if not of.irreversible:
+    reverted = {(t.database, id_) for t in of.plan.targets for id_ in t.revisions}
+    found = [(d, r) for d, r in of.irreversible if (d, r.id) in reverted]
+    if not found:
         return
-    rows = [[Text(safe(d)), Text(safe(r.id)), Text(safe(r.message))] for d, r in of.irreversible]
+    rows = [[Text(safe(d)), Text(safe(r.id)), Text(safe(r.message))] for d, r in found]
     text = f"{count(len(rows), 'revision')} can't be reversed: no downgrade that does anything"
     yield block(Text(text, style="red"), Columns(["", "", ""], rows, headed=False))
 

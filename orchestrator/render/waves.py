@@ -90,7 +90,7 @@ def _gate(plan: Plan, wave: PlannedWave) -> str:
 
 
 def _took(seconds: float | None) -> str:
-    return "" if seconds is None else f"~{elapsed(seconds)}"
+    return f"~{elapsed(seconds)}" if seconds else ""
 
 
 def _tenants(targets: list[PlannedTarget]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -283,8 +284,10 @@ def test_ctrl_c_at_the_question_changes_and_records_nothing(shop: Workshop) -> N
     edit(shop, "[environments.prod]", "[environments.prod]\nprotected = true")
     terminal = Terminal(shop, "upgrade")
     terminal.until("Go ahead?")
+    time.sleep(0.5)  # long enough for the live view to be drawn over the question
     terminal.type("\x03")
     assert terminal.end() == 130, terminal.screen
+    assert "━" not in terminal.screen.partition("Go ahead?")[2]
     assert ledger(shop, "SELECT count(*) FROM orchestrator_runs") == [(0,)]
     assert not (shop.folder / "var").exists()
 

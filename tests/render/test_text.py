@@ -219,3 +219,11 @@ def test_a_story_of_a_thousand_troubles_fits_a_few_screens() -> None:
     assert "and 950 more failed targets" in text
     assert text.count("and 980 more (-o json lists all)") == 2
     assert len(text.splitlines()) < 300
+
+
+def test_a_rollback_names_only_what_it_would_revert() -> None:
+    of = run_samples.rollback()
+    assert "can't be reversed" in plain(rollback.about_to(of))
+    first = tuple(replace(t, revisions=(samples.FIRST.id,)) for t in of.plan.targets)
+    text = plain(rollback.about_to(replace(of, plan=replace(of.plan, targets=first))))
+    assert "can't be reversed" not in text

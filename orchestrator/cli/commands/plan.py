@@ -51,6 +51,8 @@ def plan(
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
         planned = project.plan(selection(selectors, where, exclude), revision)
+    if planned.interrupted:
+        out = None
     if out is not None:
         _seal(planned, out)
     show(
