@@ -4,7 +4,6 @@ Reads files and nothing else: no network, no secrets. Where anything is wrong it
 because a shell has no place for a message.
 """
 
-import sqlite3
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -45,6 +44,8 @@ def waves(incomplete: str) -> list[str]:
 
 
 def _runs() -> list[str]:
+    import sqlite3
+
     prefix, url = "sqlite:///", str(_tables("project").get("ledger", _LEDGER))
     file = _path()
     if file is None or not url.startswith(prefix) or "$" in url:

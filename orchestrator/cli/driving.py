@@ -66,6 +66,14 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def in_foreground(terminal: int) -> bool:
+    """Whether we may use a terminal: it stops a process in the background that touches it."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # it is not the one that we were started from
+        return True
+
+
 @dataclass(slots=True)
 class Asker:
     """Asks a question once, and looks for its answer as often as it is called. Never waits."""
@@ -75,7 +83,9 @@ class Asker:
     _asked: str = ""
 
     def ask(self, question: str) -> bool | None:
-        """Return yes or no once a line says so; ``None`` until then."""
+        """Return yes or no once a line says so; ``None`` until then, and in the background."""
+        if not in_foreground(self.stream):
+            return None
         if question != self._asked:
             self._asked = question
             with suppress(termios.error):  # what was typed before is no answer
@@ -83,10 +93,7 @@ class Asker:
             self.say(f"{question} [y/n]")
         if not select.select([self.stream], [], [], 0)[0]:
             return None
-        try:
-            line = os.read(self.stream, _LINE)
-        except OSError:  # a process in the background may not read
-            return None
+        line = os.read(self.stream, _LINE)
         return {b"y": True, b"yes": True, b"n": False, b"no": False}.get(line.strip().lower())
 
 

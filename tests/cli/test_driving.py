@@ -80,6 +80,16 @@ def test_what_was_typed_before_the_question_is_no_answer(terminal: tuple[int, in
     assert answer(Asker(lambda _: None, terminal[1])) is None
 
 
+def test_in_the_background_nothing_is_asked_or_read(
+    terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("os.tcgetpgrp", lambda _: os.getpgrp() + 1)
+    os.write(terminal[0], b"y\n")
+    assert answer(Asker(said.append, terminal[1])) is None
+    assert said == []
+
+
 def test_ctrl_c_ends_what_waits_for_an_answer_and_is_counted_again_afterwards() -> None:
     presses: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: presses.append(number))
