@@ -67,10 +67,12 @@ class Result:
         run = None if self.run is None else self.run.state
         if run in _PAUSED:
             return 6
-        if states & _FAILED or run is RunState.FAILED:
+        if states & _FAILED:
             return 3
         if states & _REFUSED or run is RunState.ABORTED:
             return 5
+        if run is RunState.FAILED:
+            return 3
         if self.verb == "check":
             return 4 if states & _DIFFERENCES else 0
         if self.verb == "status":

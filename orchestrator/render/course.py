@@ -8,7 +8,6 @@ from rich.text import Text
 from orchestrator.actions.results import RunEnd
 from orchestrator.render.groups import block
 from orchestrator.render.table import Columns
-from orchestrator.render.times import moment
 from orchestrator.render.words import count, names, safe
 from orchestrator.rollout.events import RunState
 
@@ -33,21 +32,19 @@ def ended(run: RunEnd) -> Iterator[RenderableType]:
         if of:
             text = f"{count(len(of), 'target')} {which}: "
             yield Text.assemble((text, "yellow"), names(of))
-    yield standing(run.id, run.state, run.reason, run.until)
+    yield standing(run.id, run.state, run.reason)
 
 
 def standing(
-    id_: int, state: RunState, reason: str, until: int | None, holder: str | None = None
+    id_: int, state: RunState, reason: str, holder: str | None = None
 ) -> RenderableType:
-    """Return ``run 12: waiting, prod/canary soaks, until …; go on with: orchestrator resume 12``.
+    """Return ``run 12: waiting, prod/canary soaks until …; go on with: orchestrator resume 12``.
 
     One line, but for a run that failed. ``holder`` is who drives it elsewhere.
     """
     text = Text.assemble(f"run {id_}: ", coloured(state))
     if reason and state not in _PLAIN:
         text.append(f", {safe(reason)}")
-    if until is not None and state is RunState.WAITING:
-        text.append(f", until {moment(until)}")
     if holder is not None and state not in _OVER:
         text.append(f", held by {safe(holder)}")
     if state is RunState.FAILED:

@@ -1,6 +1,5 @@
 """What happens in a run, a line each."""
 
-from orchestrator.render.times import moment
 from orchestrator.rollout.events import (
     Event,
     GateFailed,
@@ -44,8 +43,8 @@ def _told(event: Event) -> tuple[str, str] | None:
             return "gate", f"{name}: {kind} failed: {detail}"
         case Overridden(kind=kind, by=by, reason=reason):
             return "overridden", f"{kind}, by {by}: {reason}"
-        case RunWaiting(reason=reason, until=until):
-            return "waiting", reason if until is None else f"{reason}, until {moment(until)}"
+        case RunWaiting(reason=reason):
+            return "waiting", reason
         case _:
             return _stopped(event)
 

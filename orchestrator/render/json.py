@@ -14,9 +14,9 @@ from orchestrator.actions.results import History, NewRevision, Result, RunEnd, S
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
 from orchestrator.render.drift import line
-from orchestrator.render.times import iso
 from orchestrator.render.words import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
+from orchestrator.rollout.times import iso
 
 if TYPE_CHECKING:
     from orchestrator.actions.adopt.adoption import Adoption

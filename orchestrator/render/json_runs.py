@@ -10,9 +10,9 @@ from orchestrator.actions.runs.rollback import Rollback
 from orchestrator.actions.runs.story import Story, Trouble
 from orchestrator.ledger.records import AttemptRecord, RunRecord, WaveRecord
 from orchestrator.render.json import Object, counts, failure, outcome
-from orchestrator.render.times import iso
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan
+from orchestrator.rollout.times import iso
 
 
 def plan(of: Planned, out: Path | None, *, debug: bool = False) -> Object:

@@ -11,9 +11,9 @@ from orchestrator.ledger.records import RunRecord
 from orchestrator.render.course import coloured
 from orchestrator.render.states import cell
 from orchestrator.render.table import Columns
-from orchestrator.render.times import moment
 from orchestrator.render.words import safe
 from orchestrator.rollout.outcomes import State
+from orchestrator.rollout.times import moment
 
 _MINUTES = len("2026-11-23 14:05")
 

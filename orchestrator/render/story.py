@@ -13,9 +13,9 @@ from orchestrator.render.groups import block, grouped, spaced
 from orchestrator.render.runs import counts
 from orchestrator.render.states import style, word
 from orchestrator.render.table import Columns
-from orchestrator.render.times import moment
 from orchestrator.render.words import NAMES_SHOWN, count, elapsed, names, safe, shortened
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.times import moment
 
 _BLOCKS = 50
 _STATEMENT = 60
@@ -40,7 +40,7 @@ def _standing(of: Story) -> RenderableType:
     run, seen = of.run, of.run.heartbeat_at
     alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
     holder = run.holder if alive else None
-    return standing(run.id, run.state, run.reason or "", run.waits_until, holder)
+    return standing(run.id, run.state, run.reason or "", holder)
 
 
 def about_to_abort(run: RunRecord) -> Group:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import time
 
 import pytest
 
@@ -163,12 +164,20 @@ def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_targe
     wait_until(lambda: fleet.server.execute(orphans))
     started.kill()
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=5)
+    ran = fleet.workshop.run("upgrade", code=5)
 
-    assert ran.states() == {"prod/app/t000": "locked"}
+    assert "prod/app/t000: run 1 began a1, and nobody recorded the end" in ran.err
+    assert "orchestrator resume 1" in ran.err
+
+    resumed = fleet.workshop.start("resume", "1", "-o", "json")
+    time.sleep(4)
+    assert resumed.process.poll() is None, "it waits for the statement, longer than lock_timeout"
     ((orphan,),) = fleet.server.execute(orphans)
-    assert f"connection {orphan} " in target(ran, "prod/app/t000")["failure"]["message"]
     fleet.server.execute(f"KILL {orphan}")
+
+    ran = resumed.wait(code=3)
+    assert ran.states() == {"prod/app/t000": "in_doubt"}
+    assert "a1" in target(ran, "prod/app/t000")["failure"]["message"]
 
 
 def test_a_pooler_that_swaps_sessions_is_refused(pgbouncer, new_fleet, postgres):

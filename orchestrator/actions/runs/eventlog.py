@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from datetime import UTC, datetime
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from orchestrator.actions.runs.record import Sink
 from orchestrator.errors import UsageError
 from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Outcome
+from orchestrator.rollout.times import iso
 
 
 @contextmanager
@@ -41,14 +41,14 @@ def event_log(path: Path, run: int) -> Iterator[Sink]:
 def line(event: Event, run: int) -> dict[str, Any]:
     """Return an event as what its line says."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    head: dict[str, Any] = {"event": name, "run": run, "at": _time(event.at)}
+    head: dict[str, Any] = {"event": name, "run": run, "at": iso(event.at)}
     for field in fields(event):
         if field.name == "at":
             continue
         value = getattr(event, field.name)
         head |= _outcome(value) if isinstance(value, Outcome) else {field.name: value}
     if isinstance(head.get("until"), int):
-        head["until"] = _time(head["until"])
+        head["until"] = iso(head["until"])
     return head
 
 
@@ -71,7 +71,3 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
             "statement": failure.statement,
         },
     }
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

@@ -10,6 +10,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.requires import Lack, lacks, opens_at
 from orchestrator.rollout.revisions import Revisions
+from orchestrator.rollout.times import moment
 
 _SHOWN = 3
 
@@ -49,4 +50,6 @@ class Required:
             what += f" for {duration(self.requires.soak)}"
         shown = "; ".join(str(lack) for lack in found[:_SHOWN])
         more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-        return Missing(f"{what}: {shown}{more}", opens_at(found))
+        opens = opens_at(found)
+        when = "" if opens is None else f" (until {moment(opens)})"
+        return Missing(f"{what}{when}: {shown}{more}", opens)

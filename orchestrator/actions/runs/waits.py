@@ -21,6 +21,7 @@ from orchestrator.rollout.events import (
 )
 from orchestrator.rollout.run import OVER, Run
 from orchestrator.rollout.run import Gate as Closed
+from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
 
 Verdict = tuple[bool, str]
@@ -32,7 +33,7 @@ _REQUIRED_AGAIN = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why a condition does not hold yet."""
+    """Why a condition does not hold yet; without a reason, it is only not its turn."""
 
     reason: str
     opens_at: int | None = None
@@ -147,7 +148,7 @@ class Waits:
         name = run.stages[gate.wave].name
         if now >= opens:
             return [GatePassed(now, gate.wave, GateKind.SOAK, name=name)]
-        return Missing(f"{name} soaks", opens)
+        return Missing(f"{name} soaks until {moment(opens)}", opens)
 
     def _approval(self, run: Run, record: Record, gate: Closed) -> list[Event] | Missing:
         now = record.now
@@ -169,7 +170,7 @@ class Waits:
         """Try a query or a command, once the soak is over: it is to see its result."""
         name = run.stages[gate.wave].name
         if GateKind.SOAK in gate.kinds:
-            return Missing(f"the {kind} after {name} comes after the soak")
+            return Missing("")
         key = (gate.wave, kind)
         if key not in self._tries:
             self._tries[key] = Try.of(self.attempts(gate.wave, kind))
@@ -195,9 +196,10 @@ class Waits:
             reason, self.override, self._windowless = self.override, None, True
             return [Overridden(now, run.position, GateKind.WINDOW, self.by, reason)]
         environment = run.stages[run.position].environment
-        return self._wait(
-            run, now, [Missing(f"the window of {environment} is closed", opens_at(window, now))]
-        )
+        opens = opens_at(window, now)
+        until = "" if opens is None else f" until {moment(opens)}"
+        reason = f"the window of {environment} is closed{until}"
+        return self._wait(run, now, [Missing(reason, opens)])
 
     def _window(self, run: Run) -> Window | None:
         if run.stage is None:
@@ -209,8 +211,8 @@ class Waits:
         if any(try_.verdict is None for try_ in self._tries.values()):
             return []  # it is over soon
         self.leaves = self.leaves or not self.stays
-        reason = "; ".join(missing.reason for missing in waits)
-        known = [missing.opens_at for missing in waits]
+        reason = "; ".join(missing.reason for missing in waits if missing.reason)
+        known = [missing.opens_at for missing in waits if missing.reason]
         until = max((at for at in known if at is not None), default=None)
         if run.state is RunState.WAITING and reason == self.reason:
             return []

@@ -1,4 +1,4 @@
-"""Moments of a ledger's clock, for people and for programs."""
+"""Moments by a ledger's clock, for people and for programs."""
 
 from datetime import UTC, datetime
 
