@@ -139,8 +139,11 @@ ENDS: dict[str, tuple[RunState, str, int | None]] = {
         "interrupted",
         None,
     ),
-    "run 12: waiting, prod/[red] soaks, until 2026-11-23 02:13:06 UTC; "
-    "go on with: orchestrator resume 12": (RunState.WAITING, "prod/[red] soaks", SOON),
+    "run 12: waiting, prod/[red] soaks; go on with: orchestrator resume 12": (
+        RunState.WAITING,
+        "prod/[red] soaks",
+        SOON,
+    ),
     "run 12: waiting, prod waits for approval; "
     "go on with: orchestrator approve 12 && orchestrator resume 12": (
         RunState.WAITING,
