@@ -298,8 +298,8 @@ class Run:
         while self.stage is not None:
             passed = self._waves.get(self.position, (None, None))[0] is WaveState.PASSED
             self._lay_out(self.stage)
-            # What is blocked must be known as such: later waves look whether it succeeded.
-            if not passed or self._left or self._blocked:
+            # Later waves look for what is blocked, and must not run after failures over a budget.
+            if not passed or self._left or self._blocked or self.over_budget:
                 break
             self.position += 1
         if self.stage is not None:
