@@ -24,7 +24,14 @@ from orchestrator.ledger.hold import Hold
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord, Which
-from orchestrator.rollout.events import Event, RunResumed, RunState, TargetRetried, TargetSkipped
+from orchestrator.rollout.events import (
+    AttemptLost,
+    Event,
+    RunResumed,
+    RunState,
+    TargetRetried,
+    TargetSkipped,
+)
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.plan import Plan, course, of_json
 from orchestrator.rollout.run import Past
@@ -32,6 +39,7 @@ from orchestrator.worker.jobs import Verb
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 _RETRIED = frozenset({State.FAILED, State.LOCKED})
+_ENDED_BEFORE = "its orchestrator ended before it did"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ def _take_up(
     over: frozenset[RunState] = _ENDED,
 ) -> Result:
     began = time.monotonic()
-    with setting.ledger() as ledger:
+    with setting.existing_ledger() as ledger:
         state = ledger.run(id_).state
         if state in over:
             raise UsageError(f"run {id_} is {state}: there is nothing to resume")
@@ -181,9 +189,11 @@ def _tell(
     retried: Sequence[str],
     how: Conduct,
 ) -> None:
-    """Record which targets are tried again, and which are not there any more."""
+    """Record which attempts nobody will end, and which targets are tried again or are gone."""
     now, there = ledger.now(), {target.name for target in targets}
-    events: list[Event] = [TargetRetried(now, name, how.by) for name in retried]
+    left = ledger.attempts(recorded.run.id, Which.OPEN)
+    events: list[Event] = [AttemptLost(now, a.target, a.number, _ENDED_BEFORE) for a in left]
+    events += [TargetRetried(now, name, how.by) for name in retried]
     events += [
         TargetSkipped(now, name, how.by, "it is not in environments.toml any more")
         for name, row in recorded.rows.items()
@@ -284,7 +294,7 @@ def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
         trail.unseen = trail.unseen or lost
         if lost:
             committing.update(dict.fromkeys(c.revision for c in attempt.committing))
-            trail.loss = trail.loss or "its orchestrator ended before it did"
+            trail.loss = trail.loss or _ENDED_BEFORE
     trail.committing = tuple(committing)
     if trail.unseen:
         trail.origin = row.heads
