@@ -16,6 +16,7 @@ import orchestrator
 from benchmarks.checking import check
 from benchmarks.planning import planning
 from benchmarks.reading import growth, status
+from benchmarks.rolling import rolling
 from benchmarks.subject import WORKLOADS
 from benchmarks.upgrading import at_head, start_up, upgrades
 
@@ -27,6 +28,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "status": status,
     "growth": growth,
     "planning": planning,
+    "rolling": rolling,
 }
 
 
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--growth-tables", type=int, default=5, help="growth: tables of each")
     add("--plot", type=Path, metavar="FILE", help="growth: draw it, too, as SVG")
     add("--planned", type=int, default=50_000, help="planning: tenants of two databases")
+    add("--simulated", type=int, default=100_000, help="rolling: targets")
     return parser
 
 

@@ -200,6 +200,25 @@ class Ledger:
             several = (read.doubts_of(connection, some) for some in batches(keys, _MANY))
             return [doubt for some in several for doubt in some]
 
+    def unfinished(self, names: Collection[str]) -> dict[int, str]:
+        """Return the runs that are neither over nor failed and have still to come to targets of
+        these names, each with one of those."""
+        found: dict[int, str] = {}
+        with self._database.reading() as connection:
+            for some in batches(sorted({codec.key(name) for name in names}), _MANY):
+                found |= read.unfinished_of(connection, some)
+        return found
+
+    def passed(self, environment: str, wave: str) -> list[str]:
+        """Return the plans of the newest runs in which a wave of an environment passed."""
+        with self._database.reading() as connection:
+            return read.passed_of(connection, environment, wave)
+
+    def projects(self) -> list[str]:
+        """Return the names of the projects that it has runs of."""
+        with self._database.reading() as connection:
+            return list(connection.execute(select(runs.c.project).distinct()).scalars())
+
     def standings(self, environment: str, database: str) -> dict[str, list[r.Standing]]:
         """At which heads each target of a database has been since when, newest first."""
         with self._database.reading() as connection:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, true
+from sqlalchemy import Connection, Row, Select, func, or_, select, true
 
 from orchestrator.ledger import codec
 from orchestrator.ledger import records as r
@@ -27,6 +27,7 @@ from orchestrator.rollout.outcomes import State
 _UNFINISHED = [s.value for s in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)]
 _FAILED = [s.value for s in (State.FAILED, State.LOCKED, State.IN_DOUBT)] + [r.LOST]
 _SAMPLE = 300
+_RECENT = 100
 _ALL_BUT_PLAN = [column for column in runs.c if column.name != "plan"]
 
 
@@ -295,3 +296,22 @@ def durations_of(
         if count:
             found[database, path] = r.Estimate(float(mean), count)
     return found
+
+
+def unfinished_of(connection: Connection, keys: Sequence[str]) -> dict[int, str]:
+    """Read which runs have still to come to targets of some keys."""
+    c = targets.c
+    name = func.min(func.coalesce(c.long_name, c.name))
+    open_ = or_(c.state.is_(None), c.state == State.NOT_STARTED.value)
+    going = runs.c.state.in_(_UNFINISHED)
+    found = select(c.run, name).join(runs, runs.c.id == c.run)
+    rows = connection.execute(found.where(going, open_, c.name.in_(keys)).group_by(c.run))
+    return {row[0]: row[1] for row in rows}
+
+
+def passed_of(connection: Connection, environment: str, wave: str) -> list[str]:
+    """Read the plans of the newest runs in which a wave passed."""
+    c = waves.c
+    passed = (c.environment == environment, c.name == wave, c.state == WaveState.PASSED.value)
+    found = select(runs.c.plan).join(waves, c.run == runs.c.id).where(*passed)
+    return list(connection.execute(found.order_by(runs.c.id.desc()).limit(_RECENT)).scalars())

@@ -68,7 +68,7 @@ class Fleet:
         return [
             unit
             for unit in self.units
-            if matches(wave, unit) and unit.name not in self._never_picked
+            if matches(wave, unit.labels) and unit.name not in self._never_picked
         ]
 
     def features(self, unit: Unit, stratify: Sequence[str]) -> Features:
@@ -105,9 +105,9 @@ class Fleet:
         return self._shared[id(needs)]
 
 
-def matches(wave: Wave, unit: Unit) -> bool:
-    """Whether a unit has the labels that a wave is about."""
-    return all(unit.labels.get(label) in values for label, values in wave.where.items())
+def matches(wave: Wave, labels: Mapping[str, str]) -> bool:
+    """Whether a tenant's labels are those that a wave is about."""
+    return all(labels.get(label) in values for label, values in wave.where.items())
 
 
 def class_of(candidate: Candidate) -> Feature:

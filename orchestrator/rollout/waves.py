@@ -92,7 +92,7 @@ def _sorted(candidates: list[Candidate], label: str, *, descending: bool) -> lis
 
 def _chosen(fleet: Fleet, wave: Wave, seed: str) -> list[Unit]:
     if wave.pick is None:
-        return [unit for unit in fleet.units if matches(wave, unit)]
+        return [unit for unit in fleet.units if matches(wave, unit.labels)]
     units = [unit for unit in fleet.pickable(wave) if fleet.free(unit)]
     features = {unit.name: fleet.features(unit, wave.stratify) for unit in units}
     picked = pick(features, pick_of(wave.pick, len(units)), seed)

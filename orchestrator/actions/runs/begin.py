@@ -16,9 +16,10 @@ from orchestrator.fleet.target import Target
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import DoubtRecord, NewRun, NewTarget, NewWave, Standing
-from orchestrator.rollout.events import RunStarted, RunState
+from orchestrator.rollout.events import RunAborted, RunStarted, RunState
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.plan import Plan, appeared, differences, vanished
+from orchestrator.rollout.run import FAILURES
 from orchestrator.worker.jobs import Verb
 
 _SHOWN = 20
@@ -51,7 +52,7 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
         Crew.of(setting.file, setting.secrets, setting.x, targets) as crew,
     ):
         setting.observer.begin(order.verb.value, targets)
-        planning, plan = made(setting, crew, order, classes=sealed is not None)
+        planning, plan = made(setting, crew, order, ledger, classes=sealed is not None)
         new: tuple[str, ...] = ()
         gone: tuple[str, ...] = ()
         if sealed is not None:
@@ -77,7 +78,7 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
 
 
 def made(
-    setting: Setting, crew: Crew, order: Order, *, classes: bool = False
+    setting: Setting, crew: Crew, order: Order, ledger: Ledger | None, *, classes: bool = False
 ) -> tuple[Planning, Plan]:
     """Read where the targets stand, and return the plan of an order.
 
@@ -93,6 +94,7 @@ def made(
         order.selection,
         purge=order.purge,
         classes=picks or classes,
+        passed=lambda environment, wave: () if ledger is None else ledger.passed(environment, wave),
     )
     return planning, planning.plan(order.targets, order.needs, Silent())
 
@@ -121,12 +123,15 @@ def _driven(
     if not plan.busy and (outcomes := _all_settled(setting, crew, idle, settled)) is not None:
         _observe(ledger, targets, outcomes)
         return _Driven(None, outcomes)
+    refuse_unfinished(ledger, plan)
     if crew.interrupted:
         return _Driven(None, {name: Outcome(name, State.NOT_STARTED) for name in targets})
     if plan.busy:
         how.confirm(plan)
+    id_ = record_run(ledger, plan, how)
+    refuse_unfinished(ledger, plan, id_)
     course = Course(
-        id=record_run(ledger, plan, how),
+        id=id_,
         plan=plan,
         targets={t.name: targets[t.name] for t in plan.targets if t.name in targets},
         needs=order.needs,
@@ -205,7 +210,8 @@ def outcomes_of(ended: Ended) -> dict[str, Outcome]:
     """Return an outcome of every target of a run, also of those that it did not come to."""
     run, found = ended.state, dict(ended.outcomes)
     failed = run.state is RunState.FAILED
-    cause = next((name for name in found if found[name].state in _CAUSES), None)
+    on = () if run.stage is None else run.stage.works
+    cause = next((w.name for w in on if run.settled.get(w.name) in FAILURES), None)
     for at, stage in enumerate(run.stages):
         for work in stage.works:
             if work.name in found:
@@ -220,9 +226,6 @@ def outcomes_of(ended: Ended) -> dict[str, Outcome]:
     return found
 
 
-_CAUSES = frozenset({State.FAILED, State.IN_DOUBT, State.LOCKED})
-
-
 def refuse_other(sealed: Plan, now: Plan) -> None:
     """Raise ``Refused`` where what would run is not what a sealed plan says."""
     found = differences(sealed, now)
@@ -233,6 +236,28 @@ def refuse_other(sealed: Plan, now: Plan) -> None:
     raise Refused(
         f"the plan does not match, and nothing was started:\n{shown}{more}\n"
         "make a new plan: orchestrator plan … --out FILE"
+    )
+
+
+def refuse_unfinished(ledger: Ledger, plan: Plan, own: int | None = None) -> None:
+    """Raise ``Refused`` where another run has still to come to what this one would change.
+
+    It may wait at a gate, which this one would not know of. ``own``: this one is recorded already;
+    of two that began at one instant, the later gives way and is aborted.
+    """
+    unfinished = ledger.unfinished([target.name for target in plan.busy])
+    found = {run: name for run, name in unfinished.items() if own is None or run < own}
+    if not found:
+        return
+    if own is not None:
+        with ledger.hold(own, Holder.here()) as hold:
+            hold.write([RunAborted(ledger.now(), "", "another run began at the same time")])
+    run, name = min(found.items())
+    record = ledger.run(run)
+    held = f", held by {record.holder}" if record.holder else ""
+    raise Refused(
+        f"run {run} is {record.state}{held}, and has still to come to {name}\n"
+        f"  go on with it: orchestrator resume {run}; or give it up: orchestrator abort {run}"
     )
 
 

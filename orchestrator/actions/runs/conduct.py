@@ -250,11 +250,11 @@ class _Tries:
             query, environment = gate.query, self.course.plan.waves[wave].environment
             folder = self.setting.file.folder
             return lambda: [gates.elsewhere(query, environment, folder, secrets)]
-        done = [
-            self.course.targets[work.name]
-            for work in self.run.stages[wave].works
-            if self.run.settled.get(work.name) is State.DONE
-        ]
+        works = self.run.stages[wave].works
+        states = {work.name: self.run.settled.get(work.name) for work in works}
+        # A wave whose targets were through before it began is asked about those.
+        wanted = State.DONE if State.DONE in states.values() else State.UNCHANGED
+        done = [self.course.targets[name] for name, state in states.items() if state is wanted]
         return lambda: [
             gates.Asked(
                 target.name,

@@ -33,7 +33,7 @@ class Done:
 
 def pause(setting: Setting, id_: int, how: Conduct) -> Done:
     """Let a run start nothing more; what runs is finished. Raises ``UsageError`` if it is over."""
-    with setting.ledger() as ledger:
+    with setting.existing_ledger() as ledger:
         run = _unfinished(ledger, id_, "pause")
         if run.state in {RunState.PAUSED, RunState.FAILED}:
             return Done(id_, f"run {id_} is {run.state} already")
@@ -44,7 +44,7 @@ def pause(setting: Setting, id_: int, how: Conduct) -> Done:
 
 def abort(setting: Setting, id_: int, how: Conduct) -> Done:
     """Let a run start nothing more, ever; what runs is finished."""
-    with setting.ledger() as ledger:
+    with setting.existing_ledger() as ledger:
         run = _unfinished(ledger, id_, "abort")
         asked = _ask(ledger, run, "abort", how)
         now = "starts nothing more, and ends when what runs is done" if asked else "is aborted"
@@ -53,7 +53,7 @@ def abort(setting: Setting, id_: int, how: Conduct) -> Done:
 
 def approve(setting: Setting, id_: int, wave: str | None, note: str, how: Conduct) -> Done:
     """Approve that a run goes on after a wave: the one it waits at, unless one is named."""
-    with setting.ledger() as ledger:
+    with setting.existing_ledger() as ledger:
         _unfinished(ledger, id_, "approve")
         chosen = _wave(id_, ledger.waves(id_), wave)
         ledger.approve(id_, chosen.position, how.by, note)
@@ -68,7 +68,7 @@ def skip(setting: Setting, id_: int, target: str, reason: str, how: Conduct) -> 
     Raises ``UsageError`` for a target that succeeded or that the run does not have, ``Refused``
     while somebody holds the run.
     """
-    with setting.ledger() as ledger, ledger.hold(id_, Holder.here()) as hold:
+    with setting.existing_ledger() as ledger, ledger.hold(id_, Holder.here()) as hold:
         row = next((row for row in ledger.targets(id_) if row.name == target), None)
         if row is None:
             raise UsageError(f"run {id_} has no target {target}; see orchestrator show {id_}")

@@ -1,11 +1,12 @@
 """How the targets of a run are laid out: which wave each is in, and what each wave may cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.config.models import Config
 from orchestrator.config.rollouts import REST, Gate, Rollout, Wave
 from orchestrator.fleet.target import Target
+from orchestrator.rollout.candidates import matches
 from orchestrator.rollout.events import GateKind
 from orchestrator.rollout.plan import PlannedTarget, PlannedWave
 from orchestrator.rollout.shares import count_of
@@ -46,12 +47,16 @@ def lay_out(
     seed: str,
     *,
     waves: bool,
+    passed: Callable[[str, str], bool] = lambda _, __: False,
 ) -> Layout:
     """Put targets into waves, environment by environment in the order in which they come.
 
     Without ``waves`` each environment is one. A target for which there is nothing to do is with
     what needs it, or with the last others: it takes no place in a canary. After the last wave that
     does anything, time and approval hold nothing back, and are left out.
+
+    A wave whose targets are through already, in an earlier run, keeps its gate, unless all that is
+    to be applied in its environment has ``passed`` it before.
     """
     of = {target.name: target for target in targets}
     lots: list[_Lot] = []
@@ -60,11 +65,14 @@ def lay_out(
         own = [target for target in planned if target.environment == environment]
         listed = config.environments[environment].rollout.waves if waves else ()
         if listed:
-            lots += _lots(environment, own, of, listed, needs, seed, notes)
+            gated = {
+                wave.name for wave in listed if wave.gate and not passed(environment, wave.name)
+            }
+            lots += _lots(environment, own, of, listed, gated, needs, seed, notes)
         else:
             lots.append(_Lot(environment, environment, None, own))
     last = max((at for at, lot in enumerate(lots) if lot.busy), default=-1)
-    made = tuple(_wave(config, lots, at, last, gated=waves) for at in range(len(lots)))
+    made = tuple(_wave(config, lots, at, last, waves, passed) for at in range(len(lots)))
     ordered = tuple(
         replace(target, wave=at) for at, lot in enumerate(lots) for target in lot.targets
     )
@@ -76,6 +84,7 @@ def _lots(
     planned: Sequence[PlannedTarget],
     of: Mapping[str, Target],
     waves: Sequence[Wave],
+    gated: Collection[str],
     needs: Needs,
     seed: str,
     notes: list[str],
@@ -94,6 +103,7 @@ def _lots(
         for need in several:
             if places.get(need, at + 1) > at:
                 places[need] = at
+    _keep_gates(planned, of, waves, gated, needs, places, last)
     lots = []
     for at, wave in enumerate((*waves, None)):
         own = [target for target in planned if places[target.name] == at]
@@ -111,6 +121,31 @@ def _lots(
     return lots
 
 
+def _keep_gates(
+    planned: Sequence[PlannedTarget],
+    of: Mapping[str, Target],
+    waves: Sequence[Wave],
+    gated: Collection[str],
+    needs: Needs,
+    places: dict[str, int],
+    last: int,
+) -> None:
+    """Let waves whose targets are through already keep them, for the sake of their gates."""
+    kept: dict[str, int] = {}
+    used = set(places.values())
+    for at, wave in enumerate(waves[:last]):
+        if wave.name not in gated or at in used or wave.pick is not None:
+            continue
+        for target in planned:
+            if target.idle and places[target.name] == last and target.name not in kept:
+                early = all(
+                    kept.get(n, places.get(n, at)) <= at for n in needs.get(target.name, ())
+                )
+                if early and matches(wave, of[target.name].labels):
+                    kept[target.name] = at
+    places.update(kept)
+
+
 def _candidate(target: PlannedTarget, of: Mapping[str, Target], needs: Needs) -> Candidate:
     whole = of[target.name]
     return Candidate(
@@ -123,14 +158,24 @@ def _candidate(target: PlannedTarget, of: Mapping[str, Target], needs: Needs) ->
     )
 
 
-def _wave(config: Config, lots: Sequence[_Lot], at: int, last: int, *, gated: bool) -> PlannedWave:
+def _wave(
+    config: Config,
+    lots: Sequence[_Lot],
+    at: int,
+    last: int,
+    gated: bool,
+    passed: Callable[[str, str], bool],
+) -> PlannedWave:
     lot = lots[at]
     settings = config.environments[lot.environment]
-    first = not any(
-        earlier.environment == lot.environment and earlier.busy for earlier in lots[:at]
-    )
-    entry = gated and first and lot.busy and settings.requires is not None
-    gate = gate_of(settings.rollout, lot.wave) if gated and lot.busy else None
+    same = [other for other in lots if other.environment == lot.environment]
+    busy = [other for other in same if other.busy]
+    entry = gated and busy and lot is same[0] and settings.requires is not None
+    gate = gate_of(settings.rollout, lot.wave) if gated and busy else None
+    if gate is not None and not lot.busy:
+        name = lot.name.partition("/")[2]
+        before = same.index(lot) < same.index(busy[-1])
+        gate = gate if before and not passed(lot.environment, name) else None
     return PlannedWave(
         name=lot.name,
         environment=lot.environment,

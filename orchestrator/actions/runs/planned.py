@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from orchestrator.actions.crew import Crew
@@ -54,15 +55,19 @@ def planned(setting: Setting, order: Order) -> Planned:
     """
     began = time.monotonic()
     setting.make_ready(order.targets)
-    with Crew.of(setting.file, setting.secrets, setting.x, order.targets) as crew:
+    with ExitStack() as stack:
+        there = setting.ledger_exists
+        ledger = stack.enter_context(setting.ledger(order.targets)) if there else None
+        crew = stack.enter_context(Crew.of(setting.file, setting.secrets, setting.x, order.targets))
         setting.observer.begin("plan", order.targets)
-        planning, plan = made(setting, crew, order, classes=True)
+        planning, plan = made(setting, crew, order, ledger, classes=True)
         interrupted = crew.interrupted
+        seconds = _seconds(setting, ledger, plan)
     unread = tuple(planning.read[t.name] for t in plan.targets if t.heads is None or t.goal is None)
     return Planned(
         plan,
         order.targets,
-        _seconds(setting, order, plan),
+        seconds,
         unread,
         tuple(planning.warnings),
         interrupted,
@@ -70,11 +75,8 @@ def planned(setting: Setting, order: Order) -> Planned:
     )
 
 
-def _seconds(setting: Setting, order: Order, plan: Plan) -> dict[int, float | None]:
-    if not setting.ledger_exists:
-        return dict.fromkeys(range(len(plan.waves)))
-    with setting.ledger(order.targets) as ledger:
-        known = _known(ledger, plan)
+def _seconds(setting: Setting, ledger: Ledger | None, plan: Plan) -> dict[int, float | None]:
+    known = {} if ledger is None else _known(ledger, plan)
     waves: dict[int, list[PlannedTarget]] = {}
     for target in plan.busy:
         waves.setdefault(target.wave, []).append(target)

@@ -2,8 +2,9 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from json import loads
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class Planning:
     """Read the schemas, too, so that the plan knows their classes."""
     back_to: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Where each target goes back to, where that is not the same for all."""
+    passed: Callable[[str, str], Sequence[str]] = lambda _, __: ()
+    """Returns the plans of earlier runs in which a wave of an environment passed."""
     warnings: list[str] = field(default_factory=list)
     survey: Survey = field(init=False)
     read: dict[str, Outcome] = field(default_factory=dict)
@@ -77,7 +80,9 @@ class Planning:
             ).encode(errors="surrogatepass")
         ).hexdigest()
         staged = self.verb is Verb.UPGRADE
-        laid = lay_out(config, targets, planned, needs, seed, waves=staged)
+        laid = lay_out(
+            config, targets, planned, needs, seed, waves=staged, passed=self._has_passed(planned)
+        )
         return Plan(
             project=config.project.name,
             verb=self.verb.value,
@@ -97,6 +102,23 @@ class Planning:
         """Read where targets stand, and return the way of each whose heads are known."""
         self.read = self.survey.outcomes(targets, observer)
         return self._ways(targets)
+
+    def _has_passed(self, planned: Sequence[PlannedTarget]) -> Callable[[str, str], bool]:
+        """Return what tells whether all that is to be applied in an environment went through the
+        gate of a wave there before, in earlier runs."""
+        wanted: dict[str, dict[str, set[str]]] = {}
+        for target in planned:
+            of = wanted.setdefault(target.environment, {}).setdefault(target.database, set())
+            of.update(target.revisions)
+
+        def has_passed(environment: str, wave: str) -> bool:
+            left = {name: set(of) for name, of in wanted.get(environment, {}).items()}
+            for plan in self.passed(environment, f"{environment}/{wave}"):
+                for database, revisions in loads(plan)["revisions"].items():
+                    left.get(database, set()).difference_update(revisions)
+            return not any(left.values())
+
+        return has_passed
 
     def _planned(self, target: Target, way: Way | None) -> PlannedTarget:
         outcome = self.read[target.name]

@@ -81,7 +81,7 @@ def rollback(setting: Setting, id_: int) -> Rollback:
 
     Raises ``UsageError`` where it changed nothing or is not over yet.
     """
-    with setting.ledger() as ledger:
+    with setting.existing_ledger() as ledger:
         recorded = Recorded.of(ledger, id_)
         if recorded.run.holder is not None:
             raise Refused(f"run {id_} is held by {recorded.run.holder}; pause it first")

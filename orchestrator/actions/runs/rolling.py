@@ -95,7 +95,7 @@ class Rolling:
         """Record what happened and what follows, then start what may start."""
         news, self._news = self._news, []
         self._take_in(news)
-        news += self._follow()
+        news += self._follow(recorded=not news and self.record.complete)
         settled, starts = self._next() if self._may_start() else ([], [])
         asked, self._asked = self._asked, []
         written = self.record.write(
@@ -108,14 +108,18 @@ class Rolling:
                 self._begin(event, name)
             elif name in self.run.running:
                 heappush(self._retries, (time.monotonic(), name))
-        self._more = bool(settled)
+        self._more = bool(settled or news)
 
-    def _follow(self) -> list[Event]:
-        """Let the run decide what follows of itself, and say what it waits for."""
+    def _follow(self, *, recorded: bool) -> list[Event]:
+        """Let the run decide what follows of itself, and say what it waits for.
+
+        Only once all is ``recorded``: what a gate looks for in the ledger is to be there.
+        """
         found: list[Event] = []
         while True:
             events = self.run.decide(self.record.now)
-            if not events and not self.run.busy and self.record.lost is None:
+            looks = recorded and not found and not self.run.busy and self.record.lost is None
+            if not events and looks:
                 events = self.waits.look(self.run, self.record)
             if not events:
                 return found

@@ -28,12 +28,12 @@ class Runs:
 
     def list(self, *, limit: int | None = 20, unfinished: bool = False) -> list[RunRecord]:
         """Return the runs, newest first."""
-        with self._setting.ledger() as ledger:
+        with self._setting.existing_ledger() as ledger:
             return ledger.runs(limit=limit, unfinished=unfinished)
 
     def show(self, run: int) -> Story:
         """Return what happened in a run."""
-        with self._setting.ledger() as ledger:
+        with self._setting.existing_ledger() as ledger:
             return story(ledger, run)
 
     def resume(self, run: int, how: Conduct = _CONDUCT) -> Result:

@@ -65,7 +65,26 @@ class Setting:
                     f"project.ledger is the database of {target.name}\n"
                     "  give the ledger a database of its own"
                 )
-        return Ledger.open(location)
+        return self._opened(location)
+
+    def existing_ledger(self) -> Ledger:
+        """Open the project's ledger to look things up. Raises ``UsageError`` where there is none."""
+        if not self.ledger_exists:
+            raise UsageError("there is no ledger yet: nothing was run")
+        return self._opened(self.ledger_location)
+
+    def _opened(self, location: Location) -> Ledger:
+        """Targets of two projects may have the same names, and must not be taken for one."""
+        ledger = Ledger.open(location)
+        name = self.file.config.project.name
+        others = [other for other in ledger.projects() if other != name]
+        if others:
+            ledger.close()
+            raise UsageError(
+                f"project.ledger is the ledger of project '{others[0]}', and this is '{name}'\n"
+                "  give each project a ledger of its own"
+            )
+        return ledger
 
     @property
     def ledger_location(self) -> Location:

@@ -84,14 +84,17 @@ class Waits:
     reason: str = ""
     """What it waits for."""
     _tries: dict[tuple[int, GateKind], Try] = field(default_factory=dict)
-    _windowless: bool = False
-    _required_at: int = 0
-    _last_required: Missing | None = None
+    _windowless: set[str] = field(default_factory=set)
+    """Environments whose closed window somebody passed."""
+    _required: dict[int, tuple[int, Missing | None]] = field(default_factory=dict)
+    """When it was looked what the environment of a wave requires, and what was missing."""
 
     def open(self, run: Run, now: int) -> bool:
         """Whether targets may start at this time of the day."""
         window = self._window(run)
-        return window is None or self._windowless or is_open(window, now)
+        if window is None or run.stages[run.position].environment in self._windowless:
+            return True
+        return is_open(window, now)
 
     def look(self, run: Run, record: Record) -> list[Event]:
         """Return what became of what the run waits for; nothing where it waits on, or for nothing.
@@ -137,10 +140,10 @@ class Waits:
                 return self._tried(run, gate, kind, now)
 
     def _requires(self, wave: int, now: int) -> Missing | None:
-        if now - self._required_at >= _REQUIRED_AGAIN:
-            self._last_required = self.required(wave)
-            self._required_at = now
-        return self._last_required
+        # Of the difference: somebody may set the clock back.
+        if wave not in self._required or abs(now - self._required[wave][0]) >= _REQUIRED_AGAIN:
+            self._required[wave] = now, self.required(wave)
+        return self._required[wave][1]
 
     def _soak(self, run: Run, gate: Closed, now: int) -> list[Event] | Missing:
         soak = self.gates[gate.wave].soak
@@ -192,10 +195,11 @@ class Waits:
         window = self._window(run)
         if window is None or self.open(run, now):
             return [RunResumed(now, self.by)] if run.state is RunState.WAITING else []
-        if self.override is not None:
-            reason, self.override, self._windowless = self.override, None, True
-            return [Overridden(now, run.position, GateKind.WINDOW, self.by, reason)]
         environment = run.stages[run.position].environment
+        if self.override is not None:
+            reason, self.override = self.override, None
+            self._windowless.add(environment)
+            return [Overridden(now, run.position, GateKind.WINDOW, self.by, reason)]
         opens = opens_at(window, now)
         until = "" if opens is None else f" until {moment(opens)}"
         reason = f"the window of {environment} is closed{until}"

@@ -1,0 +1,156 @@
+"""What a run costs besides its migrations: the scheduler, the ledger and the view of a huge fleet.
+
+The workers are simulated: a pool that finishes every job at once. All else is real: the state
+machine, the loop, a SQLite ledger on disk, the live view on a terminal that nobody looks at.
+"""
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks import tables
+
+_PARALLEL = 64
+_REVISION = "a1"
+
+
+def rolling(folder: Path, options: argparse.Namespace) -> None:
+    """Print what a run over very many simulated targets costs for each of them."""
+    title = f"A run over {options.simulated:,} simulated targets, {_PARALLEL} at once"
+    columns = ("run", "ms per target", "most memory, MB", "views per second", "longest gap, s")
+    tables.begin(title, *columns, texts=1)
+    for label, waves in (("one wave", 1), ("a canary and the rest", 2)):
+        for number in range(options.rounds):
+            place = folder / f"rolling-{waves}-{number}"
+            place.mkdir()
+            command = [sys.executable, "-m", "benchmarks.rolling", str(place)]
+            done = subprocess.run(
+                [*command, str(options.simulated), str(waves)],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            found = json.loads(done.stdout)
+            tables.cells(
+                label,
+                f"{found['ms']:.3f}",
+                f"{found['mb']:.0f}",
+                f"{found['views']:.1f}",
+                f"{found['gap']:.2f}",
+            )
+    tables.end()
+
+
+class Pool:
+    """Finishes every job when it is next asked."""
+
+    def __init__(self) -> None:
+        self.given: deque[Any] = deque()
+
+    @property
+    def busy(self) -> int:
+        return len(self.given)
+
+    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:  # noqa: ARG002
+        self.given.append(key)
+
+    def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once
+        from orchestrator.engines.pool import Finished
+        from orchestrator.rollout.outcomes import Outcome, Revision, State
+
+        revisions = (Revision(_REVISION, "simulated"),)
+        names, self.given = self.given, deque()
+        return [
+            Finished(name, Outcome(name, State.DONE, (), (_REVISION,), revisions)) for name in names
+        ]
+
+    def kill(self) -> list[Any]:
+        return []
+
+
+def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
+    from rich.console import Console
+
+    from orchestrator.actions.interrupts import Interrupts
+    from orchestrator.actions.project import Project
+    from orchestrator.actions.runs.begin import driven, record_run
+    from orchestrator.actions.runs.conduct import Course
+    from orchestrator.actions.runs.laying import lay_out
+    from orchestrator.actions.runs.setting import Conduct, Setting
+    from orchestrator.cli.live import LiveProgress
+    from orchestrator.rollout.plan import Plan, PlannedTarget
+
+    _write(folder, count, waves)
+    project = Project.load(folder / "environments.toml")
+    targets = project.targets()
+    planned = [
+        PlannedTarget(t.name, "prod", "app", t.server, "", 0, (), (_REVISION,), "c", (_REVISION,))
+        for t in targets
+    ]
+    laid = lay_out(project.file.config, targets, planned, {}, "seed", waves=True)
+    plan = Plan("b", "upgrade", "heads", {}, "", "", "", {}, {}, laid.waves, laid.targets)
+    views: list[float] = []
+
+    class Watched(LiveProgress):
+        def view(self) -> Any:
+            views.append(time.monotonic())
+            return super().view()
+
+    with ExitStack() as stack:
+        screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+        observer = Watched(screen, stack)
+        setting = Setting(project.file, project._secrets, (), observer, lambda _: targets)
+        crew: Any = SimpleNamespace(
+            workers=Pool(), interrupts=Interrupts(), job_on=lambda *_, **__: None
+        )
+        ledger = stack.enter_context(setting.ledger())
+        observer.begin("upgrade", targets)
+        began = time.monotonic()
+        id_ = record_run(ledger, plan, Conduct(by="benchmark"))
+        course = Course(id_, plan, {t.name: t for t in targets}, {}, {})
+        ended = driven(setting, crew, ledger, course, Conduct(by="benchmark"))
+        took = time.monotonic() - began
+    assert ended.end.state == "done", ended.end
+    gaps = [later - earlier for earlier, later in zip(views, views[1:], strict=False)]
+    return {
+        "ms": took / count * 1000,
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "views": len(views) / took,
+        "gap": max(gaps),
+    }
+
+
+def _write(folder: Path, count: int, waves: int) -> None:
+    (folder / "migrations/app/versions").mkdir(parents=True)
+    (folder / "migrations/app/env.py").write_text("")
+    rows = "".join(f"t{number},tier{number % 3}\n" for number in range(count))
+    (folder / "tenants.csv").write_text("name,tier\n" + rows)
+    canary = '[[environments.prod.rollout.waves]]\nname = "canary"\npick = "1%"\n'
+    (folder / "environments.toml").write_text(
+        f"""
+[project]
+name = "b"
+[databases.app]
+script_location = "migrations/app"
+[environments.prod]
+url = "sqlite:///var/{{tenant}}.db"
+tenants = {{ csv = "tenants.csv" }}
+[environments.prod.rollout]
+max_parallel = {_PARALLEL}
+max_per_server = {_PARALLEL}
+{canary if waves > 1 else ""}
+"""
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(_run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
