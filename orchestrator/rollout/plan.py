@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
+from orchestrator.rollout.events import GateKind
+from orchestrator.rollout.shapes import fits
+
 FORMAT = 1
 """Of the file; another one is refused."""
 
@@ -141,19 +144,33 @@ def unsealed(text: str) -> Plan:
     """Return the plan of a file's text. Raises ``BadPlan`` for one that was changed or cut off."""
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadPlan(f"it is no JSON, or was cut off: {error}") from None
     if not isinstance(value, dict) or "digest" not in value or "format" not in value:
         raise BadPlan("it is not a plan of `orchestrator plan --out`")
     if value["format"] != FORMAT:
         raise BadPlan(f"it is of format {value['format']}, and this program reads {FORMAT}")
     digest = value.pop("digest")
-    if digest != _digest(value):
-        raise BadPlan("its digest does not fit its content: it was changed after it was sealed")
     try:
-        return of_json(value, value["targets"])
-    except (KeyError, TypeError, AttributeError) as error:
+        if digest != _digest(value):
+            raise BadPlan("its digest does not fit its content: it was changed after it was sealed")
+        plan = of_json(value, value["targets"])
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadPlan(f"it lacks what a plan has: {error}") from None
+    # Whoever knows how can make a digest that fits; nothing else must come of it than a message.
+    if not (fits(plan, Plan) and _holds_together(plan) and plan.digest == digest):
+        raise BadPlan("it has another shape than what `orchestrator plan --out` writes")
+    return plan
+
+
+def _holds_together(plan: Plan) -> bool:
+    """Whether each target is there once and has a wave, and every condition has a meaning."""
+    kinds = {kind for wave in plan.waves for kind in (*wave.entry, *wave.gate)}
+    return (
+        len({target.name for target in plan.targets}) == len(plan.targets)
+        and all(0 <= target.wave < len(plan.waves) for target in plan.targets)
+        and kinds <= set(GateKind)
+    )
 
 
 def of_json(header: Mapping[str, Any], targets: Iterable[Mapping[str, Any]]) -> Plan:
