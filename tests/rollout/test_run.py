@@ -215,6 +215,18 @@ def test_what_is_blocked_in_a_passed_wave_blocks_later_ones() -> None:
     assert run.settled == {"x": State.FAILED, "y": State.BLOCKED, "z": State.BLOCKED}
 
 
+def test_a_passed_wave_that_is_over_its_budget_by_now_fails_the_run() -> None:
+    """Its last target was tried again and failed, and a crash came before the wave's end."""
+    of = [Stage("w0", "prod", (Work("a"), Work("b")), 1), Stage("w1", "prod", (Work("c"),))]
+    passed = {0: (WaveState.PASSED, 1), 1: (WaveState.RUNNING, None)}
+    run = Run(of, Past({"a": State.FAILED, "b": State.FAILED}, passed))
+    assert run.may_start() == []
+    assert run.decide(2) == [
+        e.WaveEnded(2, 0, WaveState.FAILED, 2, "w0"),
+        e.RunFailed(2, "2 targets of w0 failed; at most 1 may"),
+    ]
+
+
 def test_only_what_is_on_offer_starts() -> None:
     run = Run([Stage("w", "prod", (Work("a"),))])
     with pytest.raises(ValueError, match="a is not on offer"):

@@ -138,6 +138,9 @@ class World:
             case e.RunDone():
                 self.check_before(len(self.stages))
                 assert set(self.book.settled) == set(self.works)
+                for name in self.book.blocked:
+                    needs = self.works[name].needs
+                    assert any(self.book.settled.get(n, State.DONE) not in GOOD for n in needs)
             case e.TargetSettled(outcome=outcome):
                 assert outcome.state is State.BLOCKED
                 needs = self.works[outcome.target].needs
