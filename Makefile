@@ -11,13 +11,13 @@ LOWEST := .venv-lowest/.ready
 THIRD  := .venv-third-party/.ready
 RUN    := -q -n auto $(PYTEST)
 # What no version of a dependency changes, or what brings its own.
-ONLY_NEWEST := tests/engines tests/fleet tests/rollout tests/third_party tests/test_docs.py \
-               tests/test_servers.py tests/real/test_interrupts.py tests/real/test_services.py \
+ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_party \
+               tests/test_docs.py tests/test_servers.py tests/real/test_interrupts.py tests/real/test_services.py \
                tests/real/test_terminal.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers test test-newest test-lowest lint format types floors \
-        demo bench schema lock clean
+        demo bench chaos schema lock clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ demo: $(NEWEST)  ## Upgrade the example fleet on SQLite files under var/
 
 bench: $(NEWEST) servers  ## Measure against shell loops and plain SQL: make bench ARGS="..."
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(NEWEST) servers  ## Kill whatever takes part in rollouts: make chaos ROUNDS=200 [SEED=...]
+	@$(BIN)/python -m tests.chaos $(addprefix --rounds=,$(ROUNDS)) $(addprefix --seed=,$(SEED)) $(ARGS)
 
 schema: $(NEWEST)  ## Write environments.schema.json from the models
 	@$(BIN)/orchestrator config schema > environments.schema.json.new

@@ -1,0 +1,193 @@
+"""The revisions of the chaos test, statement by statement, and the human who mends a target."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Execute = Callable[[str], Sequence[Sequence[Any]]]
+"""Runs one statement on a target, commits it, and returns its rows."""
+MARIADB, POSTGRES, SCHEMAS, SQLITE = "maria", "pgdb", "pgschema", "lite"
+KINDS = (MARIADB, POSTGRES, SCHEMAS, SQLITE)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a revision, and how a human tells whether it was done."""
+
+    sql: str
+    count: str
+    """How often it was done: 0 or 1. More is the bug that all this looks for."""
+    undo: str
+    apart: bool = False
+    """It is in an ``autocommit_block``."""
+    clean: str = ""
+    """Removes what it may leave behind where it was not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What one revision does, in this order."""
+
+    id: str
+    down: str | None
+    steps: tuple[Step, ...]
+
+    @property
+    def code(self) -> str:
+        """The body of its ``upgrade()``, with pauses in which it may be killed."""
+        lines = ["import random"]
+        for step in self.steps:
+            lines.append("time.sleep(random.uniform(0, 0.04))")
+            run = f"op.execute({step.sql!r})"
+            if step.apart:
+                lines += ["with op.get_context().autocommit_block():", f"    {run}"]
+            else:
+                lines.append(run)
+        lines.append("time.sleep(random.uniform(0, 0.04))")
+        return "\n".join(lines)
+
+
+def history(kind: str) -> tuple[Revision, ...]:
+    """Return the revisions of a kind of target."""
+    say = _Words(kind)
+    in_block = kind in {POSTGRES, SCHEMAS}
+    ids = ("a1", "b2", "c3", "d4", "d4x", "e5")
+    rows = ", ".join(f"('{id_}', 0)" for id_ in ids)
+    first = Step(
+        f"INSERT INTO counter (revision, n) VALUES {rows}",
+        f"SELECT count(*) / {len(ids)} FROM counter",
+        "DELETE FROM counter",
+    )
+    parts: dict[str, tuple[Step, ...]] = {
+        "a1": (
+            say.table("counter", "revision VARCHAR(8) PRIMARY KEY, n INTEGER NOT NULL"),
+            say.table("marks", "revision VARCHAR(8) NOT NULL"),
+            say.table("items", "n INTEGER"),
+            first,
+            say.counts("a1"),
+            say.marks("a1"),
+        ),
+        "b2": (say.counts("b2", slow=True), say.marks("b2")),
+        "c3": (say.column("a"), say.counts("c3"), say.marks("c3"), say.column("b")),
+        "d4": (
+            say.counts("d4"),
+            say.marks("d4"),
+            say.index("by_a", apart=in_block),
+            say.counts("d4x", slow=True, apart=in_block),
+        ),
+        "e5": (say.counts("e5"), say.table("last", "n INTEGER"), say.marks("e5")),
+    }
+    downs = [None, *parts]
+    return tuple(
+        Revision(id_, down, steps) for (id_, steps), down in zip(parts.items(), downs, strict=False)
+    )
+
+
+HEAD = "e5"
+COUNTED = ("a1", "b2", "c3", "d4", "d4x", "e5")
+MARKED = ("a1", "b2", "c3", "d4", "e5")
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Statements in the words of one kind of server."""
+
+    kind: str
+
+    @property
+    def _here(self) -> str:
+        return "DATABASE()" if self.kind == MARIADB else "current_schema()"
+
+    def table(self, name: str, columns: str) -> Step:
+        there = (
+            "SELECT count(*) FROM information_schema.tables "
+            f"WHERE table_schema = {self._here} AND table_name = '{name}'"
+        )
+        return Step(f"CREATE TABLE {name} ({columns})", there, f"DROP TABLE {name}")
+
+    def column(self, name: str) -> Step:
+        there = (
+            "SELECT count(*) FROM information_schema.columns WHERE table_name = 'items' "
+            f"AND table_schema = {self._here} AND column_name = '{name}'"
+        )
+        add = f"ALTER TABLE items ADD COLUMN {name} INTEGER"
+        return Step(add, there, f"ALTER TABLE items DROP COLUMN {name}")
+
+    def index(self, name: str, *, apart: bool) -> Step:
+        if self.kind == MARIADB:
+            there = (
+                "SELECT count(*) FROM information_schema.statistics "
+                f"WHERE table_schema = DATABASE() AND index_name = '{name}'"
+            )
+            return Step(f"CREATE INDEX {name} ON items (a)", there, f"DROP INDEX {name} ON items")
+        there = (
+            f"SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass('{name}')"
+        )
+        # Not in schemas of one database: it waits for every transaction of that database.
+        how = " CONCURRENTLY" if self.kind == POSTGRES else ""
+        gone = f"DROP INDEX IF EXISTS {name}"
+        return Step(f"CREATE INDEX{how} {name} ON items (a)", there, gone, apart, clean=gone)
+
+    def counts(self, id_: str, *, slow: bool = False, apart: bool = False) -> Step:
+        slowly = {
+            MARIADB: f"UPDATE counter SET n = n + 1 + SLEEP(0.2) WHERE revision = '{id_}'",
+            SQLITE: f"UPDATE counter SET n = n + 1 WHERE revision = '{id_}'",
+        }
+        plain = f"UPDATE counter SET n = n + 1 WHERE revision = '{id_}'"
+        waits = f"UPDATE counter SET n = n + 1 FROM pg_sleep(0.2) WHERE revision = '{id_}'"
+        return Step(
+            slowly.get(self.kind, waits) if slow else plain,
+            f"SELECT n FROM counter WHERE revision = '{id_}'",
+            f"UPDATE counter SET n = 0 WHERE revision = '{id_}'",
+            apart,
+        )
+
+    def marks(self, id_: str) -> Step:
+        return Step(
+            f"INSERT INTO marks (revision) VALUES ('{id_}')",
+            f"SELECT count(*) FROM marks WHERE revision = '{id_}'",
+            f"DELETE FROM marks WHERE revision = '{id_}'",
+        )
+
+
+def mend(revision: Revision, execute: Execute, *, complete: bool) -> str:
+    """Bring a half applied revision to its end, or back to its start; say what was found.
+
+    Asserts that what was done is a beginning of the revision, each statement once.
+    """
+    done = 0
+    for step in revision.steps:
+        times = int(execute(step.count)[0][0])
+        assert times in {0, 1}, f"{step.sql} was done {times} times"
+        if not times:
+            break
+        done += 1
+    for step in revision.steps[done + 1 :]:
+        assert not _later(step, execute), f"{step.sql} was done before what comes before it"
+    for step in revision.steps[done : done + 1]:
+        if step.clean:
+            execute(step.clean)
+    if complete:
+        for step in revision.steps[done:]:
+            execute(step.sql)
+        stamp(revision, execute)
+    else:
+        for step in reversed(revision.steps[:done]):
+            execute(step.undo)
+    return f"{revision.id} {done}/{len(revision.steps)} {'completed' if complete else 'undone'}"
+
+
+def _later(step: Step, execute: Execute) -> bool:
+    try:
+        rows = execute(step.count)
+        return bool(rows and int(rows[0][0]))
+    except Exception as error:  # each driver has its own; its table is not there yet
+        if "counter" in str(error) or "marks" in str(error):
+            return False
+        raise
+
+
+def stamp(revision: Revision, execute: Execute) -> None:
+    """Say in the version table that a revision is complete."""
+    execute("DELETE FROM alembic_version")
+    execute(f"INSERT INTO alembic_version (version_num) VALUES ('{revision.id}')")

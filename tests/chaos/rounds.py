@@ -1,0 +1,344 @@
+"""One round of chaos: a rollout in which things are killed, resumed until it is over."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from orchestrator.ledger.records import AttemptRecord, RunRecord, TargetRecord, Which
+from orchestrator.rollout.events import RunState
+from orchestrator.rollout.outcomes import State
+from tests.chaos.processes import fork_servers, kill, members, workers
+from tests.chaos.revisions import (
+    COUNTED,
+    HEAD,
+    KINDS,
+    MARIADB,
+    MARKED,
+    POSTGRES,
+    SCHEMAS,
+    history,
+    mend,
+)
+from tests.chaos.world import LEDGERS, AnyServer, Servers, World, away
+from tests.workshop import Ran, Started, wait_until
+
+KILLS = (
+    "orchestrator",
+    "group",
+    "worker",
+    "workers",
+    "fork server",
+    "mariadb",
+    "postgres",
+    "ledger",
+)
+_SPAN = 3.5
+"""About as many seconds as an undisturbed run takes once it has begun."""
+_COMMANDS = 25
+"""More commands than any round needs."""
+_FAILED = frozenset({State.FAILED, State.LOCKED})
+_CODES = frozenset({0, 3, 5, 6})
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a round is like; all of it follows from its seed."""
+
+    seed: int
+    ledger: str
+    budget: str
+    retries: int
+    kills: tuple[tuple[tuple[str, float], ...], ...]
+    """Of the first commands, one after the other: what is killed, and how many seconds after the
+    run was taken up (below 0: after the command was started)."""
+
+    @classmethod
+    def of(cls, seed: int, kill: str | None = None, ledger: str | None = None) -> "Setup":
+        """Return the round of a seed; the first kill and the ledger may be given."""
+        luck = random.Random(seed)
+        count = luck.choices((1, 2, 3), (5, 3, 2))[0]
+        kills = [_kills(luck) for _ in range(count)]
+        chosen = luck.choice(LEDGERS)
+        if kill is not None:
+            kills[0] = ((kill, kills[0][0][1]), *kills[0][1:])
+        return cls(
+            seed,
+            ledger or chosen,
+            luck.choice(('"100%"', '"100%"', "0")),
+            luck.choice((0, 1, 3)),
+            tuple(kills),
+        )
+
+
+def _kills(luck: random.Random) -> tuple[tuple[str, float], ...]:
+    several = luck.choices((1, 2, 3), (6, 3, 1))[0]
+    when = luck.choices((luck.uniform(-1.5, 0), luck.uniform(0, _SPAN)), (1, 6))[0]
+    found = []
+    for _ in range(several):
+        found.append((luck.choice(KILLS), round(when, 2)))
+        when = max(when, 0.0) + luck.uniform(0, 1.0)
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class Told:
+    """How a round went."""
+
+    setup: Setup
+    log: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    commands: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        doubt = f"in doubt: {', '.join(self.mended)}" if self.mended else "no doubt"
+        return (
+            f"seed {self.setup.seed}  ledger {self.setup.ledger}  budget {self.setup.budget}  "
+            f"retries {self.setup.retries}  {'; '.join(self.log)}  {doubt}  {self.seconds:.1f} s"
+        )
+
+
+@dataclass(slots=True)
+class Round:
+    """Plays a round to its end, and asserts that everything is as if nothing had happened."""
+
+    setup: Setup
+    world: World
+    reference: Mapping[str, Any]
+    told: Told = field(init=False)
+    luck: random.Random = field(init=False)
+    outputs: list[Ran] = field(default_factory=list)
+    _sessions: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.told = Told(self.setup)
+        self.luck = random.Random(self.setup.seed + 1)
+
+    def play(self) -> Told:
+        """Run until the run is over, then look at everything."""
+        began = time.monotonic()
+        kills = list(self.setup.kills)
+        while arguments := self._next():
+            assert self.told.commands < _COMMANDS, f"it does not end: {self.told}"
+            self._command(arguments, kills.pop(0) if kills else ())
+        self._assert_all_is_well()
+        self.told.seconds = time.monotonic() - began
+        return self.told
+
+    def _next(self) -> tuple[str, ...]:
+        """Return the command with which it goes on, none once it is over."""
+        self.world.settle()
+        run, rows, attempts = self._recorded()
+        if run is None:
+            return ("upgrade", "--yes")
+        id_ = str(run.id)
+        if run.state in {RunState.PAUSED, RunState.RUNNING, RunState.WAITING}:
+            return ("resume", id_)
+        doubts = [row.name for row in rows if row.state is State.IN_DOUBT]
+        for name in doubts:
+            self._human(name, attempts[name])
+        if doubts:
+            return ("retry", id_, *doubts)
+        if any(row.state in _FAILED for row in rows):
+            return ("retry", id_)
+        return () if run.state is RunState.DONE else ("resume", id_)
+
+    def _recorded(
+        self,
+    ) -> tuple[RunRecord | None, Sequence[TargetRecord], Mapping[str, AttemptRecord]]:
+        if not self.world.has_ledger:
+            return None, (), {}
+        with self.world.ledger() as ledger:
+            runs = ledger.runs()
+            assert len(runs) < 2, runs
+            if not runs:
+                return None, (), {}
+            newest = {a.target: a for a in ledger.attempts(runs[0].id, Which.NEWEST)}
+            return runs[0], ledger.targets(runs[0].id), newest
+
+    def _human(self, target: str, attempt: AttemptRecord) -> None:
+        """Mend a target in doubt, as its message says."""
+        failure = attempt.failure
+        assert failure is not None, attempt
+        if not failure.half_applied:  # nobody could look yet
+            assert failure.retryable, attempt
+            self.told.log.append(f"{target} could not be looked at")
+            return
+        kind = target.split("/")[1]
+        assert kind in {MARIADB, POSTGRES, SCHEMAS}, attempt
+        revision = next(r for r in history(kind) if r.id == failure.revision)
+        assert kind == MARIADB or any(step.apart for step in revision.steps), attempt
+        assert self._begun(target, revision.id), attempt
+        heads = [row[0] for row in self.world.execute(target, _HEADS)]
+        assert heads == [revision.down] * bool(revision.down), (heads, attempt)
+        complete = self.luck.random() < 0.5
+        mended = mend(revision, lambda sql: self.world.execute(target, sql), complete=complete)
+        self.told.mended.append(f"{target} {mended}")
+
+    def _begun(self, target: str, revision: str) -> bool:
+        with self.world.ledger() as ledger:
+            attempts = ledger.attempts(ledger.runs()[0].id, target=target)
+        return any(c.revision == revision for a in attempts for c in a.committing)
+
+    def _command(self, arguments: tuple[str, ...], kills: Sequence[tuple[str, float]]) -> None:
+        self.told.commands += 1
+        events = self.world.folder / f"events{self.told.commands}"
+        started = self.world.workshop.start(*arguments, "--events", str(events))
+        began = time.monotonic()
+        self._sessions.append(started.process.pid)
+        said = f"{arguments[0]}"
+        for what, when in kills:
+            if not _wait_for(started, events, began, when):
+                break
+            said += f" [{what} {when:+.2f}{self._kill(what, started, events)}]"
+        try:
+            ran = started.wait(None, timeout=90)
+        finally:
+            if started.process.poll() is None:
+                started.kill()
+        self.outputs.append(ran)
+        self.told.log.append(f"{said} {ran.code}")
+        assert ran.code in _CODES or (ran.code == -9 and kills), f"{self.told}\n{ran}"
+
+    def _kill(self, what: str, started: Started, events: Path) -> str:
+        pid = started.process.pid
+        match what:
+            case "orchestrator":
+                started.process.kill()
+            case "group":
+                started.kill()
+            case "worker" | "workers":
+                return f" x{kill(workers(pid), self.luck, one=what == 'worker')}"
+            case "fork server":
+                kill(fork_servers(pid), self.luck, one=False)
+            case "mariadb":
+                self._crash(self.world.maria)
+            case "postgres":
+                self._crash(self.world.postgres)
+            case "ledger":
+                return self._ledger_away(events)
+        return ""
+
+    def _crash(self, server: AnyServer) -> None:
+        server.kill()
+        time.sleep(self.luck.choice((0.0, self.luck.uniform(0, 2.0))))
+        server.restart()
+
+    def _ledger_away(self, events: Path) -> str:
+        if self.world.ledger_server is not None:
+            self._crash(self.world.ledger_server)
+        elif _taken_up(events):  # before, another one would be made in its place
+            with away(self.world.ledger_file.parent, self.luck.uniform(0.2, 2.5)):
+                return " away"
+        else:
+            return " not yet"
+        return ""
+
+    def _assert_all_is_well(self) -> None:
+        told = str(self.told)
+        wait_until(lambda: not any(map(members, self._sessions)), 30)
+        wait_until(lambda: not self.world.sessions(), 30)
+        for target in self.world.targets:
+            self._assert_right(target)
+        self._assert_ledger_agrees()
+        left = [p.name for p in (self.world.folder / "var").iterdir() if p.suffix != ".db"]
+        assert not left, f"{left}: {told}"
+        again = self.world.workshop.run("upgrade", "--yes", code=0)
+        self.outputs.append(again)
+        with self.world.ledger() as ledger:
+            assert len(ledger.runs()) == 1, f"there was something left to do: {told}\n{again}"
+        self._assert_no_secret()
+
+    def _assert_right(self, target: str) -> None:
+        told = f"{target}: {self.told}"
+        counted = dict(self.world.execute(target, "SELECT revision, n FROM counter"))
+        assert counted == dict.fromkeys(COUNTED, 1), f"{counted}: {told}"
+        marks = sorted(row[0] for row in self.world.execute(target, "SELECT revision FROM marks"))
+        assert marks == sorted(MARKED), f"{marks}: {told}"
+        heads = [row[0] for row in self.world.execute(target, _HEADS)]
+        assert heads == [HEAD], f"{heads}: {told}"
+        kind = target.split("/")[1]
+        assert self.world.snapshot(target) == self.reference[kind], told
+
+    def _assert_ledger_agrees(self) -> None:
+        told = str(self.told)
+        with self.world.ledger() as ledger:
+            run = ledger.runs()[0]
+            assert run.state is RunState.DONE, told
+            assert run.holder is None, told
+            states = {row.name: row.state for row in ledger.targets(run.id)}
+            assert set(states) == set(self.world.targets), told
+            assert set(states.values()) <= {State.DONE, State.UNCHANGED}, f"{states}: {told}"
+            assert not ledger.attempts(run.id, Which.OPEN), told
+            assert not ledger.doubts(), told
+            for kind in KINDS:
+                standings = ledger.standings("prod", kind)
+                for target in self.world.targets:
+                    if target.split("/")[1] == kind:
+                        assert standings[target][0].heads == (HEAD,), f"{target}: {told}"
+
+    def _assert_no_secret(self) -> None:
+        password = self.world.maria.password
+        texts = [f"{ran.out}{ran.err}" for ran in self.outputs]
+        texts += [path.read_text() for path in self.world.folder.glob("events*")]
+        for table in ("runs", "targets", "attempts"):
+            rows = self.world.ledger_rows(f"SELECT * FROM orchestrator_{table}")
+            texts.append(repr(rows))
+        for secret in (password, quote(password, safe=""), quote(password)):
+            assert not any(secret in text for text in texts), self.told
+
+
+_HEADS = "SELECT version_num FROM alembic_version"
+
+
+def _taken_up(events: Path) -> bool:
+    with suppress(OSError):
+        return events.stat().st_size > 0
+    return False
+
+
+def _wait_for(started: Started, events: Path, began: float, when: float) -> bool:
+    """Wait until something is to be killed; false where the command has ended before."""
+
+    def until(condition: Callable[[], bool]) -> bool:
+        while started.process.poll() is None:
+            if condition():
+                return True
+            time.sleep(0.005)
+        return False
+
+    if when < 0:
+        return until(lambda: time.monotonic() >= began - when)
+    if not until(lambda: _taken_up(events)):
+        return False
+    taken_up = time.monotonic()
+    return until(lambda: time.monotonic() >= taken_up + when)
+
+
+def undisturbed(servers: Servers, folder: Path) -> dict[str, Any]:
+    """Return what an upgrade that nothing disturbs makes of each kind of target."""
+    world = World(servers, folder, "sqlite", ("t0",))
+    world.make(budget="0", retries=0)
+    try:
+        world.workshop.run("upgrade", "--yes", code=0)
+        return {target.split("/")[1]: world.snapshot(target) for target in world.targets}
+    finally:
+        world.drop()
+
+
+def play(
+    servers: Servers, folder: Path, setup: Setup, reference: Mapping[str, Any], tenants: int
+) -> Told:
+    """Play one round in an empty folder."""
+    world = World(servers, folder, setup.ledger, tuple(f"t{n}" for n in range(tenants)))
+    world.make(budget=setup.budget, retries=setup.retries)
+    try:
+        return Round(setup, world, reference).play()
+    finally:
+        world.settle()
+        world.drop()

@@ -1,0 +1,45 @@
+"""Rollouts in which something is killed, in small. ``make chaos`` does it in large."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.rounds import KILLS, Setup, play, undisturbed
+from tests.chaos.world import Servers
+
+Rig = tuple[Servers, dict[str, Any]]
+ROUNDS = (
+    # What is killed when, by command; on which ledger; its budget and retries.
+    ((("orchestrator", 0.5),), "sqlite", '"100%"', 1),
+    ((("group", 0.8),), "mariadb", "0", 0),
+    ((("worker", 0.4), ("worker", 0.7)), "sqlite", "0", 0),
+    ((("workers", 0.6),), "postgres", '"100%"', 3),
+    ((("fork server", 0.3), ("orchestrator", 0.9)), "sqlite", '"100%"', 1),
+    ((("mariadb", 0.5),), "sqlite", '"100%"', 1),
+    ((("postgres", 0.7), ("workers", 0.8)), "sqlite", "0", 0),
+    ((("ledger", 0.4), ("group", 1.0)), "postgres", '"100%"', 1),
+    ((("ledger", 0.5), ("mariadb", 0.8)), "mariadb", "0", 1),
+    ((("ledger", 0.3), ("worker", 0.9)), "sqlite", '"100%"', 0),
+)
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Servers that may be killed, and what an undisturbed upgrade makes."""
+    with Servers() as servers:
+        yield servers, undisturbed(servers, tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_every_kind_of_kill_is_there() -> None:
+    assert {what for kills, *_ in ROUNDS for what, _ in kills} == set(KILLS)
+
+
+@pytest.mark.parametrize("seed", range(len(ROUNDS)))
+def test_whatever_is_killed_each_revision_is_done_once(rig: Rig, tmp_path: Path, seed: int) -> None:
+    kills, ledger, budget, retries = ROUNDS[seed]
+    setup = Setup(seed, ledger, budget, retries, (kills,))
+
+    servers, reference = rig
+    print(play(servers, tmp_path, setup, reference, tenants=2))

@@ -1,0 +1,286 @@
+"""Servers to be killed, and a project with targets on all of them and a ledger."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from orchestrator.fleet.address import AddressTemplate
+from orchestrator.ledger.ledger import Ledger
+from tests.chaos.revisions import KINDS, MARIADB, POSTGRES, SCHEMAS, SQLITE, history
+from tests.servers import MariaDBServer, PostgresServer, Server, unique
+from tests.workshop import Workshop
+
+PASSWORD = "CHAOS_PASSWORD"
+LEDGERS = ("sqlite", "postgres", "mariadb")
+_SMALL = {
+    "mariadb": ("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
+    "postgres": ("--shared_buffers=32MB",),
+}
+AnyServer = MariaDBServer | PostgresServer
+
+
+@dataclass(slots=True)
+class Servers:
+    """Private servers: two of targets, two of ledgers, each started when it is first needed."""
+
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _started: dict[str, AnyServer] = field(default_factory=dict)
+
+    def __enter__(self) -> "Servers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def of(self, role: str, kind: str) -> AnyServer:
+        """Return the server of ``targets`` or ``ledger``, ``mariadb`` or ``postgres``."""
+        key = f"{role} {kind}"
+        if key not in self._started:
+            make = MariaDBServer if kind == "mariadb" else PostgresServer
+            server = make(*_SMALL[kind])
+            self._stack.callback(server.close)
+            self._started[key] = server.start()
+        return self._started[key]
+
+
+@dataclass(slots=True)
+class World:
+    """One project: tenants of four kinds, whose ledger is of one kind."""
+
+    servers: Servers
+    folder: Path
+    ledger_kind: str
+    tenants: tuple[str, ...]
+    prefix: str = field(default_factory=lambda: unique("chaos"))
+    workshop: Workshop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.workshop = Workshop(self.folder)
+
+    @property
+    def maria(self) -> AnyServer:
+        return self.servers.of("targets", "mariadb")
+
+    @property
+    def postgres(self) -> AnyServer:
+        return self.servers.of("targets", "postgres")
+
+    @property
+    def ledger_server(self) -> AnyServer | None:
+        """The ledger's own server, ``None`` for a SQLite file."""
+        if self.ledger_kind == "sqlite":
+            return None
+        return self.servers.of("ledger", self.ledger_kind)
+
+    @property
+    def targets(self) -> list[str]:
+        return [f"prod/{kind}/{tenant}" for tenant in self.tenants for kind in KINDS]
+
+    def make(self, *, budget: str, retries: int) -> None:
+        """Create the databases and write the project."""
+        self.maria.create(*(self._name(tenant) for tenant in self.tenants))
+        self.postgres.create(*(self._name(tenant) for tenant in self.tenants), self._name("all"))
+        schemas = [f"CREATE SCHEMA {tenant}" for tenant in self.tenants]
+        self.postgres.execute_all(schemas, self._name("all"))
+        if self.ledger_server is not None:
+            self.ledger_server.create(self._name("ledger"))
+        (self.folder / "var").mkdir()
+        self.workshop.config(self._config(budget, retries))
+        self.workshop.environ[PASSWORD] = self.maria.password
+        for kind in KINDS:
+            self.workshop.scripts(kind)
+            for revision in history(kind):
+                self.workshop.revision(revision.id, revision.down, revision.code, database=kind)
+
+    def drop(self) -> None:
+        """Drop the databases again."""
+        names = [self._name(tenant) for tenant in self.tenants]
+        self.maria.drop(*names)
+        self.postgres.drop(*names, self._name("all"))
+        if self.ledger_server is not None:
+            self.ledger_server.drop(self._name("ledger"))
+
+    def execute(self, target: str, sql: str) -> Sequence[Sequence[Any]]:
+        """Run one statement on a target, past the orchestrator."""
+        _, kind, tenant = target.split("/")
+        if kind == SQLITE:
+            with closing(sqlite3.connect(self.folder / "var" / f"{tenant}.db")) as connection:
+                rows = connection.execute(sql).fetchall()
+                connection.commit()
+                return rows
+        if kind == SCHEMAS:
+            first = f"SET search_path TO {tenant}"
+            return self.postgres.execute_all([first, sql], self._name("all"))
+        server = self.maria if kind == MARIADB else self.postgres
+        return server.execute(sql, self._name(tenant))
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Open the ledger, as the orchestrator does."""
+        with self._environment():
+            template = AddressTemplate.parse(self._ledger_url, None, self.folder)
+            location = template.fill({}).resolve(lambda _: self.maria.password)
+        with Ledger.open(location) as ledger:
+            yield ledger
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether there may be a run in it."""
+        return self.ledger_kind != "sqlite" or self.ledger_file.exists()
+
+    @property
+    def ledger_file(self) -> Path:
+        return self.folder / ".orchestrator" / "ledger.db"
+
+    def ledger_rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Run one statement on the ledger, past everything."""
+        if self.ledger_server is not None:
+            return self.ledger_server.execute(sql, self._name("ledger"))
+        with closing(sqlite3.connect(self.ledger_file)) as connection:
+            rows = connection.execute(sql).fetchall()
+            connection.commit()
+            return rows
+
+    def settle(self) -> None:
+        """Start every server again that was killed."""
+        for server in [self.maria, self.postgres, self.ledger_server]:
+            if server is not None and not _runs(server):
+                server.restart()
+
+    def snapshot(self, target: str) -> Any:
+        """Everything in a target: its schema, its rows, its version."""
+        kind = target.split("/")[1]
+        rows = [sorted(map(tuple, self.execute(target, sql))) for sql in _SCHEMA[kind]]
+        tables = ("counter", "marks", "items", "last", "alembic_version")
+        return rows, {t: sorted(self.execute(target, f"SELECT * FROM {t}")) for t in tables}
+
+    def sessions(self) -> list[Any]:
+        """Sessions on the databases of targets that are not ours: they may hold a lock."""
+        found: list[Any] = [
+            *self.maria.execute(
+                "SELECT id, db, command FROM information_schema.processlist "
+                f"WHERE db LIKE '{self.prefix}%' AND id <> CONNECTION_ID()"
+            ),
+            *self.postgres.execute(
+                "SELECT pid, datname, application_name FROM pg_stat_activity "
+                f"WHERE datname LIKE '{self.prefix}%' AND pid <> pg_backend_pid()"
+            ),
+        ]
+        return found
+
+    def _name(self, tenant: str) -> str:
+        return f"{self.prefix}_{tenant}"
+
+    @property
+    def _ledger_url(self) -> str:
+        if self.ledger_server is None:
+            return "sqlite:///.orchestrator/ledger.db"
+        return _secret_url(self.ledger_server, self._name("ledger"))
+
+    def _config(self, budget: str, retries: int) -> str:
+        first, *_ = self.tenants
+        tenants = ", ".join(
+            f'{{ name = "{t}", tier = "{"internal" if t == first else "free"}" }}'
+            for t in self.tenants
+        )
+        databases = "\n".join(
+            f'[databases.{kind}]\nscript_location = "migrations/{kind}"' for kind in KINDS
+        )
+        maria = _secret_url(self.maria, self._name("{tenant}"))
+        own = _secret_url(self.postgres, self._name("{tenant}"))
+        shared = _secret_url(self.postgres, self._name("all"))
+        return f"""
+[project]
+name = "chaos"
+ledger = '{self._ledger_url}'
+
+{databases}
+
+[environments.prod]
+url = "sqlite:///var/{{tenant}}.db"
+tenants = [{tenants}]
+
+[environments.prod.databases]
+{MARIADB} = {{ url = '{maria}' }}
+{POSTGRES} = {{ url = '{own}' }}
+{SCHEMAS} = {{ url = '{shared}', schema = "{{tenant}}" }}
+
+[environments.prod.rollout]
+max_parallel = 6
+lock_timeout = "2s"
+target_timeout = "30s"
+retries = {retries}
+retry_delay = "200ms"
+
+[[environments.prod.rollout.waves]]
+name = "canary"
+where = {{ tier = "internal" }}
+max_failures = {budget}
+
+[[environments.prod.rollout.waves]]
+name = "everyone"
+max_failures = {budget}
+"""
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        before = os.environ.get(PASSWORD)
+        os.environ[PASSWORD] = self.maria.password
+        try:
+            yield
+        finally:
+            os.environ.pop(PASSWORD)
+            if before is not None:
+                os.environ[PASSWORD] = before
+
+
+def _secret_url(server: Server, database: str) -> str:
+    head, _, tail = server.url("DATABASE").partition(quote(server.password, safe=""))
+    return f"{head}${{env:{PASSWORD}}}{tail}".replace("DATABASE", database)
+
+
+def _runs(server: AnyServer) -> bool:
+    with suppress(Exception):
+        server.probe()
+        return True
+    return False
+
+
+@contextmanager
+def away(path: Path, seconds: float) -> Iterator[None]:
+    """Let a folder be away for a while."""
+    other = path.with_name(path.name + ".away")
+    path.rename(other)
+    try:
+        time.sleep(seconds)
+        yield
+    finally:
+        other.rename(path)
+
+
+_COLUMNS = (
+    "SELECT table_name, column_name, ordinal_position, data_type, is_nullable, "
+    "coalesce(column_default, 'none') FROM information_schema.columns WHERE table_schema = "
+)
+_PG = (
+    _COLUMNS + "current_schema()",
+    """SELECT tablename, indexname, i.indisvalid FROM pg_indexes
+    JOIN pg_index i ON i.indexrelid = to_regclass(indexname)
+    WHERE schemaname = current_schema()""",
+)
+_SCHEMA = {
+    MARIADB: (
+        _COLUMNS + "DATABASE()",
+        """SELECT table_name, index_name, column_name FROM information_schema.statistics
+        WHERE table_schema = DATABASE()""",
+    ),
+    POSTGRES: _PG,
+    SCHEMAS: _PG,
+    SQLITE: ("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL",),
+}
