@@ -227,6 +227,34 @@ def test_a_passed_wave_that_is_over_its_budget_by_now_fails_the_run() -> None:
     ]
 
 
+def test_a_retried_target_lets_those_start_again_that_it_had_blocked() -> None:
+    of = [
+        Stage("w0", "prod", (Work("a"), Work("b", ("a",))), 1),
+        Stage("w1", "prod", (Work("c", ("b",)), Work("d"))),
+    ]
+    settled = {"b": State.BLOCKED, "c": State.BLOCKED, "d": State.DONE}
+    run = Run(of, Past(settled, dict.fromkeys(range(2), (WaveState.PASSED, 1))))
+    started = []
+    while run.state not in OVER:
+        for name in run.may_start():
+            started.append(name)
+            run.apply(e.AttemptStarted(2, name, 2))
+            run.apply(e.AttemptEnded(2, 2, Outcome(name, State.DONE)))
+        for event in run.decide(2):
+            run.apply(event)
+    assert started == ["a", "b", "c"]
+
+
+def test_a_gate_that_failed_after_it_had_held_is_to_hold_again() -> None:
+    run = Run(
+        [Stage("w", "prod", (), 0, (), (GateKind.QUERY,))], Past({}, {0: (WaveState.GATE, 1)})
+    )
+    run.apply(e.GatePassed(2, 0, GateKind.QUERY))
+    assert run.gate is None
+    run.apply(e.GateFailed(3, 0, GateKind.QUERY))
+    assert run.decide(4) == []
+
+
 def test_only_what_is_on_offer_starts() -> None:
     run = Run([Stage("w", "prod", (Work("a"),))])
     with pytest.raises(ValueError, match="a is not on offer"):
