@@ -1,10 +1,12 @@
 """Whether a value that came from a file is what its annotation says."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+Check = Callable[[Any], bool]
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -12,23 +14,32 @@ def fits(value: Any, hint: Any) -> bool:
 
     Knows what JSON can hold, tuples of one type, and dataclasses. A bool is no int.
     """
+    return _check(hint)(value)
+
+
+@cache  # Of 100,000 targets, to look at the annotations each time would take many seconds.
+def _check(hint: Any) -> Check:
     if hint is Any:
-        return True
-    if isinstance(hint, type) and not get_args(hint):
-        whole = _fields(hint) if is_dataclass(hint) else ()
-        return type(value) is hint and all(fits(getattr(value, name), of) for name, of in whole)
+        return lambda _: True
     origin, parts = get_origin(hint), get_args(hint)
+    if origin is None:
+        return _of_dataclass(hint) if is_dataclass(hint) else lambda value: type(value) is hint
     if origin is Union or origin is types.UnionType:
-        return any(fits(value, part) for part in parts)
+        checks = tuple(map(_check, parts))
+        return lambda value: any(check(value) for check in checks)
     if origin is tuple:
-        return isinstance(value, tuple) and all(fits(one, parts[0]) for one in value)
+        each = _check(parts[0])
+        return lambda value: type(value) is tuple and all(map(each, value))
     assert origin is Mapping, hint
-    return isinstance(value, dict) and all(
-        fits(key, parts[0]) and fits(of, parts[1]) for key, of in value.items()
+    key, of = map(_check, parts)
+    return lambda value: (
+        isinstance(value, dict) and all(map(key, value)) and all(map(of, value.values()))
     )
 
 
-@cache
-def _fields(of: Any) -> tuple[tuple[str, Any], ...]:
-    hints = get_type_hints(of)
-    return tuple((field.name, hints[field.name]) for field in fields(of))
+def _of_dataclass(hint: Any) -> Check:
+    hints = get_type_hints(hint)
+    checks = tuple((field.name, _check(hints[field.name])) for field in fields(hint))
+    return lambda value: (
+        type(value) is hint and all(check(getattr(value, name)) for name, check in checks)
+    )
