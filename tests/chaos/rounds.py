@@ -197,7 +197,7 @@ class Round:
                 break
             said += f" [{what} {when:+.2f}{self._kill(what, started, events)}]"
         try:
-            ran = started.wait(None, timeout=90)
+            ran = started.wait(None, timeout=180)
         finally:
             if started.process.poll() is None:
                 started.kill()

@@ -98,8 +98,8 @@ def test_of_two_that_resume_at_once_one_does_the_work(new_fleet: Callable[[str],
     assert sorted(ran.code for ran in ended) == [0, 5], ended
     refused = next(ran for ran in ended if ran.code == 5)
     worker = next(one for one in both if one.process.returncode == 0)
+    assert "run 1 is held by " in refused.err
     assert f"(process {worker.process.pid})" in refused.err
-    assert "run 1" in refused.err
     assert_done_once(fleet)
     assert len(attempts(fleet.workshop.folder)) == 4
 
@@ -126,7 +126,8 @@ def test_who_slept_through_its_lease_writes_nothing_more(
     late = asleep.wait(5)
 
     other.wait(0)
-    assert "run 1" in late.err
+    assert "run 1 is no longer held from here" in late.err
+    assert "t001" not in late.err, "it started something more"
     if before:
         assert dump(folder) == before
     assert_done_once(fleet)
