@@ -261,10 +261,10 @@ def refuse_unfinished(ledger: Ledger, plan: Plan, own: int | None = None) -> Non
     )
 
 
-def refuse_doubts(ledger: Ledger, names: Sequence[str]) -> None:
-    """Raise ``Refused`` where an earlier run left a target half done, as far as is known, and
-    nobody has looked after it."""
-    doubts = ledger.doubts(names)
+def refuse_doubts(ledger: Ledger, names: Sequence[str], but: int | None = None) -> None:
+    """Raise ``Refused`` where a run left a target half done, as far as is known, and nobody has
+    looked after it. Not where it is the run ``but``, which looks itself."""
+    doubts = [doubt for doubt in ledger.doubts(names) if doubt.run != but]
     if not doubts:
         return
     shown = "\n".join(f"  {_doubt(doubt)}" for doubt in doubts[:_SHOWN])

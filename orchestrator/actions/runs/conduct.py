@@ -16,6 +16,7 @@ from orchestrator.actions.runs.requirements import Required
 from orchestrator.actions.runs.rolling import Rolling
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.runs.trails import Trail
+from orchestrator.actions.runs.unchanged import Files
 from orchestrator.actions.runs.waits import Missing, Verdict, Waits
 from orchestrator.actions.works import works
 from orchestrator.config.rollouts import Gate
@@ -169,13 +170,15 @@ def _rolling(
         settings=lambda target: limits(config, target.environment, target.database),
         by=how.by,
         settled=course.settled,
+        edited=Files(course.plan, course.histories).edited,
     )
 
 
 def _job(setting: Setting, crew: Crew, course: Course, target: Target, trail: Trail) -> Job:
     settings = limits(setting.file.config, target.environment, target.database)
     looks = trail.unseen
-    goal = course.goals.get(target.name) if course.held_to and not course.back_to else None
+    # The scripts may have changed since the run began, and it may have waited for long.
+    goal = None if course.back_to else course.goals.get(target.name)
     return crew.job_on(
         course.verb,
         target,
@@ -201,7 +204,8 @@ def _required(
     wanted: dict[str, dict[str, None]] = {}
     for target in course.plan.targets:
         if target.environment == environment:
-            wanted.setdefault(target.database, {}).update(dict.fromkeys(target.revisions))
+            may = target.revisions if target.goal is not None else _all(course, target.database)
+            wanted.setdefault(target.database, {}).update(dict.fromkeys(may))
     return Required(
         ledger,
         requires,
@@ -209,6 +213,15 @@ def _required(
         {database: tuple(revisions) for database, revisions in wanted.items() if revisions},
         course.histories,
     ).missing(now)
+
+
+def _all(course: Course, database: str) -> Sequence[str]:
+    """What a target may be about to get of which nobody knows where it stands."""
+    history = course.histories.get(database)
+    if history is None:
+        return ()
+    upto = history.ancestors([course.plan.revision])
+    return tuple(upto) or tuple(revision.id for revision in history.pending(()))
 
 
 @dataclass(slots=True)

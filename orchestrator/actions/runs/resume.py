@@ -1,20 +1,18 @@
 """A run that stopped, taken up again: after a pause, a gate, a failure, or any crash."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from json import loads
-from pathlib import Path
 from typing import Any
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Result
-from orchestrator.actions.runs.begin import outcomes_of
+from orchestrator.actions.runs.begin import outcomes_of, refuse_doubts
 from orchestrator.actions.runs.conduct import Course, Ended, conduct
-from orchestrator.actions.runs.planning import arguments_digest, place_of, settings_of
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.runs.trails import Trail
+from orchestrator.actions.runs.unchanged import assert_unchanged
 from orchestrator.actions.skipping import nothing_to_do
 from orchestrator.actions.survey import Survey
 from orchestrator.errors import Refused, UsageError
@@ -33,12 +31,13 @@ from orchestrator.rollout.events import (
     TargetSkipped,
 )
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.plan import Plan, course, of_json
+from orchestrator.rollout.plan import Plan, of_json
 from orchestrator.rollout.run import Past
 from orchestrator.worker.jobs import Verb
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 _RETRIED = frozenset({State.FAILED, State.LOCKED})
+_OPEN = frozenset({None, State.NOT_STARTED, State.BLOCKED})
 _ENDED_BEFORE = "its orchestrator ended before it did"
 
 
@@ -118,11 +117,12 @@ def _take_up(
             with Crew.of(setting.file, setting.secrets, setting.x, targets) as crew:
                 setting.observer.begin(recorded.plan.verb, targets)
                 survey = Survey(crew)
-                _assert_same(setting, crew, survey, recorded, targets)
+                assert_unchanged(id_, recorded.plan, crew, survey, targets)
                 retried = again(recorded)
                 _tell(ledger, hold, recorded, targets, retried, how)
                 recorded = Recorded.of(ledger, id_)
                 _assert_within_budget(recorded)
+                _assert_alone(ledger, recorded)
                 made = _course(setting, ledger, survey, recorded, targets)
                 ended = conduct(
                     setting, crew, ledger, hold, made, how, lambda at: RunResumed(at, how.by)
@@ -138,47 +138,6 @@ def _targets(setting: Setting, recorded: Recorded) -> tuple[Target, ...]:
     there = setting.find([name for name in environments if name in known])
     found = {target.name: target for target in there}
     return tuple(found[t.name] for t in recorded.plan.targets if t.name in found)
-
-
-def _assert_same(
-    setting: Setting,
-    crew: Crew,
-    survey: Survey,
-    recorded: Recorded,
-    targets: Sequence[Target],
-) -> None:
-    """Raise ``Refused`` where the run would now do something else than what was recorded."""
-    plan = recorded.plan
-    survey.learn(sorted(plan.revisions))
-    found = []
-    for database, of in plan.revisions.items():
-        history = survey.histories.get(database)
-        paths = {} if history is None else history.paths
-        for id_, revision in of.items():
-            path = paths.get(id_)
-            text = b"" if path is None or not Path(path).is_file() else Path(path).read_bytes()
-            if hashlib.sha256(text).hexdigest() != revision.sha256:
-                found.append(f"the file of revision {id_} of {database} was edited")
-    config = setting.file.config
-    now = replace(
-        plan,
-        arguments=arguments_digest(crew.x),
-        rollouts={
-            name: settings_of(config, name) for name in plan.rollouts if name in config.environments
-        },
-    )
-    found += course(plan, now)
-    planned = {target.name: target for target in plan.targets}
-    for target in targets:
-        if place_of(target) != planned[target.name].place:
-            found.append(f"{target.name} is at {place_of(target)} now")
-    if found:
-        lines = "\n".join(f"  {line}" for line in found[:20])
-        raise Refused(
-            f"run {recorded.run.id} can't go on, as it would not do what it began:\n{lines}\n"
-            f"put that back, or abort it and start a new one: "
-            f"orchestrator abort {recorded.run.id}"
-        )
 
 
 def _tell(
@@ -218,6 +177,21 @@ def _assert_within_budget(recorded: Recorded) -> None:
                 f"  once they are mended, orchestrator retry {id_}; or go on without one: "
                 f"orchestrator skip {id_} {failed[0]} --reason …"
             )
+
+
+def _assert_alone(ledger: Ledger, recorded: Recorded) -> None:
+    """Raise ``Refused`` where other runs came in between, and are not done with its targets."""
+    id_ = recorded.run.id
+    left = [row.name for row in recorded.rows.values() if row.state in _OPEN]
+    refuse_doubts(ledger, left, but=id_)
+    others = {run: name for run, name in ledger.unfinished(left).items() if run != id_}
+    if others:
+        other, name = min(others.items())
+        raise Refused(
+            f"run {other} is {ledger.run(other).state}, and has still to come to {name}\n"
+            f"  go on with it: orchestrator resume {other}; or give one of the two up: "
+            f"orchestrator abort {other}, or abort {id_}"
+        )
 
 
 def _course(

@@ -14,13 +14,16 @@ from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
+from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import AttemptRecord
-from orchestrator.rollout.outcomes import State
+from orchestrator.rollout.events import RunAborted, RunState
+from orchestrator.rollout.outcomes import SUCCEEDED, State
 from orchestrator.rollout.plan import Plan, PlannedRevision
 from orchestrator.worker.jobs import Verb
 
 Heads = tuple[str, ...]
+_ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Rollback:
             setting.observer.begin(Verb.DOWNGRADE.value, targets)
             refuse_doubts(ledger, [target.name for target in targets])
             course = Course(
-                id=record_run(ledger, self.plan, how),
+                id=self._recorded(ledger, how),
                 plan=self.plan,
                 targets={target.name: target for target in targets},
                 needs=needs,
@@ -74,6 +77,18 @@ class Rollback:
             seconds=round(time.monotonic() - began, 3),
             run=ended.end,
         )
+
+    def _recorded(self, ledger: Ledger, how: Conduct) -> int:
+        """Record it, and end the run that is rolled back: what its first waves had shown is gone.
+
+        Raises ``Refused`` where somebody has taken that one up meanwhile.
+        """
+        assert self.plan.parent is not None
+        with ledger.hold(self.plan.parent, Holder.here()) as parent:
+            id_ = record_run(ledger, self.plan, how)
+            if ledger.run(self.plan.parent).state not in _ENDED:
+                parent.write([RunAborted(ledger.now(), how.by, f"rolled back by run {id_}")])
+        return id_
 
 
 def rollback(setting: Setting, id_: int) -> Rollback:
@@ -103,7 +118,8 @@ def _changed(ledger: Ledger, id_: int) -> dict[str, tuple[Heads, Heads]]:
     """Return the heads that each target had before the run first changed it, and has since."""
     attempts: dict[str, list[AttemptRecord]] = {}
     for attempt in ledger.attempts(id_):
-        if attempt.heads_before is not None and attempt.heads_after is not None:
+        # Of one that was locked out, or could not connect, no heads are as good as none.
+        if attempt.state in SUCCEEDED or attempt.heads_after:
             attempts.setdefault(attempt.target, []).append(attempt)
     found = {}
     for name, of in attempts.items():

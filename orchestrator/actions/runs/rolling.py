@@ -61,6 +61,8 @@ class Rolling:
     by: str
     settled: Callable[[Target], Outcome | None] = lambda _: None
     """Returns the outcome of a target that needs no worker, when its turn comes."""
+    edited: Callable[[], str | None] = lambda: None
+    """Tells whether what is to be run is not any more what was planned."""
     patience: float = 60.0
     """Seconds for which a ledger that went away is waited for when nothing runs any more."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class Rolling:
         """Record what happened and what follows, then start what may start."""
         news, self._news = self._news, []
         self._take_in(news)
+        self._put_back_retries()
         news += self._follow(recorded=not news and self.record.complete)
         settled, starts = self._next() if self._may_start() else ([], [])
         asked, self._asked = self._asked, []
@@ -236,6 +239,17 @@ class Rolling:
         heappush(self._retries, (time.monotonic() + delay, outcome.target))
         self.observer.retrying(self.targets[outcome.target], failure, delay)
 
+    def _put_back_retries(self) -> None:
+        """While the window is closed, what waits for another attempt keeps nobody here.
+
+        Told to the run alone: the ledger has how the attempts before ended.
+        """
+        if self._retries and not self.waits.open(self.run, self.record.now):
+            for _, name in self._retries:
+                nothing = Outcome(name, State.NOT_STARTED)
+                self.run.apply(AttemptEnded(self.record.now, self.trails[name].number, nothing))
+            self._retries.clear()
+
     def _keeps_open(self, outcome: Outcome) -> bool:
         """Whether a target would have had another attempt if the run had not been stopped."""
         retryable = outcome.failure is not None and outcome.failure.retryable
@@ -287,6 +301,8 @@ class Rolling:
             self._stop(RunAborted(self.record.now, by))
         elif request == "pause" and active:
             self._stop(RunPaused(self.record.now, "somebody asked for it", by))
+        elif active and (why := self.edited()) is not None:
+            self._stop(RunPaused(self.record.now, why))
         presses = self.interrupts.presses
         if presses == self._seen_presses:
             return
