@@ -204,3 +204,35 @@ retry_delay = "2s"
     assert heads(shop, "prod") == ["a2"]
     shop.run("rollback", "last", "--yes")
     assert heads(shop, "prod") == ["a1"]
+
+
+def test_a_gate_that_asks_for_long_keeps_nobody_who_pauses(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    shop.config(
+        HEAD.format(name="shop", ledger="l.db")
+        + f"""
+[environments.prod]
+url = "sqlite:///var/prod.db"
+[environments.prod.rollout]
+gate = {{ query = {{ sql = "{forever}", expect = 1 }} }}
+"""
+    )
+    shop.scripts()
+    shop.revision("a1", None, table("one"))
+    started = shop.start("upgrade", "--wait")
+    try:
+        wait_until(lambda: "is through" in started.err)
+        shop.run("pause", "last")
+        started.wait(6, timeout=60)
+    finally:
+        started.process.kill()
+
+
+def test_arguments_of_the_file_are_part_of_a_plan(shop: Workshop) -> None:
+    path = shop.folder / "environments.toml"
+    text = path.read_text()
+    path.write_text(text.replace("[environments.prod]\n", '[environments.prod]\nx = { k = "1" }\n'))
+    shop.run("plan", "--out", "p.json")
+    path.write_text(path.read_text().replace('k = "1"', 'k = "2"'))
+    assert "x of prod's rollout was changed" in shop.run("upgrade", "--plan", "p.json", code=5).err

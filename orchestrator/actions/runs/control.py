@@ -35,7 +35,8 @@ def pause(setting: Setting, id_: int, how: Conduct) -> Done:
     """Let a run start nothing more; what runs is finished. Raises ``UsageError`` if it is over."""
     with setting.existing_ledger() as ledger:
         run = _unfinished(ledger, id_, "pause")
-        if run.state in {RunState.PAUSED, RunState.FAILED}:
+        # One that somebody holds is about to go on.
+        if run.state in {RunState.PAUSED, RunState.FAILED} and run.holder is None:
             return Done(id_, f"run {id_} is {run.state} already")
         asked = _ask(ledger, run, "pause", how)
         now = "starts nothing more, and ends when what runs is done" if asked else "is paused"

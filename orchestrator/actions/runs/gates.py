@@ -2,9 +2,10 @@
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,32 @@ def query(gate: GateQuery, asked: Sequence[Asked], secrets: Secrets) -> Verdict:
     for number in range(gate.tries):
         if number:
             time.sleep(gate.delay)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            found = list(threads.map(lambda one: _mismatch(gate, one, secrets), left))
+        found = _of_each(lambda one: _mismatch(gate, one, secrets), left)
         left = [one for one, is_wrong in zip(left, found, strict=True) if is_wrong]
         wrong = [text for text in found if text]
         if not left:
             return True, f"as expected on {len(asked):,} of {len(asked):,}"
     more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
     return False, "; ".join(wrong[:_SHOWN]) + more
+
+
+def _of_each(work: Callable[[Asked], str], asked: Sequence[Asked]) -> list[str]:
+    """Do it for several at once. No thread keeps the program from ending, as a pool's would."""
+    left = list(enumerate(asked))
+    found = [""] * len(left)
+
+    def take() -> None:
+        with suppress(IndexError):  # none is left
+            while True:
+                at, one = left.pop()
+                found[at] = work(one)
+
+    threads = [threading.Thread(target=take, daemon=True) for _ in left[:_AT_ONCE]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
 
 
 def _mismatch(gate: GateQuery, one: Asked, secrets: Secrets) -> str:

@@ -220,8 +220,11 @@ def settings_of(config: Config, environment: str) -> dict[str, Any]:
     """Return the settings of an environment's rollout as JSON, those of its databases with it."""
     settings = config.environments[environment]
     requires = settings.requires
+    x = [dict(settings.x), {name: dict(own.x) for name, own in settings.databases.items()}]
     return {
         **settings.rollout.model_dump(mode="json", by_alias=True),
+        # What revisions read may decide what they do. It may be secret, too.
+        "x": hashlib.sha256(canonical(x).encode(errors="surrogatepass")).hexdigest(),
         "requires": None if requires is None else requires.model_dump(mode="json"),
         "databases": {
             name: own.model_dump(mode="json", exclude={"url", "schema_", "x"}, exclude_none=True)
