@@ -236,3 +236,17 @@ def test_arguments_of_the_file_are_part_of_a_plan(shop: Workshop) -> None:
     shop.run("plan", "--out", "p.json")
     path.write_text(path.read_text().replace('k = "1"', 'k = "2"'))
     assert "x of prod's rollout was changed" in shop.run("upgrade", "--plan", "p.json", code=5).err
+
+
+def test_a_gate_that_another_file_passed_is_not_passed(shop: Workshop) -> None:
+    shop.run("upgrade", code=6)
+    shop.run("approve", "1")
+    shop.revision("a1", None, table("one"), "op.drop_table('one')", message="edited")
+    shop.run("resume", "1", code=5)
+    shop.revision("a1", None, table("one"), "op.drop_table('one')")
+    (shop.folder / "var/t1.db").mkdir()
+    shop.run("resume", "1", code=3)
+    (shop.folder / "var/t1.db").rmdir()
+    shop.revision("a1", None, table("one"), "op.drop_table('one')", message="edited")
+    shop.run("upgrade", code=6)
+    assert heads(shop, "t1") == []

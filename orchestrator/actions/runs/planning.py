@@ -80,9 +80,8 @@ class Planning:
             ).encode(errors="surrogatepass")
         ).hexdigest()
         staged = self.verb is Verb.UPGRADE
-        laid = lay_out(
-            config, targets, planned, needs, seed, waves=staged, passed=self._has_passed(planned)
-        )
+        has_passed = self._has_passed(planned, revisions)
+        laid = lay_out(config, targets, planned, needs, seed, waves=staged, passed=has_passed)
         return Plan(
             project=config.project.name,
             verb=self.verb.value,
@@ -103,20 +102,28 @@ class Planning:
         self.read = self.survey.outcomes(targets, observer)
         return self._ways(targets)
 
-    def _has_passed(self, planned: Sequence[PlannedTarget]) -> Callable[[str, str], bool]:
+    def _has_passed(
+        self,
+        planned: Sequence[PlannedTarget],
+        revisions: Mapping[str, Mapping[str, PlannedRevision]],
+    ) -> Callable[[str, str], bool]:
         """Return what tells whether all that is to be applied in an environment went through the
-        gate of a wave there before, in earlier runs."""
-        wanted: dict[str, dict[str, set[str]]] = {}
+        gate of a wave there before, in earlier runs, as its files are now."""
+        wanted: dict[str, set[tuple[str, str, str]]] = {}
+        unknown = {target.environment for target in planned if target.goal is None}
         for target in planned:
-            of = wanted.setdefault(target.environment, {}).setdefault(target.database, set())
-            of.update(target.revisions)
+            of = revisions.get(target.database, {})
+            files = ((target.database, id_, of[id_].sha256) for id_ in target.revisions)
+            wanted.setdefault(target.environment, set()).update(files)
 
         def has_passed(environment: str, wave: str) -> bool:
-            left = {name: set(of) for name, of in wanted.get(environment, {}).items()}
+            if environment in unknown:
+                return False
+            left = set(wanted.get(environment, ()))
             for plan in self.passed(environment, f"{environment}/{wave}"):
-                for database, revisions in loads(plan)["revisions"].items():
-                    left.get(database, set()).difference_update(revisions)
-            return not any(left.values())
+                for database, of in loads(plan)["revisions"].items():
+                    left -= {(database, id_, revision["sha256"]) for id_, revision in of.items()}
+            return not left
 
         return has_passed
 
