@@ -177,14 +177,32 @@ def mend(revision: Revision, execute: Execute, *, complete: bool) -> str:
     return f"{revision.id} {done}/{len(revision.steps)} {'completed' if complete else 'undone'}"
 
 
+def untouched(revision: Revision, execute: Execute) -> bool:
+    """Whether no statement of a revision left anything."""
+    return not any(_later(step, execute) for step in revision.steps)
+
+
+def heads(execute: Execute) -> list[str]:
+    """What the version table says; nothing where there is none."""
+    try:
+        return [row[0] for row in execute("SELECT version_num FROM alembic_version")]
+    except Exception as error:  # noqa: BLE001 - raised again there, where it is another one
+        return _none_without("alembic_version", error)
+
+
 def _later(step: Step, execute: Execute) -> bool:
     try:
         rows = execute(step.count)
-        return bool(rows and int(rows[0][0]))
-    except Exception as error:  # each driver has its own; its table is not there yet
-        if "counter" in str(error) or "marks" in str(error):
-            return False
-        raise
+    except Exception as error:  # noqa: BLE001 - raised again there, where it is another one
+        rows = _none_without(step.count.partition(" FROM ")[2].split()[0], error)
+    return bool(rows and int(rows[0][0]))
+
+
+def _none_without(table: str, error: Exception) -> list[Any]:
+    """Return nothing where a table is not there yet; each driver has its own error for that."""
+    if table not in str(error):
+        raise error
+    return []
 
 
 def stamp(revision: Revision, execute: Execute) -> None:

@@ -21,8 +21,10 @@ from tests.chaos.revisions import (
     MARKED,
     POSTGRES,
     SCHEMAS,
+    heads,
     history,
     mend,
+    untouched,
 )
 from tests.chaos.world import LEDGERS, AnyServer, Servers, World, away
 from tests.workshop import Ran, Started, wait_until
@@ -39,8 +41,7 @@ KILLS = (
 )
 _SPAN = 3.5
 """About as many seconds as an undisturbed run takes once it has begun."""
-_COMMANDS = 25
-"""More commands than any round needs."""
+_COMMANDS = 25  # more than any round needs
 _FAILED = frozenset({State.FAILED, State.LOCKED})
 _CODES = frozenset({0, 3, 5, 6})
 
@@ -174,10 +175,17 @@ class Round:
         revision = next(r for r in history(kind) if r.id == failure.revision)
         assert kind == MARIADB or any(step.apart for step in revision.steps), attempt
         assert self._begun(target, revision.id), attempt
-        heads = [row[0] for row in self.world.execute(target, _HEADS)]
-        assert heads == [revision.down] * bool(revision.down), (heads, attempt)
-        complete = self.luck.random() < 0.5
-        mended = mend(revision, lambda sql: self.world.execute(target, sql), complete=complete)
+
+        def execute(sql: str) -> Sequence[Sequence[Any]]:
+            return self.world.execute(target, sql)
+
+        if (found := heads(execute)) != [revision.down] * bool(revision.down):
+            # Killed before the COMMIT that was recorded: what came before it is rolled back, too.
+            assert kind != MARIADB, (found, attempt)
+            assert untouched(revision, execute), (found, attempt)
+            self.told.mended.append(f"{target} {revision.id} untouched, at {found}")
+            return
+        mended = mend(revision, execute, complete=self.luck.random() < 0.5)
         self.told.mended.append(f"{target} {mended}")
 
     def _begun(self, target: str, revision: str) -> bool:
@@ -191,7 +199,7 @@ class Round:
         started = self.world.workshop.start(*arguments, "--events", str(events))
         began = time.monotonic()
         self._sessions.append(started.process.pid)
-        said = f"{arguments[0]}"
+        said = arguments[0]
         for what, when in kills:
             if not _wait_for(started, events, began, when):
                 break
@@ -260,8 +268,8 @@ class Round:
         assert counted == dict.fromkeys(COUNTED, 1), f"{counted}: {told}"
         marks = sorted(row[0] for row in self.world.execute(target, "SELECT revision FROM marks"))
         assert marks == sorted(MARKED), f"{marks}: {told}"
-        heads = [row[0] for row in self.world.execute(target, _HEADS)]
-        assert heads == [HEAD], f"{heads}: {told}"
+        found = heads(lambda sql: self.world.execute(target, sql))
+        assert found == [HEAD], f"{found}: {told}"
         kind = target.split("/")[1]
         assert self.world.snapshot(target) == self.reference[kind], told
 
@@ -291,9 +299,6 @@ class Round:
             texts.append(repr(rows))
         for secret in (password, quote(password, safe=""), quote(password)):
             assert not any(secret in text for text in texts), self.told
-
-
-_HEADS = "SELECT version_num FROM alembic_version"
 
 
 def _taken_up(events: Path) -> bool:
