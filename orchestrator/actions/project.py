@@ -30,7 +30,7 @@ from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
 from orchestrator.config.suggest import did_you_mean
 from orchestrator.engines.pool import start_fork_server
-from orchestrator.errors import TargetsFailed, UsageError
+from orchestrator.errors import Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -157,6 +157,8 @@ class Project:
     def upgrade_as_planned(self, plan: Plan, how: Conduct = CONDUCT) -> Result:
         """Do exactly what a sealed plan says. Raises ``Refused`` where that is not what would be
         done now."""
+        if plan.verb != Verb.UPGRADE or not plan.selection.keys() >= {*_SELECTION}:
+            raise Refused("it is no plan of an upgrade, as `orchestrator plan --out` writes it")
         selected = Selection(**{key: plan.selection[key] for key in _SELECTION})
         order = self._order(Verb(plan.verb), selected, plan.revision)
         return begin(self._setting, order, how, plan)

@@ -120,7 +120,7 @@ class _Fold:
 
     def _resumed(self, event: e.RunResumed) -> None:
         begun = self.changes.run.get("started_at", event.at)
-        self._run(e.RunState.RUNNING, started_at=begun, request=None, request_by=None)
+        self._run(e.RunState.RUNNING, started_at=begun)
 
     def _waiting(self, event: e.RunWaiting) -> None:
         reason = codec.text(event.reason)

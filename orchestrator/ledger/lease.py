@@ -1,6 +1,6 @@
 """Who may write to a run: one holder at a time, told apart by a token that only grows."""
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from orchestrator.errors import UsageError
 from orchestrator.ledger.clock import clock
@@ -34,7 +34,13 @@ def take(connection: Connection, run: int, holder: Holder, ttl: float) -> int | 
             runs.c.token == row.token,
             func.coalesce(runs.c.heartbeat_at, -1) == seen,
         )
-        .values(holder=holder.to_text(), token=row.token + 1, heartbeat_at=now)
+        .values(
+            holder=holder.to_text(),
+            token=row.token + 1,
+            heartbeat_at=now,
+            # A pause was meant for who held it before; nothing takes back an abort.
+            request=case((runs.c.request == "abort", "abort"), else_=None),
+        )
     )
     return row.token + 1 if done.rowcount else None
 

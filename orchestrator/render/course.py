@@ -35,9 +35,7 @@ def ended(run: RunEnd) -> Iterator[RenderableType]:
     yield standing(run.id, run.state, run.reason)
 
 
-def standing(
-    id_: int, state: RunState, reason: str, holder: str | None = None
-) -> RenderableType:
+def standing(id_: int, state: RunState, reason: str, holder: str | None = None) -> RenderableType:
     """Return ``run 12: waiting, prod/canary soaks until …; go on with: orchestrator resume 12``.
 
     One line, but for a run that failed. ``holder`` is who drives it elsewhere.

@@ -220,15 +220,16 @@ def differences(sealed: Plan, now: Plan) -> list[str]:
     return [*_settings(sealed, now), *_scripts(sealed, now), *_targets(sealed, now)]
 
 
-def appeared(sealed: Plan, now: Plan) -> list[str]:
-    """Return the names of targets that were not there when the plan was sealed."""
+def appeared(sealed: Plan, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the targets that are there now which were not when the plan was sealed."""
     known = {target.name for target in sealed.targets}
-    return [target.name for target in now.targets if target.name not in known]
+    return tuple(name for name in names if name not in known)
 
 
-def vanished(sealed: Plan, now: Plan) -> list[str]:
-    """Return the names of targets that are not there any more."""
-    return appeared(now, sealed)
+def vanished(sealed: Plan, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the targets of the plan that are not there any more."""
+    there = set(names)
+    return tuple(target.name for target in sealed.targets if target.name not in there)
 
 
 def course(sealed: Plan, now: Plan) -> list[str]:

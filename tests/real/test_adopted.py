@@ -107,7 +107,8 @@ def test_what_alembic_init_writes_runs_as_it_is(
     assert set(workshop.run("status", "-o", "json").states().values()) == {"current"}
     down = workshop.run("downgrade", "dev", "--revision", "-1", "-y", "-o", "json")
     assert set(down.states().values()) == {"done"}
-    assert {path.name for path in workshop.folder.glob("**/*.db")} == {"acme.db", "birch.db"}
+    names = {path.name for path in workshop.folder.glob("**/*.db")}
+    assert names == {"acme.db", "birch.db", "ledger.db"}
 
 
 SEES_X = """

@@ -257,6 +257,6 @@ def test_what_may_change_under_a_run_is_no_other_course() -> None:
 
 def test_targets_that_came_or_went_are_named_and_are_no_difference() -> None:
     now = replace(PLAN, targets=(PLAN.targets[0], target("prod/orders/new")))
-    assert appeared(PLAN, now) == ["prod/orders/new"]
-    assert vanished(PLAN, now) == ["prod/orders/birch"]
+    assert appeared(PLAN, [t.name for t in now.targets]) == ("prod/orders/new",)
+    assert vanished(PLAN, [t.name for t in now.targets]) == ("prod/orders/birch",)
     assert differences(PLAN, now) == []

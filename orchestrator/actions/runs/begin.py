@@ -26,6 +26,10 @@ _SHOWN = 20
 Needs = Mapping[str, Sequence[str]]
 
 
+HELD_TO = "held_to"
+"""Noted with the selection of a run whose targets must stand where its sealed plan saw them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be run: a verb on targets, in this order."""
@@ -37,6 +41,16 @@ class Order:
     selection: Mapping[str, Any] = field(default_factory=dict)
     purge: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its targets."""
+        return tuple(target.name for target in self.targets)
+
+    def without(self, names: Sequence[str]) -> "Order":
+        """Return it without some targets."""
+        left = tuple(target for target in self.targets if target.name not in set(names))
+        return replace(self, targets=left)
+
 
 def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = None) -> Result:
     """Plan a run, record it and drive it; where there is nothing to do, none is recorded.
@@ -45,6 +59,11 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
     happen now, and where something is to be looked at first.
     """
     began = time.monotonic()
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    if sealed is not None:
+        new, gone = appeared(sealed, order.names), vanished(sealed, order.names)
+        order = order.without(new)
     targets = order.targets
     setting.make_ready(targets)
     with (
@@ -53,16 +72,11 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
     ):
         setting.observer.begin(order.verb.value, targets)
         planning, plan = made(setting, crew, order, ledger, classes=sealed is not None)
-        new: tuple[str, ...] = ()
-        gone: tuple[str, ...] = ()
         if sealed is not None:
             refuse_other(sealed, plan)
-            new, gone = tuple(appeared(sealed, plan)), tuple(vanished(sealed, plan))
-            plan = sealed
+            plan = sealed.without(gone)
         refuse_doubts(ledger, [target.name for target in plan.targets])
-        ended = _driven(
-            setting, crew, ledger, order, planning, plan, how, held_to=sealed is not None
-        )
+        ended = _driven(setting, crew, ledger, order, planning, plan, how, sealed)
         interrupted = crew.interrupted
     if ended.end is not None:
         ended = replace(ended, end=replace(ended.end, appeared=new, vanished=gone))
@@ -113,8 +127,7 @@ def _driven(
     planning: Planning,
     plan: Plan,
     how: Conduct,
-    *,
-    held_to: bool,
+    sealed: Plan | None,
 ) -> _Driven:
     targets = {target.name: target for target in order.targets}
     idle = [targets[t.name] for t in plan.targets if t.idle and t.name in targets]
@@ -128,7 +141,7 @@ def _driven(
         return _Driven(None, {name: Outcome(name, State.NOT_STARTED) for name in targets})
     if plan.busy:
         how.confirm(plan)
-    id_ = record_run(ledger, plan, how)
+    id_ = record_run(ledger, plan, how, sealed)
     refuse_unfinished(ledger, plan, id_)
     course = Course(
         id=id_,
@@ -138,7 +151,7 @@ def _driven(
         histories=planning.survey.histories,
         settled=settled,
         purge=order.purge,
-        held_to=held_to,
+        held_to=sealed is not None,
     )
     ended = driven(setting, crew, ledger, course, how)
     return _Driven(ended.end, outcomes_of(ended))
@@ -176,16 +189,19 @@ def _observe(
     )
 
 
-def record_run(ledger: Ledger, plan: Plan, how: Conduct) -> int:
+def record_run(ledger: Ledger, plan: Plan, how: Conduct, sealed: Plan | None = None) -> int:
     """Record a run that is about to start, with all of its targets, and return its number."""
+    recorded = (
+        plan if sealed is None else replace(plan, selection={**plan.selection, HELD_TO: True})
+    )
     return ledger.create(
         NewRun(
             project=plan.project,
             verb=plan.verb,
             revision=plan.revision,
             by=how.by,
-            digest=plan.digest,
-            plan=plan.header,
+            digest=(sealed or plan).digest,
+            plan=recorded.header,
             parent=plan.parent,
         ),
         [NewWave(w.name, w.environment, w.budget, w.targets) for w in plan.waves],

@@ -1,6 +1,8 @@
 """The queries and commands of gates: tried until they hold, or have been tried often enough."""
 
 import json
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -129,22 +131,37 @@ def command(
 def _run(gate: GateCommand, folder: Path, state: str) -> Verdict:
     name = gate.run[0]
     try:
-        done = subprocess.run(
-            gate.run,
-            cwd=folder,
-            input=state,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=gate.timeout,
-            check=False,
-        )
+        code, said = _output(gate, folder, state)
     except subprocess.TimeoutExpired:
         return False, f"{name}: no answer within {gate.timeout:g} s"
     except (OSError, ValueError) as error:
         return False, f"{name}: {getattr(error, 'strerror', None) or error}"
-    if not done.returncode:
+    if not code:
         return True, ""
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    said = f": {lines[-1][:_LONGEST]}" if lines else ""
-    return False, f"{name}: exit code {done.returncode}{said}"
+    return False, f"{name}: exit code {code}{said}"
+
+
+def _output(gate: GateCommand, folder: Path, state: str) -> tuple[int, str]:
+    """Run it in a process group of its own, that is ended with it: Ctrl-C is for us to handle."""
+    process = subprocess.Popen(
+        gate.run,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(state, timeout=gate.timeout)
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+    lines = [line.strip() for line in (err or out).splitlines() if line.strip()]
+    return process.returncode, f": {lines[-1][:_LONGEST]}" if lines else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Result
-from orchestrator.actions.runs.begin import outcomes_of, refuse_doubts
+from orchestrator.actions.runs.begin import HELD_TO, outcomes_of, refuse_doubts
 from orchestrator.actions.runs.conduct import Course, Ended, conduct
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.runs.trails import Trail
@@ -221,6 +221,7 @@ def _course(
         settled=_fresh(survey, candidates) if plain else lambda _: None,
         back_to=back_to(plan),
         purge=bool(plan.selection.get("purge")),
+        held_to=bool(plan.selection.get(HELD_TO)),
     )
 
 

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from orchestrator.actions.interrupts import Interrupts
 from orchestrator.actions.results import Observer
@@ -144,8 +144,27 @@ class Rolling:
             and self.waits.open(self.run, self.record.now)
         )
 
+    def _give_up_retries(self) -> list[Event]:
+        """Settle what waits for another attempt once the wave is over its budget.
+
+        But what nobody saw the end of: somebody has to look.
+        """
+        seen = [entry for entry in self._retries if not self.trails[entry[1]].unseen]
+        self._retries = [entry for entry in self._retries if entry not in seen]
+        heapify(self._retries)
+        now = self.record.now
+        ended: list[Event] = [
+            AttemptEnded(now, self.trails[name].number, self.outcomes[name]) for _, name in seen
+        ]
+        self._take_in(ended)
+        for _, name in seen:
+            self._told(self.outcomes[name])
+        return ended
+
     def _next(self) -> tuple[list[Event], list[tuple[AttemptStarted, str]]]:
         """Return what is settled without a worker, and the attempts that start now."""
+        if self.run.over_budget and (given_up := self._give_up_retries()):
+            return given_up, []
         starts: list[tuple[AttemptStarted, str]] = []
         settled: list[Event] = []
         while self._retries and self._retries[0][0] <= time.monotonic():
@@ -265,7 +284,7 @@ class Rolling:
         self.observer.finished(self.targets[outcome.target], outcome)
 
     def _delay(self, outcome: Outcome) -> float | None:
-        if self._stopping or self.run.state in OVER:
+        if self._stopping or self.run.state in OVER or self.run.over_budget:
             return None
         settings = self.settings(self.targets[outcome.target])
         luck = random.random()  # noqa: S311 - spreads load, guards nothing

@@ -68,7 +68,7 @@ class Setting:
         return self._opened(location)
 
     def existing_ledger(self) -> Ledger:
-        """Open the project's ledger to look things up. Raises ``UsageError`` where there is none."""
+        """Open the ledger to look things up. Raises ``UsageError`` where there is none yet."""
         if not self.ledger_exists:
             raise UsageError("there is no ledger yet: nothing was run")
         return self._opened(self.ledger_location)

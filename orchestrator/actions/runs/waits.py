@@ -118,8 +118,11 @@ class Waits:
                 events += found
         if not events:
             return self._wait(run, now, waits)
-        goes_on = run.state is RunState.WAITING and not isinstance(events[-1], RunFailed)
-        return [*events, RunResumed(now, self.by)] if goes_on else events
+        failed = [event for event in events if isinstance(event, RunFailed)]
+        if failed:  # all that failed is one reason
+            rest = [event for event in events if not isinstance(event, RunFailed)]
+            return [*rest, RunFailed(now, "; ".join(event.reason for event in failed))]
+        return [*events, RunResumed(now, self.by)] if run.state is RunState.WAITING else events
 
     def _condition(
         self, run: Run, record: Record, gate: Closed, kind: GateKind
