@@ -37,10 +37,14 @@ def report(of: Story, *, debug: bool = False) -> Group:
 
 
 def _standing(of: Story) -> RenderableType:
-    run, seen = of.run, of.run.heartbeat_at
+    run = of.run
+    return standing(run.id, run.state, run.reason or "", _holder(of))
+
+
+def _holder(of: Story) -> str | None:
+    seen = of.run.heartbeat_at
     alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
-    holder = run.holder if alive else None
-    return standing(run.id, run.state, run.reason or "", holder)
+    return of.run.holder if alive else None
 
 
 def about_to_abort(run: RunRecord) -> Group:
@@ -67,10 +71,11 @@ def _head(run: RunRecord) -> Group:
 
 def _waves(of: Story) -> Iterator[Columns]:
     rows = []
+    ended_at = of.run.ended_at or of.now
     for wave in of.waves:
         took = "-"
         if wave.started_at is not None:
-            took = elapsed(((wave.ended_at or of.now) - wave.started_at) / 1000)
+            took = elapsed(((wave.ended_at or ended_at) - wave.started_at) / 1000)
         failed = Text(f"{wave.failed:,} of {wave.budget:,}", style="red" if wave.failed else "dim")
         rows.append(
             [
@@ -126,8 +131,11 @@ def _open(of: Story) -> Iterator[Group]:
     ]
     if hidden := len(of.open) - len(rows):
         rows.append([Text(f"and {hidden:,} more (-o json lists all)"), Text(), Text()])
-    title = f"{count(len(of.open), 'attempt')} of which nobody has seen the end"
-    yield block(Text(title, style="yellow"), Columns(["", "", ""], rows, headed=False))
+    attempts = count(len(of.open), "attempt")
+    title = Text(f"{attempts} of which nobody has seen the end", style="yellow")
+    if _holder(of) is not None:
+        title = Text(f"{attempts} under way", style="dim")
+    yield block(title, Columns(["", "", ""], rows, headed=False))
 
 
 def _troubles(of: Story, *, debug: bool) -> Iterator[Group]:

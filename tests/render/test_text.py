@@ -1,5 +1,6 @@
 """What commands print, compared as a whole with the files in ``expected/``."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from orchestrator.render import (
     upgrade,
 )
 from orchestrator.render.console import plain
-from orchestrator.rollout.events import RunState
+from orchestrator.rollout.events import RunState, WaveState
 from orchestrator.rollout.outcomes import Failure, State
 from tests.render import run_samples, samples
 
@@ -204,6 +205,24 @@ def test_a_question_about_many_irreversible_revisions_fits_a_screen() -> None:
     text = plain(plan.about_to_upgrade(run_samples.plan(revisions=many), []))
     assert len(text.splitlines()) < 30
     assert "and 980 more that can't be reversed" in text
+
+
+def test_what_a_living_holder_does_is_under_way() -> None:
+    of = run_samples.story()
+    dead = replace(of.run, holder="kim@build (process 7)", heartbeat_at=of.now - 16_000)
+    assert "of which nobody has seen the end" in plain(story.report(replace(of, run=dead)))
+    alive = replace(dead, heartbeat_at=of.now - 1_000)
+    text = plain(story.report(replace(of, run=alive)))
+    assert "1 attempt under way" in text
+    assert "nobody has seen" not in text
+
+
+def test_a_wave_takes_no_longer_than_its_run() -> None:
+    of = run_samples.story()
+    begun = replace(of.waves[0], state=WaveState.RUNNING, ended_at=None)
+    ended = replace(of.run, state=RunState.ABORTED, ended_at=(begun.started_at or 0) + 5_000)
+    text = plain(story.report(replace(of, run=ended, waves=[begun])))
+    assert re.search(r"^dev .* 5\.0s$", text, re.MULTILINE)
 
 
 def test_a_story_of_a_thousand_troubles_fits_a_few_screens() -> None:
