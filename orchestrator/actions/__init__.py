@@ -1,5 +1,6 @@
 """What commands do, without a terminal."""
 
-from orchestrator.actions.project import Project, Selection
+from orchestrator.actions.project import Project
+from orchestrator.actions.selection import Selection
 
 __all__ = ["Project", "Selection"]

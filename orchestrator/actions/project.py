@@ -1,16 +1,15 @@
 """``Project``: the verbs of the command line for Python programs."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from orchestrator.actions.authoring import asked, assert_database, write_script
 from orchestrator.actions.checking import check_by_class
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.drifting import DriftResult, find_drift
 from orchestrator.actions.histories import history_of
-from orchestrator.actions.prepare import check_scripts, find_targets, make_ready
+from orchestrator.actions.prepare import find_targets, make_ready
 from orchestrator.actions.results import (
     History,
     NewRevision,
@@ -24,33 +23,22 @@ from orchestrator.actions.runs.dry import dry_run as dry
 from orchestrator.actions.runs.planned import Planned, planned
 from orchestrator.actions.runs.runs import Runs
 from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.actions.selection import ALL, Selection
 from orchestrator.actions.sqlfiles import write_sql_files
 from orchestrator.actions.survey import Survey
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
-from orchestrator.config.suggest import did_you_mean
 from orchestrator.engines.pool import start_fork_server
-from orchestrator.errors import Refused, TargetsFailed, UsageError
+from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants import read_tenants
-from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.plan import Plan
 from orchestrator.worker.entry import PRELOAD
 from orchestrator.worker.jobs import NewScript, Verb
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which targets a command is about; empty means all of the promotion path."""
-
-    selectors: tuple[str, ...] = ()
-    where: Mapping[str, str] = field(default_factory=dict)
-    exclude: tuple[str, ...] = ()
-
-
-ALL = Selection()
 CONDUCT = Conduct()
 _SELECTION = ("selectors", "where", "exclude")
 
@@ -258,8 +246,8 @@ class Project:
 
         ``rev_range`` is ``START:END``, as of ``alembic history``.
         """
-        self._known(database)
-        outcome = self._author(Verb.HISTORY, database, rev_range=rev_range)
+        assert_database(self.file, database)
+        outcome = asked(self._alone, Verb.HISTORY, database, rev_range=rev_range)
         names = tuple(t for t in self.targets(selection) if t.database == database)
         return history_of(database, outcome.data, self._status(names, schemas=False))
 
@@ -343,17 +331,13 @@ class Project:
         )
 
     def _write(self, verb: Verb, database: str, script: NewScript) -> NewRevision:
-        self._known(database)
-        outcome = self._author(verb, database, script=script)
-        revisions, warnings = outcome.data
-        path = revisions[0].path if revisions else None
-        id_ = revisions[0].id if revisions else ", ".join(outcome.heads)
-        return NewRevision(database, path, id_, script.empty, revisions, warnings)
+        assert_database(self.file, database)
+        return write_script(self._alone, verb, database, script)
 
-    def _author(self, verb: Verb, database: str, **fields: Any) -> Outcome:
-        with Crew(self.file, self._secrets, self.x, 1) as crew:
-            crew.begin(verb, [database], **fields)
-            return _succeeded(crew.collected(wait=True)[database])
+    @property
+    def _alone(self) -> Crew:
+        """One worker, for what is about no target."""
+        return Crew(self.file, self._secrets, self.x, 1)
 
     def _one(self, name: str) -> Target:
         found = self.targets(Selection((name,)))
@@ -361,25 +345,6 @@ class Project:
             raise UsageError(f"a baseline is one target, and '{name}' selects {len(found)}")
         return found[0]
 
-    def _known(self, database: str) -> None:
-        known = self.file.config.databases
-        if database not in known:
-            hint = did_you_mean(database, known)
-            raise UsageError(
-                f"there is no database '{database}'; there are {', '.join(known)}"
-                + (f"\n  {hint}" if hint else "")
-            )
-        check_scripts(self.file, [database])
-
 
 def _with(targets: tuple[Target, ...], one: Target) -> tuple[Target, ...]:
     return targets if any(target.name == one.name for target in targets) else (*targets, one)
-
-
-def _succeeded(outcome: Outcome) -> Outcome:
-    failure = outcome.failure
-    if failure is not None or outcome.state is State.FAILED:
-        message = failure.message if failure is not None else "it failed"
-        step = f"\n  {failure.next_step}" if failure is not None and failure.next_step else ""
-        raise TargetsFailed(f"{outcome.target}: {message}{step}")
-    return outcome

@@ -9,7 +9,8 @@ from orchestrator.cli import complete
 from orchestrator.cli.invocation import Output
 
 if TYPE_CHECKING:
-    from orchestrator.actions.project import Project, Selection
+    from orchestrator.actions.project import Project
+    from orchestrator.actions.selection import Selection
 
 
 OutputOption = Annotated[
@@ -153,7 +154,7 @@ def selection(
     selectors: list[str] | None, where: list[str] | None, exclude: list[str] | None
 ) -> "Selection":
     """Return what the options select. Raises ``UsageError`` for a bad ``--where``."""
-    from orchestrator.actions.project import Selection
+    from orchestrator.actions.selection import Selection
 
     return Selection(tuple(selectors or ()), _labels(where or ()), tuple(exclude or ()))
 

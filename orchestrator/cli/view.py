@@ -106,7 +106,9 @@ def draw(board: Board, now: float) -> RenderableType:
 def _course(board: Board) -> RenderableType:
     """The wave that is on, or what the run waits for."""
     if board.waits_for:
-        return Text(f"  waits: {safe(board.waits_for)}", style="yellow")
+        waits = Text(f"  waits: {safe(board.waits_for)}", style="yellow", no_wrap=True)
+        waits.overflow = "ellipsis"  # a view of changing height leaves lines behind
+        return waits
     return Text(f"  wave {safe(board.wave)}", style="dim") if board.wave else Group()
 
 

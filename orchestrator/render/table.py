@@ -68,4 +68,5 @@ def _without(columns: Columns, at: int) -> Columns:
     def rest(cells: Sequence[T]) -> list[T]:
         return [*cells[:at], *cells[at + 1 :]]
 
-    return Columns(rest(columns.header), [rest(row) for row in columns.rows])
+    rows = [rest(row) for row in columns.rows]
+    return Columns(rest(columns.header), rows, headed=columns.headed)

@@ -1,17 +1,15 @@
 """A run that stopped, taken up again: after a pause, a gate, a failure, or any crash."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from json import loads
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Result
 from orchestrator.actions.runs.begin import HELD_TO, outcomes_of, refuse_doubts
 from orchestrator.actions.runs.conduct import Course, Ended, conduct
+from orchestrator.actions.runs.recorded import ENDED_BEFORE, Recorded, back_to, past_of, trails_of
 from orchestrator.actions.runs.setting import Conduct, Setting
-from orchestrator.actions.runs.trails import Trail
 from orchestrator.actions.runs.unchanged import assert_unchanged
 from orchestrator.actions.skipping import nothing_to_do
 from orchestrator.actions.survey import Survey
@@ -21,7 +19,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.ledger.hold import Hold
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord, Which
+from orchestrator.ledger.records import AttemptRecord, TargetRecord, Which
 from orchestrator.rollout.events import (
     AttemptLost,
     Event,
@@ -31,31 +29,11 @@ from orchestrator.rollout.events import (
     TargetSkipped,
 )
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.plan import Plan, of_json
-from orchestrator.rollout.run import Past
 from orchestrator.worker.jobs import Verb
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 _RETRIED = frozenset({State.FAILED, State.LOCKED})
 _OPEN = frozenset({None, State.NOT_STARTED, State.BLOCKED})
-_ENDED_BEFORE = "its orchestrator ended before it did"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the ledger has of a run."""
-
-    run: RunRecord
-    plan: Plan
-    rows: Mapping[str, TargetRecord]
-
-    @classmethod
-    def of(cls, ledger: Ledger, id_: int) -> "Recorded":
-        """Read a run. Raises ``UsageError`` for one that is not there."""
-        run = ledger.run(id_)
-        rows = ledger.targets(id_)
-        plan = of_json(loads(ledger.plan(id_)), [_planned(row) for row in rows])
-        return cls(run, plan, {row.name: row for row in rows})
 
 
 def resume(setting: Setting, id_: int, how: Conduct) -> Result:
@@ -119,9 +97,9 @@ def _take_up(
                 survey = Survey(crew)
                 assert_unchanged(id_, recorded.plan, crew, survey, targets)
                 retried = again(recorded)
+                _assert_within_budget(recorded, retried)
                 _tell(ledger, hold, recorded, targets, retried, how)
                 recorded = Recorded.of(ledger, id_)
-                _assert_within_budget(recorded)
                 _assert_alone(ledger, recorded)
                 made = _course(setting, ledger, survey, recorded, targets)
                 ended = conduct(
@@ -151,7 +129,7 @@ def _tell(
     """Record which attempts nobody will end, and which targets are tried again or are gone."""
     now, there = ledger.now(), {target.name for target in targets}
     left = ledger.attempts(recorded.run.id, Which.OPEN)
-    events: list[Event] = [AttemptLost(now, a.target, a.number, _ENDED_BEFORE) for a in left]
+    events: list[Event] = [AttemptLost(now, a.target, a.number, ENDED_BEFORE) for a in left]
     events += [TargetRetried(now, name, how.by) for name in retried]
     events += [
         TargetSkipped(now, name, how.by, "it is not in environments.toml any more")
@@ -162,13 +140,14 @@ def _tell(
         hold.write(events)
 
 
-def _assert_within_budget(recorded: Recorded) -> None:
-    id_ = recorded.run.id
+def _assert_within_budget(recorded: Recorded, retried: Sequence[str]) -> None:
+    """Raise ``Refused`` where more targets of a wave failed than may, besides those ``retried``."""
+    id_, again = recorded.run.id, set(retried)
     for at, wave in enumerate(recorded.plan.waves):
         failed = [
             row.name
             for row in recorded.rows.values()
-            if row.wave == at and row.state in {*_RETRIED, State.IN_DOUBT}
+            if row.wave == at and row.state in {*_RETRIED, State.IN_DOUBT} and row.name not in again
         ]
         if len(failed) > wave.budget:
             raise Refused(
@@ -206,7 +185,7 @@ def _course(
     needs = dependencies(targets, setting.file.config)
     if verb is Verb.DOWNGRADE:
         _, needs = reversed_(targets, needs)
-    trails = _trails(ledger, id_, recorded.rows)
+    trails = trails_of(ledger, id_, recorded.rows)
     plain = verb is Verb.UPGRADE and plan.revision == "heads"
     idle = {target.name for target in plan.targets if target.idle} - trails.keys()
     candidates = [t for t in targets if t.name in idle and recorded.rows[t.name].state is None]
@@ -225,78 +204,9 @@ def _course(
     )
 
 
-def back_to(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return where each target of a rollback goes back to; nothing for other runs."""
-    if plan.parent is None:
-        return {}
-    return {target.name: target.goal for target in plan.targets if target.goal is not None}
-
-
 def _fresh(survey: Survey, candidates: Sequence[Target]) -> Callable[[Target], Outcome | None]:
     at_head = survey.at_head(candidates)
     return nothing_to_do(survey, [t for t in candidates if t.name in at_head])
-
-
-def past_of(ledger: Ledger, id_: int, recorded: Recorded) -> Past:
-    """Return what the state machine must know of a run to go on with it."""
-    waves = {wave.position: (wave.state, wave.ended_at) for wave in ledger.waves(id_)}
-    held = {(gate.wave, gate.kind) for gate in ledger.gates(id_) if gate.state != "failed"}
-    settled = {
-        row.name: row.state
-        for row in recorded.rows.values()
-        if row.state is not None and row.state is not State.NOT_STARTED
-    }
-    return Past(settled, waves, frozenset(held))
-
-
-def _trails(ledger: Ledger, id_: int, rows: Mapping[str, TargetRecord]) -> dict[str, Trail]:
-    """Return what was tried before on each target that is still to be worked on."""
-    attempts: dict[str, list[AttemptRecord]] = {}
-    for attempt in ledger.attempts(id_):
-        if rows[attempt.target].state in {None, State.NOT_STARTED}:
-            attempts.setdefault(attempt.target, []).append(attempt)
-    return {name: _trail(of, rows[name]) for name, of in attempts.items()}
-
-
-def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
-    """Return what is known of earlier attempts, from the last one back to one that could look."""
-    trail = Trail(number=attempts[-1].number)
-    committing: dict[str, None] = {}
-    for attempt in reversed(attempts):
-        if _has_looked(attempt):
-            break
-        lost = attempt.state in {None, LOST}
-        trail.unseen = trail.unseen or lost
-        if lost:
-            committing.update(dict.fromkeys(c.revision for c in attempt.committing))
-            trail.loss = trail.loss or _ENDED_BEFORE
-    trail.committing = tuple(committing)
-    if trail.unseen:
-        trail.origin = row.heads
-    return trail
-
-
-def _has_looked(attempt: AttemptRecord) -> bool:
-    if attempt.state in {None, LOST, State.LOCKED}:
-        return False
-    failure = attempt.failure
-    # In doubt because nobody could look, and somebody wants it tried again: still nobody has.
-    return failure is None or not failure.retryable
-
-
-def _planned(row: TargetRecord) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "environment": row.environment,
-        "database": row.database,
-        "server": row.server,
-        "place": row.detail["place"],
-        "wave": row.wave,
-        "heads": row.heads,
-        "goal": row.goal,
-        "schema_class": row.schema_class,
-        "revisions": tuple(row.detail["revisions"]),
-    }
 
 
 def _result(

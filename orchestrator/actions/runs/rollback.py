@@ -9,7 +9,7 @@ from orchestrator.actions.results import Result, Silent
 from orchestrator.actions.runs.begin import driven, outcomes_of, record_run, refuse_doubts
 from orchestrator.actions.runs.conduct import Course
 from orchestrator.actions.runs.planning import Planning
-from orchestrator.actions.runs.resume import Recorded
+from orchestrator.actions.runs.recorded import Recorded
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_

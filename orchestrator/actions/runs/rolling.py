@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from orchestrator.actions.interrupts import Interrupts
 from orchestrator.actions.results import Observer
 from orchestrator.actions.runs.record import Record
-from orchestrator.actions.runs.trails import Trail
+from orchestrator.actions.runs.trails import Trail, looked
 from orchestrator.actions.runs.waits import Waits
 from orchestrator.config.models import Rollout
 from orchestrator.engines.pool import Event as PoolEvent
@@ -33,6 +33,9 @@ from orchestrator.worker.jobs import Committing, Go, Job, Running
 
 _TICK = 0.2
 """Seconds between looks at Ctrl-C and at what others ask."""
+_LOOKS = 60.0
+"""Seconds for which a target that may be half done is looked for before somebody has to."""
+_LOOKS_AGAIN = 5.0
 _BATCH = 64
 """Targets that are recorded together before they start."""
 _SETTLED = 2000
@@ -287,6 +290,9 @@ class Rolling:
         if self._stopping or self.run.state in OVER or self.run.over_budget:
             return None
         settings = self.settings(self.targets[outcome.target])
+        trail = self.trails[outcome.target]
+        if trail.committing and not looked(outcome) and time.monotonic() - trail.lost_at < _LOOKS:
+            return min(_LOOKS_AGAIN, settings.retry_delay * 2.0 ** (trail.tries - 1))
         luck = random.random()  # noqa: S311 - spreads load, guards nothing
         return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
 

@@ -1,5 +1,6 @@
 """What is known of the attempts at a target in a run, and what the next one must know."""
 
+import time
 from dataclasses import dataclass, field, replace
 
 from orchestrator.rollout.outcomes import Outcome, State
@@ -26,6 +27,8 @@ class Trail:
     began: float = 0.0
     revision: str | None = None
     """The revision that the running attempt has reached."""
+    lost_at: float = 0.0
+    """When it was lost, by this process's clock; 0 where an earlier process lost it."""
     loss: str = ""
     """How the latest attempt whose end nobody saw was lost."""
     denied: bool = False
@@ -43,6 +46,7 @@ class Trail:
     def lose(self, reason: str) -> None:
         """Nobody saw the end of the running attempt."""
         self.unseen, self.loss = True, reason
+        self.lost_at = self.lost_at or time.monotonic()
         self.committing = tuple(dict.fromkeys((*self.committing, *self.begun)))
 
     def seen(self, outcome: Outcome, *, final: bool) -> Outcome:
@@ -64,7 +68,7 @@ class Trail:
             message = f"{self.loss}: {failure.message}"
             outcome = replace(outcome, failure=replace(failure, message=message))
         self.unseen = self.look_only = False
-        self.loss, self.committing = "", ()
+        self.loss, self.lost_at, self.committing = "", 0.0, ()
         return outcome
 
 

@@ -25,7 +25,8 @@ from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 if TYPE_CHECKING:
-    from orchestrator.actions.project import Project, Selection
+    from orchestrator.actions.project import Project
+    from orchestrator.actions.selection import Selection
     from orchestrator.rollout.plan import Plan
 
 

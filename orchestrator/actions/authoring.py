@@ -1,0 +1,46 @@
+"""Commands about a database's scripts: one worker, and no target."""
+
+from typing import Any
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.prepare import check_scripts
+from orchestrator.actions.results import NewRevision
+from orchestrator.config.load import ConfigFile
+from orchestrator.config.suggest import did_you_mean
+from orchestrator.errors import TargetsFailed, UsageError
+from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.worker.jobs import NewScript, Verb
+
+
+def assert_database(file: ConfigFile, database: str) -> None:
+    """Raise ``UsageError`` for a database that the file does not have, or that has no scripts."""
+    known = file.config.databases
+    if database not in known:
+        hint = did_you_mean(database, known)
+        raise UsageError(
+            f"there is no database '{database}'; there are {', '.join(known)}"
+            + (f"\n  {hint}" if hint else "")
+        )
+    check_scripts(file, [database])
+
+
+def write_script(crew: Crew, verb: Verb, database: str, script: NewScript) -> NewRevision:
+    """Let a worker write a revision file. Raises ``TargetsFailed`` where it can't."""
+    outcome = asked(crew, verb, database, script=script)
+    revisions, warnings = outcome.data
+    path = revisions[0].path if revisions else None
+    id_ = revisions[0].id if revisions else ", ".join(outcome.heads)
+    return NewRevision(database, path, id_, script.empty, revisions, warnings)
+
+
+def asked(crew: Crew, verb: Verb, database: str, **fields: Any) -> Outcome:
+    """Run a job on a database's scripts. Raises ``TargetsFailed`` where it fails."""
+    with crew:
+        crew.begin(verb, [database], **fields)
+        outcome = crew.collected(wait=True)[database]
+    failure = outcome.failure
+    if failure is not None or outcome.state is State.FAILED:
+        message = failure.message if failure is not None else "it failed"
+        step = f"\n  {failure.next_step}" if failure is not None and failure.next_step else ""
+        raise TargetsFailed(f"{outcome.target}: {message}{step}")
+    return outcome

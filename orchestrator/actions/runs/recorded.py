@@ -1,0 +1,101 @@
+"""What the ledger has of a run, as what it takes to go on with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from json import loads
+from typing import Any
+
+from orchestrator.actions.runs.trails import Trail
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord
+from orchestrator.rollout.outcomes import State
+from orchestrator.rollout.plan import Plan, of_json
+from orchestrator.rollout.run import Past
+
+ENDED_BEFORE = "its orchestrator ended before it did"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger has of a run."""
+
+    run: RunRecord
+    plan: Plan
+    rows: Mapping[str, TargetRecord]
+
+    @classmethod
+    def of(cls, ledger: Ledger, id_: int) -> "Recorded":
+        """Read a run. Raises ``UsageError`` for one that is not there."""
+        run = ledger.run(id_)
+        rows = ledger.targets(id_)
+        plan = of_json(loads(ledger.plan(id_)), [_planned(row) for row in rows])
+        return cls(run, plan, {row.name: row for row in rows})
+
+
+def _planned(row: TargetRecord) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "environment": row.environment,
+        "database": row.database,
+        "server": row.server,
+        "place": row.detail["place"],
+        "wave": row.wave,
+        "heads": row.heads,
+        "goal": row.goal,
+        "schema_class": row.schema_class,
+        "revisions": tuple(row.detail["revisions"]),
+    }
+
+
+def past_of(ledger: Ledger, id_: int, recorded: Recorded) -> Past:
+    """Return what the state machine must know of a run to go on with it."""
+    waves = {wave.position: (wave.state, wave.ended_at) for wave in ledger.waves(id_)}
+    held = {(gate.wave, gate.kind) for gate in ledger.gates(id_) if gate.state != "failed"}
+    settled = {
+        row.name: row.state
+        for row in recorded.rows.values()
+        if row.state is not None and row.state is not State.NOT_STARTED
+    }
+    return Past(settled, waves, frozenset(held))
+
+
+def trails_of(ledger: Ledger, id_: int, rows: Mapping[str, TargetRecord]) -> dict[str, Trail]:
+    """Return what was tried before on each target that is still to be worked on."""
+    attempts: dict[str, list[AttemptRecord]] = {}
+    for attempt in ledger.attempts(id_):
+        if rows[attempt.target].state in {None, State.NOT_STARTED}:
+            attempts.setdefault(attempt.target, []).append(attempt)
+    return {name: _trail(of, rows[name]) for name, of in attempts.items()}
+
+
+def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
+    """Return what is known of earlier attempts, from the last one back to one that could look."""
+    trail = Trail(number=attempts[-1].number)
+    committing: dict[str, None] = {}
+    for attempt in reversed(attempts):
+        if _has_looked(attempt):
+            break
+        lost = attempt.state in {None, LOST}
+        trail.unseen = trail.unseen or lost
+        if lost:
+            committing.update(dict.fromkeys(c.revision for c in attempt.committing))
+            trail.loss = trail.loss or ENDED_BEFORE
+    trail.committing = tuple(committing)
+    if trail.unseen:
+        trail.origin = row.heads
+    return trail
+
+
+def _has_looked(attempt: AttemptRecord) -> bool:
+    if attempt.state in {None, LOST, State.LOCKED}:
+        return False
+    failure = attempt.failure
+    # In doubt because nobody could look, and somebody wants it tried again: still nobody has.
+    return failure is None or not failure.retryable
+
+
+def back_to(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return where each target of a rollback goes back to; nothing for other runs."""
+    if plan.parent is None:
+        return {}
+    return {target.name: target.goal for target in plan.targets if target.goal is not None}
