@@ -3,9 +3,11 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from orchestrator.config import models
 from orchestrator.config.load import load
 from orchestrator.config.units import duration
 from orchestrator.errors import ConfigError
+from orchestrator.rollout import events
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -178,6 +181,55 @@ def test_the_steps_of_a_page_work(page: str, number: int, tmp_path: Path) -> Non
     assert steps > number
 
 
+@pytest.mark.parametrize("event", events.Event.__subclasses__(), ids=lambda of: of.__name__)
+def test_every_event_is_described_with_its_keys(event: type[events.Event]) -> None:
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+    text = (ROOT / "docs" / "events.md").read_text()
+    (row,) = (row for row in text.splitlines() if row.startswith(f"| `{name}` |"))
+    keys = set(re.findall(r"`(\w+)`", row.split("|")[2]))
+    outcome = {"outcome"} if "those of an outcome" in row else set()
+    assert keys | outcome == {field.name for field in fields(event)} - {"at"}
+
+
+def test_the_guide_to_rollouts_works(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "rollouts.md"
+    fleet, failing, mended = (text for _, text in blocks(page, "python"))
+    source, waves = (text for _, text in list(blocks(page, "toml"))[:2])
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    example = (ROOT / "environments.toml").read_text()
+    example = re.sub(r"^# In the order .*?^\]\n", source, example, flags=re.M | re.S)
+    (tmp_path / "environments.toml").write_text(example)
+    # Fewer of them, and so a larger share that may fail.
+    (tmp_path / "fleet.py").write_text(fleet.replace("range(1, 301)", "range(131, 149)"))
+    _run("python fleet.py", tmp_path)
+    waves = waves.replace("1m", "1s").replace('"1%"', '"10%"')
+    example = re.sub(r'^max_failures .*?order_by = \["name"\]\n', waves, example, flags=re.M | re.S)
+    (tmp_path / "environments.toml").write_text(example)
+    revision = tmp_path / "migrations/orders/versions/0006_lower_case_addresses.py"
+    revision.write_text(failing)
+
+    assert "0006  E-mail addresses are lower case  irreversible" in _run(
+        "orchestrator plan prod --out prod.plan.json", tmp_path
+    )
+    told = _run("orchestrator upgrade --plan prod.plan.json --yes --no-wait", tmp_path, 3)
+    assert "UNIQUE constraint failed: customers.email" in told
+    assert "of prod/canary failed; none may" in told
+
+    head, _, tail = failing.partition("from alembic import op\n")
+    change = tail.partition("def upgrade()")[0]
+    imports, _, rest = mended.partition("\nSAME")
+    downgrade = "def downgrade()" + tail.partition("def downgrade()")[2]
+    revision.write_text(f"{head}{imports}{change}SAME{rest}\n\n{downgrade}")
+    assert "was edited" in _run("orchestrator upgrade --plan prod.plan.json --yes", tmp_path, 5)
+    _run("orchestrator plan prod --exclude prod/*/shop-142 --out prod.plan.json", tmp_path)
+    told = _run("orchestrator upgrade --plan prod.plan.json --yes --no-wait", tmp_path, 6)
+    assert "orchestrator approve 3 && orchestrator resume 3" in told
+    _run("orchestrator approve 3", tmp_path)
+    assert "run 3: done" in _run("orchestrator resume 3 --wait", tmp_path)
+    told = _run("orchestrator upgrade prod --yes", tmp_path, 3)
+    assert "customers 1 and 2 share an address, and are two people" in told
+
+
 def test_what_the_readme_says_of_python_is_there() -> None:
     (program,) = (text for mark, text in blocks(ROOT / "README.md", "python") if not mark)
     for line in program.splitlines():
@@ -185,14 +237,14 @@ def test_what_the_readme_says_of_python_is_there() -> None:
             exec(line, {})
 
 
-def _run(line: str, folder: Path) -> str:
+def _run(line: str, folder: Path, code: int = 0) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path}
     environ.pop("ORCHESTRATOR_CONFIG", None)
     ran = subprocess.run(
         line, shell=True, cwd=folder, env=environ, text=True, capture_output=True, timeout=120
     )
-    assert ran.returncode == 0, f"$ {line}\n{ran.stdout}{ran.stderr}"
+    assert ran.returncode == code, f"$ {line}\n{ran.stdout}{ran.stderr}"
     return ran.stdout + ran.stderr
 
 
