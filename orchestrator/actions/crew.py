@@ -1,7 +1,7 @@
 """The workers of one command: made when it begins, gone when it ends."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,16 +87,21 @@ class Crew:
         verb: Verb,
         targets: Sequence[Target],
         observer: Observer,
+        *,
+        each: Callable[[Target], Mapping[str, Any]] = lambda _: {},
         **fields: Any,
     ) -> dict[str, Outcome]:
-        """Run a verb that only reads on each target, and return their outcomes."""
+        """Run a verb that only reads on each target, and return their outcomes.
+
+        ``each`` returns what a target's job has besides what all have.
+        """
         config = self.file.config
         drive = Drive(
             pool=self.workers,
             observer=observer,
             interrupts=self.interrupts,
             targets={target.name: target for target in targets},
-            job=lambda target: self.job_on(verb, target, **fields),
+            job=lambda target: self.job_on(verb, target, **fields, **each(target)),
             settings=lambda target: limits(config, target.environment, target.database),
         )
         return drive.run(works(config, targets, {}))

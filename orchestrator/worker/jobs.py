@@ -54,6 +54,9 @@ class Job:
     """The tenant's labels; empty for a shared target."""
     revision: str = "heads"
     dry_run: bool = False
+    heads: tuple[str, ...] | None = None
+    """``dry_run``: where the target was read to stand; it is not connected to, and ``env.py`` does
+    not run."""
     purge: bool = False
     learn: bool = False
     """``status``: let ``env.py`` tell where its versions are, whatever seems plain without it."""

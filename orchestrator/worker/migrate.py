@@ -76,8 +76,10 @@ def _before_env_py(job: Job, target: str, context: Context, session: Session) ->
 def plan(job: Job, target: str, context: Context) -> Outcome:
     """Tell what ``migrate`` would do, without a lock and without changing anything."""
     scripts = context.scripts(job)
-    with open_session(context.location(job), context.timeouts(job)) as session:
-        heads, _ = read_heads(job, scripts, session, context)
+    heads = job.heads
+    if heads is None:
+        with open_session(context.location(job), context.timeouts(job)) as session:
+            heads, _ = read_heads(job, scripts, session, context)
     move = judged(job, target, scripts, heads)
     if isinstance(move, Outcome):
         return move

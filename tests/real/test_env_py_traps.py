@@ -179,6 +179,7 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, list[Ran]
     shop.config(
         '[project]\nname = "traps"\n' + databases + "[environments.prod]\n"
         'url = "sqlite:///var/{database}-{tenant}.db"\ntenants = ["t0", "t1", "t2"]\n'
+        'rollout.max_failures = "100%"\n'
     )
     (shop.folder / "kept.py").write_text(KEPT)
     with closing(sqlite3.connect(shop.folder / "control.db")) as control:

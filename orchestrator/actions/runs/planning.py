@@ -15,15 +15,12 @@ from orchestrator.actions.runs.laying import lay_out
 from orchestrator.actions.runs.reversible import is_reversible
 from orchestrator.actions.survey import Survey
 from orchestrator.config.models import Config
-from orchestrator.fleet.arguments import x_of_class
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, canonical
 from orchestrator.worker.jobs import Verb
 
 _READ = frozenset({State.CURRENT, State.BEHIND, State.EMPTY})
-_TRIES = 3
-"""How many members of a group are asked which way they would go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +142,11 @@ class Planning:
 
     def _ways(self, targets: Sequence[Target]) -> dict[str, Way]:
         """Return the way of each target whose heads are known, asking one of each group."""
-        config = self.crew.file.config
         groups: dict[Any, list[Target]] = {}
         for target in targets:
             outcome = self.read[target.name]
             if outcome.state in _READ:
-                key = (
-                    target.environment,
-                    target.database,
-                    x_of_class(config, target),
-                    outcome.heads,
-                    self.back_to.get(target.name),
-                )
+                key = target.database, outcome.heads, self.back_to.get(target.name)
                 groups.setdefault(key, []).append(target)
         found: dict[str, Way] = {}
         left: list[list[Target]] = []
@@ -166,13 +156,10 @@ class Planning:
                 found.update((target.name, Way(heads)) for target in group)
             else:
                 left.append(group)
-        for number in range(_TRIES):
-            asked = [group[number] for group in left if len(group) > number]
-            answers = self._asked(asked)
-            for group in tuple(left):
-                if len(group) > number and (way := answers.get(group[number].name)) is not None:
-                    found.update((target.name, way) for target in group)
-                    left.remove(group)
+        answers = self._asked([group[0] for group in left])
+        for group in left:
+            if (way := answers.get(group[0].name)) is not None:
+                found.update((target.name, way) for target in group)
         return found
 
     def _at_head(self, target: Target) -> bool:
@@ -180,23 +167,23 @@ class Planning:
         return is_plain and self.read[target.name].state is State.CURRENT
 
     def _asked(self, targets: Sequence[Target]) -> dict[str, Way]:
-        """Let Alembic tell the ways of targets that stand where we read that they do."""
-        outcomes: dict[str, Outcome] = {}
-        for back_to in dict.fromkeys(self.back_to.get(target.name) for target in targets):
-            outcomes |= self.crew.run(
-                self.verb,
-                [target for target in targets if self.back_to.get(target.name) == back_to],
-                Silent(),
-                revision=self.revision,
-                dry_run=True,
-                purge=self.purge,
-                back_to=back_to,
-            )
+        """Let Alembic tell the ways from where targets were read to stand. Runs no ``env.py``."""
+        outcomes = self.crew.run(
+            self.verb,
+            targets,
+            Silent(),
+            each=lambda target: {
+                "heads": self.read[target.name].heads,
+                "back_to": self.back_to.get(target.name),
+            },
+            revision=self.revision,
+            dry_run=True,
+            purge=self.purge,
+        )
         return {
             name: Way(outcome.heads, outcome.revisions)
             for name, outcome in outcomes.items()
             if outcome.state in {State.PLANNED, State.UNCHANGED}
-            and outcome.heads_before == self.read[name].heads
         }
 
     def _revisions(
