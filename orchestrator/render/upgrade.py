@@ -13,6 +13,7 @@ from orchestrator.render.states import by_environment
 from orchestrator.render.status import total
 from orchestrator.render.table import Columns
 from orchestrator.render.words import NAMES_SHOWN, count, heads, names, safe
+from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import State
 
 _HEADS = frozenset({"head", "heads"})
@@ -30,10 +31,15 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
         *by_environment(pairs),
         *_planned(result, revision, pairs),
         *_blocked(pairs),
-        *_not_started(pairs),
+        *(() if _goes_on(result) else _not_started(pairs)),
         *failures(pairs, debug=debug),
         Group(total(result), *note, *_run(result)),
     )
+
+
+def _goes_on(result: Result) -> bool:
+    """Whether what was not started is only yet to come: then its number says enough."""
+    return result.run is not None and result.run.state in {RunState.WAITING, RunState.PAUSED}
 
 
 def _run(result: Result) -> Iterator[RenderableType]:

@@ -75,7 +75,8 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
         if sealed is not None:
             refuse_other(sealed, plan)
             plan = sealed.without(gone)
-        refuse_doubts(ledger, [target.name for target in plan.targets])
+        if order.verb is not Verb.STAMP:  # it is how somebody says where a target stands
+            refuse_doubts(ledger, [target.name for target in plan.targets])
         ended = _driven(setting, crew, ledger, order, planning, plan, how, sealed)
         interrupted = crew.interrupted
     if ended.end is not None:

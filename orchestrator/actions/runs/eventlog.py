@@ -47,8 +47,9 @@ def line(event: Event, run: int) -> dict[str, Any]:
             continue
         value = getattr(event, field.name)
         head |= _outcome(value) if isinstance(value, Outcome) else {field.name: value}
-    if isinstance(head.get("until"), int):
-        head["until"] = iso(head["until"])
+    for key in ("until", "since"):
+        if isinstance(head.get(key), int):
+            head[key] = iso(head[key])
     return head
 
 

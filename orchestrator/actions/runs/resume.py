@@ -73,7 +73,8 @@ def _doubtful(recorded: Recorded) -> str:
     names = [row.name for row in recorded.rows.values() if row.state is State.IN_DOUBT]
     if not names:
         return ""
-    return f"\n  {names[0]} is in doubt: name it once it is mended, orchestrator retry … {names[0]}"
+    again = f"orchestrator retry {recorded.run.id} {names[0]}"
+    return f"\n  {names[0]} is in doubt: name it once it is mended, {again}"
 
 
 def _take_up(
