@@ -103,10 +103,21 @@ def test_a_run_goes_through_its_states(ledger: Ledger) -> None:
 
 def test_resuming_a_run_that_was_never_started_starts_it(ledger: Ledger) -> None:
     hold = ledger.hold(run := a_run(ledger), ME)
-    ledger.request(run, "pause", "lou")
     hold.write([e.RunResumed(7, "kim")])
     now = ledger.run(run)
-    assert (now.state, now.started_at, now.request, now.request_by) == ("running", 7, None, None)
+    assert (now.state, now.started_at) == ("running", 7)
+
+
+@pytest.mark.parametrize(("asked", "left"), [("pause", None), ("abort", "abort")])
+def test_a_pause_is_for_who_holds_a_run_and_an_abort_for_everybody(
+    ledger: Ledger, asked: str, left: str | None
+) -> None:
+    ledger.request(run := a_run(ledger), asked, "lou")
+    hold = ledger.hold(run, ME)
+    assert ledger.run(run).request == left
+    ledger.request(run, "abort", "max")
+    hold.write([e.RunResumed(7, "kim")])
+    assert ledger.run(run).request == "abort", "what was asked meanwhile stays"
 
 
 STORY: Sequence[e.Event] = (
