@@ -37,6 +37,9 @@ class Survey:
 
     crew: Crew
     schemas: bool = False
+    asks: bool = True
+    """Whether ``env.py`` may be run where only it can tell where heads are. It is not under the
+    target's lock; without it, such targets look empty, or are ``NOT_STARTED``."""
     warnings: list[str] = field(default_factory=list)
     """What is to be said of scripts that could only be read, not loaded."""
     places: dict[str, Place] = field(default_factory=dict)
@@ -58,7 +61,7 @@ class Survey:
         found: dict[str, Outcome] = {}
         doubtful: dict[tuple[Group, tuple[str, ...]], list[tuple[Target, Reading]]] = {}
         for target, reading in self._readings(targets, self._unsure(targets)):
-            if self._is_doubtful(target, reading):
+            if self.asks and self._is_doubtful(target, reading):
                 key = (self._group(target), reading.heads)
                 doubtful.setdefault(key, []).append((target, reading))
             else:
@@ -170,6 +173,8 @@ class Survey:
         for warning in self._unredacted:
             self.warnings.append(self._redact(warning))
         self._unredacted.clear()
+        if not self.asks:
+            return
         later = [target for target in targets if self._group(target) in unsure]
         for group in unsure:
             self._tables[group] = self._asked([t for t in later if self._group(t) == group])

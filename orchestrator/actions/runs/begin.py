@@ -71,7 +71,8 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
         Crew.of(setting.file, setting.secrets, setting.x, targets) as crew,
     ):
         setting.observer.begin(order.verb.value, targets)
-        planning, plan = made(setting, crew, order, ledger, classes=sealed is not None)
+        exact = sealed is not None
+        planning, plan = made(setting, crew, order, ledger, classes=exact, asks=exact)
         if sealed is not None:
             refuse_other(sealed, plan)
             plan = sealed.without(gone)
@@ -93,7 +94,13 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
 
 
 def made(
-    setting: Setting, crew: Crew, order: Order, ledger: Ledger | None, *, classes: bool = False
+    setting: Setting,
+    crew: Crew,
+    order: Order,
+    ledger: Ledger | None,
+    *,
+    classes: bool,
+    asks: bool,
 ) -> tuple[Planning, Plan]:
     """Read where the targets stand, and return the plan of an order.
 
@@ -107,6 +114,7 @@ def made(
         order.verb,
         order.revision,
         order.selection,
+        asks=asks,
         purge=order.purge,
         classes=picks or classes,
         passed=lambda environment, wave: () if ledger is None else ledger.passed(environment, wave),

@@ -60,7 +60,7 @@ def planned(setting: Setting, order: Order) -> Planned:
         ledger = stack.enter_context(setting.ledger(order.targets)) if there else None
         crew = stack.enter_context(Crew.of(setting.file, setting.secrets, setting.x, order.targets))
         setting.observer.begin("plan", order.targets)
-        planning, plan = made(setting, crew, order, ledger, classes=True)
+        planning, plan = made(setting, crew, order, ledger, classes=True, asks=True)
         interrupted = crew.interrupted
         seconds = _seconds(setting, ledger, plan)
     unread = tuple(planning.read[t.name] for t in plan.targets if t.heads is None or t.goal is None)

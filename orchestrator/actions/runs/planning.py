@@ -39,6 +39,8 @@ class Planning:
     verb: Verb
     revision: str
     selection: Mapping[str, Any]
+    asks: bool = True
+    """Whether ``env.py`` may be run, as by ``status``; a run leaves that to its workers."""
     purge: bool = False
     classes: bool = True
     """Read the schemas, too, so that the plan knows their classes."""
@@ -53,7 +55,9 @@ class Planning:
     _hashes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.survey = Survey(self.crew, schemas=self.classes, warnings=self.warnings)
+        self.survey = Survey(
+            self.crew, schemas=self.classes, asks=self.asks, warnings=self.warnings
+        )
 
     def plan(
         self,
@@ -126,7 +130,7 @@ class Planning:
 
     def _planned(self, target: Target, way: Way | None) -> PlannedTarget:
         outcome = self.read[target.name]
-        heads = outcome.heads if outcome.state in _READ else None
+        heads = outcome.heads if self._knows(outcome) else None
         return PlannedTarget(
             name=target.name,
             environment=target.environment,
@@ -145,7 +149,7 @@ class Planning:
         groups: dict[Any, list[Target]] = {}
         for target in targets:
             outcome = self.read[target.name]
-            if outcome.state in _READ:
+            if self._knows(outcome):
                 key = target.database, outcome.heads, self.back_to.get(target.name)
                 groups.setdefault(key, []).append(target)
         found: dict[str, Way] = {}
@@ -161,6 +165,12 @@ class Planning:
             if (way := answers.get(group[0].name)) is not None:
                 found.update((target.name, way) for target in group)
         return found
+
+    def _knows(self, outcome: Outcome) -> bool:
+        """Whether it is known where a target stands, well enough for where it goes."""
+        # What looks empty may have its versions where only env.py knows: the end is the same.
+        sure = self.asks or outcome.heads or self.revision == "heads"
+        return outcome.state in _READ and bool(sure)
 
     def _at_head(self, target: Target) -> bool:
         is_plain = self.verb is Verb.UPGRADE and self.revision == "heads"
