@@ -370,7 +370,7 @@ def test_the_process_list_shows_no_secret(new_fleet):
 def test_a_server_killed_mid_run_fails_its_targets_and_resumes(private_mariadb, new_fleet):
     server = private_mariadb()
     fleet = new_fleet("mariadb", server)
-    fleet.declare(6, max_per_server=3, retries=6)
+    fleet.declare(6, max_per_server=3, retries=6, max_failures=6)
     # The kill may fall between a CREATE TABLE and its version row, which MariaDB commits apart.
     again = "op.execute('CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY)')"
     fleet.workshop.revision("a1", None, again)
@@ -383,11 +383,13 @@ def test_a_server_killed_mid_run_fails_its_targets_and_resumes(private_mariadb, 
 
     ran = started.wait(code=None)
     assert ran.code in (0, 3), ran
-    states = ran.states()
     for tenant in fleet.tenants:
-        told = states[f"prod/app/{tenant}"]
-        assert told in ("done", "failed", "not_started"), told
-        assert (told == "done") == (fleet.heads(tenant) == ["b2"])
+        told = ran.states()[f"prod/app/{tenant}"]
+        assert told in ("done", "failed", "in_doubt"), told
+        if told == "done":
+            assert fleet.heads(tenant) == ["b2"]
+        if told == "in_doubt":  # its first revision may run twice
+            fleet.workshop.run("skip", "1", f"prod/app/{tenant}", "--reason", "it may run twice")
     fleet.workshop.run("upgrade")
     assert all(fleet.heads(tenant) == ["b2"] for tenant in fleet.tenants)
 
@@ -420,7 +422,8 @@ def test_the_orchestrator_killed_mid_run_leaves_targets_whole(fleet: Fleet):
     wait_until(marker.exists)
     started.kill()
 
-    fleet.workshop.run("upgrade", code=None if fleet.kind == "mariadb" else 0)
+    assert "orchestrator resume 1" in fleet.workshop.run("upgrade", code=5).err
+    fleet.workshop.run("resume", "1", code=None if fleet.kind == "mariadb" else 0)
     if fleet.kind != "mariadb":  # there, what was half applied must be mended by hand
         assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
 
