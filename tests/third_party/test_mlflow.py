@@ -23,7 +23,7 @@ def test_mlflow(application: Callable[..., Application]):
         [environments.{kind}]
         url     = "{app.template(kind)}"
         tenants = {list(TENANTS)}
-        rollout = {{ max_parallel = 2 }}
+        rollout = {{ max_parallel = 2, max_failures = "100%" }}
         """
         for kind in KINDS
     )

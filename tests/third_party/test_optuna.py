@@ -93,7 +93,7 @@ def declare(app: Application) -> None:
         [environments.{kind}]
         url     = "{app.template(kind)}"
         tenants = {[*TENANTS, OWN] if kind == "mariadb" else list(TENANTS)}
-        rollout = {{ max_parallel = 3 }}
+        rollout = {{ max_parallel = 3, max_failures = "100%" }}
 
         [environments.{kind}.databases.audit]
         url = "{app.template(kind).replace("{tenant}", "audit")}"
