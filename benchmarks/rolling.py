@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,7 +121,7 @@ def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
         ended = driven(setting, crew, ledger, course, Conduct(by="benchmark"))
         took = time.monotonic() - began
     assert ended.end.state == "done", ended.end
-    gaps = [later - earlier for earlier, later in zip(views, views[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(views)]
     return {
         "ms": took / count * 1000,
         "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
