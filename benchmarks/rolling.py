@@ -61,7 +61,7 @@ class Pool:
     def busy(self) -> int:
         return len(self.given)
 
-    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:  # noqa: ARG002
+    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:  # noqa: ARG002 - as a pool takes them
         self.given.append(key)
 
     def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once
