@@ -144,7 +144,9 @@ class Round:
         for name in doubts:
             self._human(name, attempts[name])
         if doubts:
-            return ("retry", id_, *doubts)
+            # All together: a run over its budget goes on only once nothing of it is left out.
+            failed = [row.name for row in rows if row.state in _FAILED]
+            return ("retry", id_, *dict.fromkeys((*doubts, *failed)))
         if any(row.state in _FAILED for row in rows):
             return ("retry", id_)
         return () if run.state is RunState.DONE else ("resume", id_)

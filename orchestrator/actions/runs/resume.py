@@ -32,6 +32,7 @@ from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.jobs import Verb
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
+_SHOWN = 5
 _RETRIED = frozenset({State.FAILED, State.LOCKED})
 _OPEN = frozenset({None, State.NOT_STARTED, State.BLOCKED})
 
@@ -151,10 +152,12 @@ def _assert_within_budget(recorded: Recorded, retried: Sequence[str]) -> None:
             if row.wave == at and row.state in {*_RETRIED, State.IN_DOUBT} and row.name not in again
         ]
         if len(failed) > wave.budget:
+            named = [*retried, *failed] if len(retried) + len(failed) <= _SHOWN else []
             raise Refused(
                 f"{len(failed):,} of {wave.name} failed, and at most {wave.budget:,} may: "
                 f"{', '.join(failed[:5])}{', …' if len(failed) > 5 else ''}\n"
-                f"  once they are mended, orchestrator retry {id_}; or go on without one: "
+                f"  once they are mended, {' '.join(['orchestrator retry', str(id_), *named])}; "
+                f"or go on without one: "
                 f"orchestrator skip {id_} {failed[0]} --reason …"
             )
 
