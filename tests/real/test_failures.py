@@ -153,9 +153,11 @@ def test_what_depends_on_a_failed_target_is_blocked(new_fleet):
 
     ran = shop.run("upgrade", "-o", "json", code=3)
 
-    assert ran.states() == {
+    states = ran.states()
+    # It may not have started when its wave was over its budget.
+    assert states.pop("dev/orders/acme") in {"done", "not_started"}
+    assert states == {
         "dev/catalog/acme": "done",
-        "dev/orders/acme": "done",
         "dev/catalog/birch": "failed",
         "dev/orders/birch": "blocked",
         "prod/catalog/acme": "blocked",
