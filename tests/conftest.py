@@ -8,6 +8,7 @@ import pytest
 
 from tests.desk import SHARED, Desk, desk_variable, shared_mariadb, shared_postgres
 from tests.servers import MariaDB, MariaDBServer, PgBouncer, Postgres, PostgresServer
+from tests.workshop import end_started
 
 _DESKS = pytest.StashKey[list[Desk]]()
 
@@ -26,6 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     for desk in config.stash.get(_DESKS, []):
         desk.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """A test that fails half-way ends the commands that it started."""
+    yield
+    end_started()
 
 
 @pytest.fixture(scope="session")

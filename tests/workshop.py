@@ -126,6 +126,18 @@ class Started:
         return ran
 
 
+STARTED: list[Started] = []
+"""What a test started: ended with it, or its process would warn in the midst of another test."""
+
+
+def end_started() -> None:
+    """End what a test left running."""
+    while STARTED:
+        started = STARTED.pop()
+        if started.process.poll() is None:
+            started.kill()
+
+
 def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for a condition, however busy the machine is. An exception counts as not yet."""
     deadline = time.monotonic() + seconds
@@ -214,7 +226,9 @@ class Workshop:
                 stderr=err,
                 start_new_session=True,
             )
-        return Started(["orchestrator", *arguments], process, folder)
+        started = Started(["orchestrator", *arguments], process, folder)
+        STARTED.append(started)
+        return started
 
     def _environ(self) -> dict[str, str]:
         # Without bytecode every command compiles all that it imports, which no user's does.
