@@ -99,6 +99,44 @@ def test_help_waits_for_no_library(tmp_path: Path) -> None:
     assert all(command.split()[0] in done.stdout for command in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check",
+        "downgrade dev --revision base",
+        "drift",
+        "history orders",
+        "merge orders -m all",
+        "plan",
+        "resume 1",
+        "retry 1",
+        "revision orders -m all",
+        "rollback 1",
+        "stamp dev --revision base",
+        "status",
+        "upgrade",
+    ],
+)
+def test_workers_start_to_import_before_the_command_does(project: Path, command: str) -> None:
+    """Both take half a second, side by side or one after the other."""
+    code = (
+        "import sys; from orchestrator.cli.app import run;"
+        "from orchestrator.engines import pool;"
+        "pool.start_fork_server = lambda _: sys.exit('early' if 'sqlalchemy' in sys.modules"
+        " or 'orchestrator.actions' in sys.modules else 'first');"
+        f"run({command.split()})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == "first\n", done
+
+
 def test_version(tmp_path: Path) -> None:
     from orchestrator import __version__
 

@@ -37,10 +37,10 @@ def check(
       orchestrator check prod/orders/acme --every-target
       orchestrator check staging -o json | jq ".targets[].differences"
     """
-    from orchestrator.render import check, json
-
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
         result = project.check(selection(selectors, where, exclude), every_target=every_target)
+    from orchestrator.render import check, json
+
     show(call, lambda: check.report(result), lambda: json.result(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

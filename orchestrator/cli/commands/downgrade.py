@@ -44,14 +44,14 @@ def downgrade(
       orchestrator downgrade prod/orders/acme --revision 3f2a9c41d07b --dry-run
       orchestrator downgrade staging/orders --revision base --yes
     """
-    from orchestrator.render import json, upgrade
-
     call = invocation.of(context, output)
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
     with driven(project, events=events) as how:
         result = project.downgrade(chosen, revision, dry_run=dry_run, how=how)
+    from orchestrator.render import json, upgrade
+
     show(
         call,
         lambda: upgrade.report(result, revision, debug=call.debug),

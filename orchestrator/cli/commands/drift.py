@@ -43,10 +43,10 @@ def drift(
       orchestrator drift prod/orders --baseline staging/orders/acme
       orchestrator drift -o json | jq ".databases[].classes[].differences[].text"
     """
-    from orchestrator.render import drift, json
-
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
         result = project.drift(selection(selectors, where, exclude), baseline)
+    from orchestrator.render import drift, json
+
     show(call, lambda: drift.report(result), lambda: json.drift(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

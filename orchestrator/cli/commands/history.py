@@ -48,10 +48,10 @@ def history(
       orchestrator history orders -r 3f2a9c41d07b:heads
       orchestrator history orders -o json
     """
-    from orchestrator.render import history, json
-
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
         found = project.history(database, selection(selectors, where, exclude), rev_range)
+    from orchestrator.render import history, json
+
     show(call, lambda: history.report(found), lambda: json.history(found, debug=call.debug))
     raise typer.Exit(found.exit_code)

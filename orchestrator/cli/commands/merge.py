@@ -41,10 +41,10 @@ def merge(
       orchestrator merge orders -m "merge billing and audit"
       orchestrator merge orders 3f2a9c41d07b b81e0c5512aa -m "merge"
     """
-    from orchestrator.render import json, revision
-
     call = invocation.of(context, output)
     written = ready(call, x).merge(
         database, message, revisions or ("heads",), branch_label=branch_label, rev_id=rev_id
     )
+    from orchestrator.render import json, revision
+
     show(call, lambda: revision.merged(written), lambda: json.revision(written, "merge"))

@@ -46,8 +46,6 @@ def plan(
       orchestrator plan prod --out prod.plan.json
       orchestrator plan -o json | jq .waves
     """
-    from orchestrator.render import json_runs, plan
-
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
         planned = project.plan(selection(selectors, where, exclude), revision)
@@ -55,6 +53,8 @@ def plan(
         out = None
     if out is not None:
         _seal(planned, out)
+    from orchestrator.render import json_runs, plan
+
     show(
         call,
         lambda: plan.report(planned, out),

@@ -44,13 +44,13 @@ def resume(
       orchestrator resume 12 --wait
       orchestrator resume 12 --override "the soak is over for us"
     """
-    from orchestrator.render import json, upgrade
-
     call = invocation.of(context, output)
     project = ready(call, x)
     number = _only(project) if run is None else run_id(project, run)
     with driven(project, wait=wait, override=override, events=events) as how:
         result = project.runs.resume(number, how)
+    from orchestrator.render import json, upgrade
+
     show(
         call,
         lambda: upgrade.report(result, "", debug=call.debug),

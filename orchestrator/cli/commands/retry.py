@@ -44,13 +44,13 @@ def retry(
       orchestrator retry 12
       orchestrator retry last prod/orders/acme
     """
-    from orchestrator.render import json, upgrade
-
     call = invocation.of(context, output)
     project = ready(call, x)
     number = run_id(project, run)
     with driven(project, wait=wait, override=override, events=events) as how:
         result = project.runs.retry(number, tuple(targets or ()), how)
+    from orchestrator.render import json, upgrade
+
     show(
         call,
         lambda: upgrade.report(result, "", debug=call.debug),

@@ -69,8 +69,6 @@ def revision(
       orchestrator revision orders -m "add rates" --head billing@head
       orchestrator revision orders -m "audit" --empty --head base
     """
-    from orchestrator.render import json, revision
-
     call = invocation.of(context, output)
     written = ready(call, x).revision(
         database,
@@ -83,4 +81,6 @@ def revision(
         rev_id=rev_id,
         depends_on=depends_on or (),
     )
+    from orchestrator.render import json, revision
+
     show(call, lambda: revision.report(written), lambda: json.revision(written))

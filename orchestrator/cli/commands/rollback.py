@@ -38,10 +38,11 @@ def rollback(
       orchestrator rollback last --yes
     """
     from orchestrator.errors import Refused
-    from orchestrator.render import json, json_runs, rollback, upgrade
 
     call = invocation.of(context, output)
     project = ready(call, x)
+    from orchestrator.render import json, json_runs, rollback, upgrade
+
     number = run_id(project, run)
     with driven(
         project,

@@ -47,8 +47,6 @@ def stamp(
       orchestrator stamp prod/orders --where shard=db2 --revision 3f2a9c41d07b
       orchestrator stamp staging --revision heads --purge --yes
     """
-    from orchestrator.render import json, upgrade
-
     call = invocation.of(context, output)
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
@@ -56,6 +54,8 @@ def stamp(
         confirm(f"{verb} as {revision}", project.targets(chosen))
     with driven(project, events=events) as how:
         result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run, how=how)
+    from orchestrator.render import json, upgrade
+
     show(
         call,
         lambda: upgrade.report(result, revision, debug=call.debug),

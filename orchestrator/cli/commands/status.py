@@ -43,10 +43,10 @@ def status(
       orchestrator status prod --exclude "prod/*/acme"
       orchestrator status prod/orders --where region=eu -o json
     """
-    from orchestrator.render import json, status
-
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
         result = project.status(selection(selectors, where, exclude), schemas=not heads)
+    from orchestrator.render import json, status
+
     show(call, lambda: status.report(result), lambda: json.result(result, debug=call.debug))
     raise typer.Exit(result.exit_code)

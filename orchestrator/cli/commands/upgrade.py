@@ -82,7 +82,6 @@ def upgrade(
       orchestrator upgrade prod --sql out/     SQL for review
     """
     from orchestrator.errors import UsageError
-    from orchestrator.render import json, upgrade
 
     if sql is not None and dry_run:
         raise UsageError("--sql and --dry-run exclude each other: neither changes anything")
@@ -108,6 +107,8 @@ def upgrade(
             result = project.upgrade(chosen, to, dry_run=dry_run, how=how)
         else:
             result = project.upgrade_as_planned(sealed, how)
+    from orchestrator.render import json, upgrade
+
     show(
         call,
         lambda: upgrade.report(result, to if sealed is None else sealed.revision, debug=call.debug),
