@@ -74,13 +74,14 @@ def failure_of(value: str | None) -> Failure | None:
 
 
 def committing_of(value: str | None) -> tuple[Committing, ...]:
-    """Read what an attempt was about to change."""
-    return tuple(Committing(**one) for one in json.loads(value)) if value else ()
+    """Read what an attempt was about to change: a line of JSON each, each once."""
+    lines = dict.fromkeys((value or "").splitlines())
+    return tuple(Committing(**json.loads(line)) for line in lines)
 
 
-def committing_text(several: Iterable[Committing]) -> str:
-    """Return what an attempt was about to change as JSON."""
-    return dumps([{"revision": one.revision, "statement": one.statement} for one in several])
+def lines_of(several: Iterable[Committing]) -> str:
+    """Return what an attempt was about to change as lines to be added to those there are."""
+    return "".join(dumps(asdict(one)) + "\n" for one in several)
 
 
 def detail_of(value: str) -> Mapping[str, Any]:

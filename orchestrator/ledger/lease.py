@@ -1,6 +1,8 @@
 """Who may write to a run: one holder at a time, told apart by a token that only grows."""
 
-from sqlalchemy import Connection, case, func, select, update
+from functools import cache
+
+from sqlalchemy import Connection, Update, bindparam, case, func, select, update
 
 from orchestrator.errors import UsageError
 from orchestrator.ledger.clock import clock
@@ -48,12 +50,17 @@ def take(connection: Connection, run: int, holder: Holder, ttl: float) -> int | 
 def renew(connection: Connection, run: int, token: int) -> None:
     """Give a sign of life. Raises ``LeaseLost``; until the end of the transaction nobody else can
     take the lease."""
-    now = clock(connection.dialect.name)
-    mine = update(runs).where(runs.c.id == run, runs.c.token == token)
-    mine = mine.where(runs.c.holder.is_not(None))
-    if not connection.execute(mine.values(heartbeat_at=now)).rowcount:
+    mine = {"key_run": run, "key_token": token}
+    if not connection.execute(_renewal(connection.dialect.name), mine).rowcount:
         other = connection.execute(select(runs.c.holder).where(runs.c.id == run)).scalar()
         raise LeaseLost(run, str(Holder.of_text(other)) if other else None)
+
+
+@cache
+def _renewal(backend: str) -> Update:
+    # Built once: it is part of every write.
+    mine = (runs.c.id == bindparam("key_run"), runs.c.token == bindparam("key_token"))
+    return update(runs).where(*mine, runs.c.holder.is_not(None)).values(heartbeat_at=clock(backend))
 
 
 def give_up(connection: Connection, run: int, token: int) -> None:

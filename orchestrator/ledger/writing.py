@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, false, func, select, true, update
+from sqlalchemy import Connection, Table, Update, bindparam, false, func, true, update
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -26,6 +27,17 @@ from orchestrator.ledger.tables import (
 )
 
 _MANY = 500
+_RUN = "key_run"
+# What a worker waits for before each revision: statements are built once.
+_COMMIT_NOTES = (
+    update(attempts)
+    .where(
+        attempts.c.run == bindparam(_RUN),
+        attempts.c.position == bindparam("key_position"),
+        attempts.c.number == bindparam("key_number"),
+    )
+    .values(committing=func.coalesce(attempts.c.committing, "").concat(bindparam("more")))
+)
 
 
 def write(connection: Connection, run: int, changes: Changes) -> None:
@@ -67,21 +79,30 @@ def _update_run(connection: Connection, run: int, columns: Row) -> None:
 
 
 def _update(
-    connection: Connection, table: Table, keys: Sequence[str], run: int, rows: Iterable[Row]
+    connection: Connection, table: Table, keys: tuple[str, ...], run: int, rows: Iterable[Row]
 ) -> None:
     alike: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         alike[tuple(sorted(row))].append(row)
     for columns, several in alike.items():
-        where = [table.c[key] == bindparam(f"key_{key}") for key in keys]
-        # A parameter must not have the name of a column that is set.
-        names = {name: f"key_{name}" if name in keys else f"to_{name}" for name in columns}
-        values: dict[str, Any] = {
-            name: bindparam(names[name]) for name in columns if name not in (*keys, "run")
-        }
-        statement = update(table).where(table.c.run == run, *where).values(values)
+        statement, names = _update_statement(table, keys, columns)
         renamed = [{names[name]: value for name, value in row.items()} for row in several]
-        connection.execute(statement, renamed)
+        connection.execute(statement, [{**row, _RUN: run} for row in renamed])
+
+
+@cache
+def _update_statement(
+    table: Table, keys: tuple[str, ...], columns: tuple[str, ...]
+) -> tuple[Update, Mapping[str, str]]:
+    """An update of rows that are found by their keys, and its parameter for each column."""
+    # A parameter must not have the name of a column that is set.
+    names = {name: f"key_{name}" if name in keys else f"to_{name}" for name in columns}
+    where = [table.c[key] == bindparam(f"key_{key}") for key in keys]
+    values: dict[str, Any] = {
+        name: bindparam(names[name]) for name in columns if name not in (*keys, "run")
+    }
+    found = update(table).where(table.c.run == bindparam(_RUN), *where)
+    return found.values(values), names
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -102,16 +123,13 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
 def _commit_notes(
     connection: Connection, run: int, notes: Mapping[AttemptKey, Sequence[Committing]]
 ) -> None:
-    for (position, number), several in notes.items():
-        where = (
-            attempts.c.run == run,
-            attempts.c.position == position,
-            attempts.c.number == number,
-        )
-        there = connection.execute(select(attempts.c.committing).where(*where)).scalar()
-        all_ = dict.fromkeys((*codec.committing_of(there), *several))
-        values = {"committing": codec.committing_text(all_)}
-        connection.execute(update(attempts).where(*where).values(**values))
+    # Twice the same line is read as one.
+    rows = [
+        {_RUN: run, "key_position": key[0], "key_number": key[1], "more": codec.lines_of(several)}
+        for key, several in notes.items()
+    ]
+    if rows:
+        connection.execute(_COMMIT_NOTES, rows)
 
 
 def _clear_doubts(connection: Connection, names: Iterable[str]) -> None:
