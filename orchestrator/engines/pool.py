@@ -8,13 +8,13 @@ nobody else. A worker keeps what it imported, so it only ever gets jobs of one k
 import contextlib
 import multiprocessing
 import os
+import selectors
 import signal
 import sys
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -88,6 +88,8 @@ class Pool:
         self._is_last = is_last
         self._context = _context(preload)
         self._workers: list[_Worker] = []
+        self._heard = selectors.DefaultSelector()
+        """Pipes and ends of workers: registered once, as a turn of the caller's loop is short."""
 
     @property
     def busy(self) -> int:
@@ -123,13 +125,14 @@ class Pool:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         now = time.monotonic()
         until = min([now + timeout, *(worker.deadline for worker in self._workers)])
-        waitables = [w for worker in self._workers for w in (worker.pipe, worker.process.sentinel)]
-        if not waitables:
+        if not self._workers:
             time.sleep(max(0.0, until - now))
             return []
-        ready = set(connection.wait(waitables, max(0.0, until - now)))
-        events = [e for w in tuple(self._workers) if w.pipe in ready for e in self._read(w)]
-        gone = [w for w in tuple(self._workers) if w.process.sentinel in ready]
+        ready = [(key.data, key.fileobj) for key, _ in self._heard.select(max(0.0, until - now))]
+        spoke = [worker for worker, what in ready if what is worker.pipe]
+        gone = [worker for worker, what in ready if what is not worker.pipe]
+        events = [event for worker in spoke for event in self._read(worker)]
+        gone = [worker for worker in gone if worker in self._workers]
         return [*events, *(e for w in gone for e in self._bury(w)), *self._overdue()]
 
     def kill(self) -> list[Lost]:
@@ -147,6 +150,7 @@ class Pool:
         """End idle workers; those that still work are stopped."""
         for worker in tuple(self._workers):
             self._remove(worker, kill=worker.key is not None)
+        self._heard.close()
 
     def __enter__(self) -> "Pool":
         return self
@@ -176,6 +180,8 @@ class Pool:
         theirs.close()
         worker = _Worker(process, ours, kind)
         self._workers.append(worker)
+        self._heard.register(ours, selectors.EVENT_READ, worker)
+        self._heard.register(process.sentinel, selectors.EVENT_READ, worker)
         return worker
 
     def _read(self, worker: _Worker) -> Iterator[Event]:
@@ -220,6 +226,8 @@ class Pool:
 
     def _remove(self, worker: _Worker, *, kill: bool) -> None:
         self._workers.remove(worker)
+        self._heard.unregister(worker.pipe)
+        self._heard.unregister(worker.process.sentinel)
         if kill:
             worker.process.kill()
         worker.pipe.close()

@@ -1,6 +1,7 @@
 """Imported once by the fork server, so that a worker starts with everything in memory."""
 
 import contextlib
+import gc
 import importlib
 
 import alembic.autogenerate
@@ -25,5 +26,8 @@ for _module in (
 
 share_unverified_context()
 let_env_py_register_again()
+# What is here stays: a worker that looked through it for garbage would copy every page of it.
+gc.collect()
+gc.freeze()
 
 __all__ = ["alembic", "mako", "orchestrator", "sqlalchemy"]
