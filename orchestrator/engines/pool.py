@@ -57,6 +57,8 @@ class _Worker:
     process: Any
     pipe: Connection
     kind: str
+    heard: tuple[int, int]
+    """Its pipe, and what becomes readable when its process ends."""
     idle_since: float = 0.0
     key: str | None = None
     deadline: float = float("inf")
@@ -128,9 +130,9 @@ class Pool:
         if not self._workers:
             time.sleep(max(0.0, until - now))
             return []
-        ready = [(key.data, key.fileobj) for key, _ in self._heard.select(max(0.0, until - now))]
-        spoke = [worker for worker, what in ready if what is worker.pipe]
-        gone = [worker for worker, what in ready if what is not worker.pipe]
+        ready = [(key.data, key.fd) for key, _ in self._heard.select(max(0.0, until - now))]
+        spoke = [worker for worker, fd in ready if fd == worker.heard[0]]
+        gone = [worker for worker, fd in ready if fd == worker.heard[1]]
         events = [event for worker in spoke for event in self._read(worker)]
         gone = [worker for worker in gone if worker in self._workers]
         return [*events, *(e for w in gone for e in self._bury(w)), *self._overdue()]
@@ -178,10 +180,10 @@ class Pool:
         with _no_main_module(), _signals_blocked(), _safe_path():
             process.start()
         theirs.close()
-        worker = _Worker(process, ours, kind)
+        worker = _Worker(process, ours, kind, (ours.fileno(), process.sentinel))
         self._workers.append(worker)
-        self._heard.register(ours, selectors.EVENT_READ, worker)
-        self._heard.register(process.sentinel, selectors.EVENT_READ, worker)
+        for fd in worker.heard:
+            self._heard.register(fd, selectors.EVENT_READ, worker)
         return worker
 
     def _read(self, worker: _Worker) -> Iterator[Event]:
@@ -226,8 +228,8 @@ class Pool:
 
     def _remove(self, worker: _Worker, *, kill: bool) -> None:
         self._workers.remove(worker)
-        self._heard.unregister(worker.pipe)
-        self._heard.unregister(worker.process.sentinel)
+        for fd in worker.heard:
+            self._heard.unregister(fd)
         if kill:
             worker.process.kill()
         worker.pipe.close()

@@ -180,7 +180,7 @@ class _Fold:
 
     def _committing(self, event: e.RevisionCommitting) -> None:
         key = (self._place(event.target).position, event.number)
-        one = Committing(event.revision, codec.text(event.statement))
+        one = Committing(event.revision, codec.text(event.statement), event.following)
         # From now on until somebody has seen its end, nobody else may touch the target.
         self._target(event.target, doubt=True)
         self.changes.committing.setdefault(key, []).append(one)

@@ -74,9 +74,14 @@ def failure_of(value: str | None) -> Failure | None:
 
 
 def committing_of(value: str | None) -> tuple[Committing, ...]:
-    """Read what an attempt was about to change: a line of JSON each, each once."""
-    lines = dict.fromkeys((value or "").splitlines())
-    return tuple(Committing(**json.loads(line)) for line in lines)
+    """Read what an attempt was about to change: lines of JSON, of which the last of a revision
+    counts."""
+    found: dict[str, Committing] = {}
+    for line in (value or "").splitlines():
+        fields = json.loads(line)
+        one = Committing(**{**fields, "following": tuple(fields["following"])})
+        found[one.revision] = one
+    return tuple(found.values())
 
 
 def lines_of(several: Iterable[Committing]) -> str:

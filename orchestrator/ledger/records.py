@@ -143,6 +143,13 @@ class Committing:
 
     revision: str
     statement: str
+    following: tuple[str, ...] = ()
+    """Revisions right after it that may have begun, too."""
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """All that may have begun."""
+        return (self.revision, *self.following)
 
 
 @dataclass(frozen=True, slots=True)

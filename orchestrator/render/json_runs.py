@@ -225,7 +225,12 @@ def _attempt(of: AttemptRecord, *, debug: bool) -> Object:
         "heads": None if of.heads_after is None else list(of.heads_after),
         "revisions": list(of.revisions),
         "committing": [
-            {"revision": one.revision, "statement": one.statement} for one in of.committing
+            {
+                "revision": one.revision,
+                "statement": one.statement,
+                "following": list(one.following),
+            }
+            for one in of.committing
         ],
         "failure": None if of.failure is None else failure(of.failure, debug=debug),
     }

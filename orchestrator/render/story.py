@@ -190,5 +190,7 @@ def _changing(attempt: AttemptRecord) -> str:
     if not attempt.committing:
         return ""
     last = attempt.committing[-1]
+    if attempt.failure is not None and attempt.failure.revision not in {None, last.revision}:
+        return ""
     first = shortened(last.statement, lines=1, width=_STATEMENT).partition("\n")[0]
     return safe(f"in revision {last.revision}") + (f": {first}" if first else "")

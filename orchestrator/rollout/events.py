@@ -175,12 +175,17 @@ class AttemptStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RevisionCommitting(Event):
-    """A revision is about to change what can't be rolled back with it."""
+    """A revision is about to change what can't be rolled back with it.
+
+    The same one again says only that fewer are ``following``.
+    """
 
     target: str
     number: int
     revision: str
     statement: str = ""
+    following: tuple[str, ...] = ()
+    """Revisions right after it that may do so, too, without another event."""
 
 
 @dataclass(frozen=True, slots=True)

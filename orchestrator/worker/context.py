@@ -25,8 +25,8 @@ class Context:
 
     commands: Mapping[str, str]
     """What ``${cmd:}`` secrets printed, so that a vault is asked once per run."""
-    notify: Callable[[str], None]
-    """Told each revision as it starts."""
+    notify: Callable[[str], bool | None]
+    """Told each revision as it starts; true where nobody is left to hear it."""
     record: Callable[[Committing], bool] = lambda _: True
     """Writes down what a revision is about to commit, and returns whether it could."""
     habits: dict[str, Habits] = field(default_factory=dict)

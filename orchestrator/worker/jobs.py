@@ -97,6 +97,10 @@ class Committing:
     revision: str
     statement: str
     """The first words of it, without literals, redacted."""
+    following: tuple[str, ...] = ()
+    """Revisions right after it that may do so, too, without another ``Committing``."""
+    waits: bool = True
+    """Not where it only says that fewer are ``following`` than were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

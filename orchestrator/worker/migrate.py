@@ -142,9 +142,13 @@ def _run(
     if job.purge:
         options["purge"] = True
     habits = context.habits[job.database]
-    run = run_environment(
-        scripts, session, steps, arguments, habits=habits, commits=True, **options
-    )
+    try:
+        run = run_environment(
+            scripts, session, steps, arguments, habits=habits, commits=True, **options
+        )
+    finally:
+        if journal is not None:
+            journal.close()
     session.assert_in_place(run.place)
     session.end_transaction()
     return moves, run.table

@@ -127,10 +127,10 @@ def _doubt(job: Job, scripts: Scripts, now: Heads) -> Failure | None:
     unfinished = [r for r in job.committing if (r in there) is not goes_up]
     if not unfinished:
         return None
-    revision = unfinished[-1]
+    revision = unfinished[0]
     return Failure(
         message=(
-            f"{revision} was interrupted after it had begun to change the database; the version "
+            f"{revision} was interrupted, and may have begun to change the database; the version "
             f"table says {words(now)}: it may be half {'applied' if goes_up else 'reverted'}"
         ),
         next_step=(

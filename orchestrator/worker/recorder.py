@@ -20,7 +20,7 @@ _MOST_STATEMENTS = 500
 class Recorder:
     """Records the statements of the revision that is running, for the report of its failure."""
 
-    def __init__(self, engine: Engine, on_revision: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, on_revision: Callable[[str], bool | None]) -> None:
         self.revision: str | None = None
         self.executed: list[str] = []
         """Statements of this revision that were executed and may have changed something."""
@@ -52,10 +52,10 @@ class Recorder:
             last -= 1
         return tuple(self.executed[:last])
 
-    def begin(self, revision: str) -> None:
-        """A revision starts."""
+    def begin(self, revision: str) -> bool | None:
+        """A revision starts. Returns what ``on_revision`` does."""
         self.revision, self._within, self._start = revision, True, len(self.executed)
-        self._on_revision(revision)
+        return self._on_revision(revision)
 
     def end(self) -> None:
         """Its function returned; Alembic's own commit follows, now or after later revisions."""

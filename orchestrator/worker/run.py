@@ -1,6 +1,7 @@
 """One run of ``env.py`` for one target: what it asked for, and what becomes of it."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,8 @@ def watched(
     Where unqualified names lead is asked after each revision.
     """
     run.connections.journal = journal
+    if journal is not None:
+        journal.expect([step.revision.revision for step in steps])
     for number, step in enumerate(steps):
         check = run.session.pooled or not number
         step.migration_fn = _watched(step, run, recorder, check=check)
@@ -124,13 +127,16 @@ def watched(
 
 
 def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callable[..., None]:
+    revision, journal = step.revision.revision, run.connections.journal
+
     def migration_fn(**arguments: Any) -> None:
         try:
             if check:
                 run.session.assert_locked()
                 run.session.assert_in_place(run.place)
-            recorder.begin(step.revision.revision)
-            with run.connections.revising(), _journaled(step, run.connections.journal):
+            if recorder.begin(revision) and not (journal and journal.covers(revision)):
+                os._exit(0)  # as if killed: what was not recorded would be done unseen
+            with run.connections.revising(), _journaled(revision, journal):
                 run.scripts.fresh(step)(**arguments)
             recorder.end()
             run.session.assert_in_place(run.place)
@@ -142,11 +148,11 @@ def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callabl
 
 
 @contextlib.contextmanager
-def _journaled(step: Any, journal: Journal | None) -> Iterator[None]:
+def _journaled(revision: str, journal: Journal | None) -> Iterator[None]:
     if journal is None:
         yield
         return
-    journal.begin(step.revision.revision)
+    journal.begin(revision)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
@@ -61,10 +62,11 @@ def serve(
     os.environ.update(environ)
     os.chdir(folder)
     capture = Capture()
+    sending = threading.Lock()  # a journal has a thread of its own
     context = Context(
         commands,
-        notify=lambda revision: pipe.send(Running(revision)),
-        record=lambda committing: _ask(pipe, committing, context.redactor()),
+        notify=lambda revision: not _told(pipe, sending, Running(revision)),
+        record=lambda committing: _ask(pipe, sending, committing, context.redactor()),
     )
     try:
         while True:
@@ -91,13 +93,30 @@ def run(job: Job, context: Context) -> Outcome:
         return _failed(job, target, error, backend, context)
 
 
-def _ask(pipe: Connection, committing: Committing, redact: Redactor) -> bool:
-    """Return whether the other end has recorded it. Where there is none, end this process."""
+def _told(pipe: Connection, sending: threading.Lock, message: Running | Committing) -> bool:
+    """Send a message, and return whether there is somebody to hear it."""
     try:
-        # Redacted before it is cut: of a secret across the cut, the rest would be left.
-        pipe.send(replace(committing, statement=shown(redact(committing.statement))))
-        answer: Go = pipe.recv()
+        with sending:
+            pipe.send(message)
+    except OSError:
+        return False
+    return True
+
+
+def _ask(
+    pipe: Connection, sending: threading.Lock, committing: Committing, redact: Redactor
+) -> bool:
+    """Return whether the other end has recorded it. Where there is none, end this process."""
+    # Redacted before it is cut: of a secret across the cut, the rest would be left.
+    message = replace(committing, statement=shown(redact(committing.statement)))
+    heard = _told(pipe, sending, message)
+    if not committing.waits:
+        return heard
+    try:
+        answer: Go | None = pipe.recv() if heard else None
     except (EOFError, OSError):
+        answer = None
+    if answer is None:
         os._exit(0)  # as if killed: the server rolls back, and nobody else may catch it
     return answer.ok
 

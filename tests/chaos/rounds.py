@@ -193,7 +193,7 @@ class Round:
     def _begun(self, target: str, revision: str) -> bool:
         with self.world.ledger() as ledger:
             attempts = ledger.attempts(ledger.runs()[0].id, target=target)
-        return any(c.revision == revision for a in attempts for c in a.committing)
+        return any(revision in c.revisions for a in attempts for c in a.committing)
 
     def _command(self, arguments: tuple[str, ...], kills: Sequence[tuple[str, float]]) -> None:
         self.told.commands += 1

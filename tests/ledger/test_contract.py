@@ -125,7 +125,8 @@ STORY: Sequence[e.Event] = (
     e.WaveStarted(11, 0),
     e.AttemptStarted(12, A, 1),
     e.RevisionCommitting(13, A, 1, "r2", "ALTER TABLE x"),
-    e.RevisionCommitting(13, A, 1, "r2", "ALTER TABLE y"),
+    e.RevisionCommitting(13, A, 1, "r3", "ALTER TABLE y", ("r4", "r5")),
+    e.RevisionCommitting(14, A, 1, "r3", "ALTER TABLE y", ("r4",)),
     e.AttemptLost(14, A, 1, "its worker died"),
     e.AttemptStarted(15, A, 2),
     e.AttemptEnded(
@@ -167,7 +168,10 @@ def _story_is_told(ledger: Ledger, run: int) -> None:
     assert (lost.target, lost.number, lost.started_at, lost.ended_at) == (A, 1, 12, 14)
     assert lost.state == LOST
     assert lost.failure == Failure("its worker died")
-    assert lost.committing == (Committing("r2", "ALTER TABLE x"), Committing("r2", "ALTER TABLE y"))
+    assert lost.committing == (
+        Committing("r2", "ALTER TABLE x"),
+        Committing("r3", "ALTER TABLE y", ("r4",)),
+    )
     assert (failed.state, failed.failure, failed.milliseconds) == (State.FAILED, BAD, 250)
     assert (failed.heads_before, failed.heads_after) == (("r1",), ("r1",))
     assert (succeeded.number, succeeded.state, succeeded.milliseconds) == (3, State.DONE, 1500)
@@ -226,7 +230,7 @@ def test_an_event_of_no_target_of_the_run_is_a_mistake_and_writes_nothing(ledger
 
 def test_attempts_can_be_chosen(ledger: Ledger) -> None:
     hold = ledger.hold(run := a_run(ledger, CAST), ME)
-    hold.write([*STORY[:12], e.AttemptStarted(40, "prod/app/c", 1)])
+    hold.write([*STORY[:13], e.AttemptStarted(40, "prod/app/c", 1)])
 
     def chosen(which: Which, **how: object) -> list[tuple[str, int]]:
         found = ledger.attempts(run, which, **how)  # type: ignore[arg-type]  # as a test says it

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -344,6 +345,103 @@ def test_a_worker_whose_orchestrator_died_executes_nothing_more(new_desk: Any) -
     crew.pool.kill()
 
 
+WAIT = (
+    "import os, time\nopen('waits', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.02)"
+)
+
+
+@pytest.fixture
+def chain(new_desk: Any) -> Desk:
+    """Twelve revisions: c3 writes, waits for a file, and writes; the others create a table each."""
+    desk: Desk = new_desk("mariadb")
+    before = "a1"
+    for number, name in enumerate("bcdefghijklm", 2):
+        table = f"op.execute('CREATE TABLE {name}{number} (n INTEGER)')"
+        waits = f"{INSERT}\n{WAIT}\n{INSERT}"
+        desk.fleet.workshop.revision(
+            f"{name}{number}", before, waits if name == "c" else table, "pass"
+        )
+        before = f"{name}{number}"
+    return desk
+
+
+def test_quick_revisions_are_recorded_together(chain: Desk) -> None:
+    (chain.fleet.workshop.folder / "go").touch()
+
+    assert chain.run().heads == ("m13",)
+
+    first, second = [c for c in chain.asked if c.waits]
+    assert (first.revision, len(first.following), first.following[-1]) == ("a1", 9, "j10")
+    assert (second.revision, second.following) == ("k11", ("l12", "m13"))
+    assert chain.count() == 2
+
+
+def test_what_was_recorded_and_not_begun_is_taken_back_once_one_is_slow(
+    chain: Desk, new_crew: Callable[[Desk], Crew]
+) -> None:
+    crew = new_crew(chain)
+    pid = crew.start(chain.job())
+    asked = crew.until_asked()
+    crew.pool.answer("it", Go(ok=True))
+
+    fewer = crew.until_asked()
+
+    assert fewer == replace(asked, following=("b2",), waits=False)
+    os.kill(pid, signal.SIGKILL)
+    assert isinstance(crew.end(), Lost)
+    (chain.fleet.workshop.folder / "go").touch()
+    outcome = chain.run(committing=("a1", "b2"), origin=())
+    assert (outcome.state, outcome.heads) == (State.DONE, ("m13",))
+    assert chain.count() == 2, "what c3 wrote was rolled back, and is there once"
+
+
+def test_what_was_recorded_and_may_have_begun_is_in_doubt(chain: Desk) -> None:
+    chain.run(revision="b2")
+
+    outcome = chain.run(committing=("a1", "b2", "c3", "d4"), origin=())
+
+    assert (outcome.state, outcome.heads) == (State.IN_DOUBT, ("b2",))
+    assert outcome.failure is not None
+    assert outcome.failure.revision == "c3"
+    assert chain.count() == 0
+
+
+def test_a_worker_whose_orchestrator_died_completes_what_was_recorded(
+    chain: Desk,
+) -> None:
+    crew = Crew(chain)
+    pid = crew.start(chain.job())
+    crew.until_asked()
+    crew.pool.answer("it", Go(ok=True))
+
+    crew.pool._workers[0].pipe.close()
+    (chain.fleet.workshop.folder / "go").touch()
+
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
+    crew.pool.kill()
+    assert chain.fleet.heads("t000") == ["j10"]
+    outcome = chain.run(
+        committing=tuple(f"{c}{n}" for n, c in enumerate("abcdefghij", 1)), origin=()
+    )
+    assert (outcome.state, outcome.heads) == (State.DONE, ("m13",))
+
+
+def test_a_worker_whose_orchestrator_died_does_not_begin_what_was_taken_back(chain: Desk) -> None:
+    crew = Crew(chain)
+    pid = crew.start(chain.job())
+    crew.until_asked()
+    crew.pool.answer("it", Go(ok=True))
+    assert crew.until_asked().following == ("b2",)
+
+    crew.pool._workers[0].pipe.close()
+    (chain.fleet.workshop.folder / "go").touch()
+
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
+    crew.pool.kill()
+    assert chain.fleet.heads("t000") == ["c3"]
+    assert "d4" not in chain.fleet.tables("t000")
+
+
 SLOW = {
     "mariadb": "op.execute('CREATE TABLE slow AS SELECT SLEEP(4) AS s')",
     "postgres": (
@@ -464,7 +562,7 @@ def test_back_to_several_heads_and_to_none(desk: Desk) -> None:
     assert (back.state, back.heads) == (State.DONE, ("b1", "c1"))
     assert {r.id for r in back.revisions} == {"a1", "b1x", "c1x"}
     assert desk.fleet.tables("t000") == {"alembic_version", "b1", "c1"}
-    committed = {c.revision for c in desk.asked}
+    committed = {revision for c in desk.asked for revision in (c.revision, *c.following)}
     assert committed == ({"a1", "b1x", "c1x"} if desk.fleet.kind == "mariadb" else set())
     assert desk.run(Verb.DOWNGRADE, back_to=("b1", "c1")).state is State.UNCHANGED
     back = desk.run(Verb.DOWNGRADE, back_to=())

@@ -310,7 +310,7 @@ def refuse_doubts(ledger: Ledger, names: Sequence[str], but: int | None = None) 
 
 def _doubt(doubt: DoubtRecord) -> str:
     if doubt.state is None:
-        revisions = ", ".join(dict.fromkeys(c.revision for c in doubt.committing))
+        revisions = ", ".join(dict.fromkeys(r for c in doubt.committing for r in c.revisions))
         return f"{doubt.target}: run {doubt.run} began {revisions}, and nobody recorded the end"
     said = f": {doubt.failure.message}" if doubt.failure is not None else ""
     return f"{doubt.target}: in doubt since run {doubt.run}{said}"

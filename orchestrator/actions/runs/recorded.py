@@ -78,7 +78,7 @@ def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
         lost = attempt.state in {None, LOST}
         trail.unseen = trail.unseen or lost
         if lost:
-            committing.update(dict.fromkeys(c.revision for c in attempt.committing))
+            committing.update(dict.fromkeys(r for c in attempt.committing for r in c.revisions))
             trail.loss = trail.loss or ENDED_BEFORE
     trail.committing = tuple(committing)
     if trail.unseen:

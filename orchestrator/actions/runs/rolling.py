@@ -221,17 +221,20 @@ class Rolling:
     def _committing(self, asked: Sequence[tuple[str, Committing]]) -> list[Event]:
         now = self.record.now
         return [
-            RevisionCommitting(now, name, self.trails[name].number, c.revision, c.statement)
+            RevisionCommitting(
+                now, name, self.trails[name].number, c.revision, c.statement, c.following
+            )
             for name, c in asked
         ]
 
     def _answer(self, name: str, committing: Committing, *, go: bool) -> None:
         trail = self.trails[name]
-        if go:
-            trail.begun.append(committing.revision)
+        if go or not committing.waits:
+            trail.begun[committing.revision] = committing.following
         else:
             trail.denied = True
-        self.pool.answer(name, Go(ok=go))
+        if committing.waits:
+            self.pool.answer(name, Go(ok=go))
 
     def _ended(self, outcome: Outcome) -> None:
         trail = self.trails[outcome.target]

@@ -33,21 +33,22 @@ class Trail:
     """How the latest attempt whose end nobody saw was lost."""
     denied: bool = False
     """A revision was not let through because it could not be recorded."""
-    begun: list[str] = field(default_factory=list)
-    """Revisions that the running attempt was about to change for good."""
+    begun: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Revisions that the running attempt was about to commit, each with those that may follow."""
 
     def start(self) -> int:
         """Count another attempt, and return its number."""
         self.number += 1
         self.tries += 1
-        self.revision, self.denied, self.begun = None, False, []
+        self.revision, self.denied, self.begun = None, False, {}
         return self.number
 
     def lose(self, reason: str) -> None:
         """Nobody saw the end of the running attempt."""
         self.unseen, self.loss = True, reason
         self.lost_at = self.lost_at or time.monotonic()
-        self.committing = tuple(dict.fromkeys((*self.committing, *self.begun)))
+        begun = (one for first, following in self.begun.items() for one in (first, *following))
+        self.committing = tuple(dict.fromkeys((*self.committing, *begun)))
 
     def seen(self, outcome: Outcome, *, final: bool) -> Outcome:
         """Take in how an attempt ended, and return what is to be said of it.
