@@ -23,8 +23,11 @@ def coloured(state: RunState) -> Text:
     return Text(state.value, style=_STYLES.get(state, "yellow"))
 
 
-def ended(run: RunEnd) -> Iterator[RenderableType]:
-    """Yield which targets of a sealed plan came and went, then how the run stands."""
+def ended(run: RunEnd, failed: int = 0) -> Iterator[RenderableType]:
+    """Yield which targets of a sealed plan came and went, then how the run stands.
+
+    ``failed``: how many targets did, which a run may be done with all the same.
+    """
     for which, of in (
         ("appeared since the plan was sealed, left alone", run.appeared),
         ("vanished since the plan was sealed", run.vanished),
@@ -32,7 +35,11 @@ def ended(run: RunEnd) -> Iterator[RenderableType]:
         if of:
             text = f"{count(len(of), 'target')} {which}: "
             yield Text.assemble((text, "yellow"), names(of))
-    yield standing(run.id, run.state, run.reason)
+    if failed and run.state is RunState.DONE:
+        without = f", but for {count(failed, 'target')}; try again: orchestrator retry {run.id}"
+        yield Text.assemble(f"run {run.id}: ", coloured(run.state), without)
+    else:
+        yield standing(run.id, run.state, run.reason)
 
 
 def standing(id_: int, state: RunState, reason: str, holder: str | None = None) -> RenderableType:

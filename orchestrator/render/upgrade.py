@@ -17,6 +17,7 @@ from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import State
 
 _HEADS = frozenset({"head", "heads"})
+_TRIED_AGAIN = (State.FAILED, State.LOCKED)
 
 
 def report(result: Result, revision: str, *, debug: bool = False) -> Group:
@@ -43,7 +44,9 @@ def _goes_on(result: Result) -> bool:
 
 
 def _run(result: Result) -> Iterator[RenderableType]:
-    return iter(()) if result.run is None else ended(result.run)
+    if result.run is None:
+        return iter(())
+    return ended(result.run, sum(result.tally.get(state, 0) for state in _TRIED_AGAIN))
 
 
 def _planned(result: Result, revision: str, pairs: Sequence[Pair]) -> Iterator[Group]:

@@ -133,7 +133,6 @@ def test_a_long_statement_is_cut_visibly() -> None:
 
 SOON = run_samples.START
 ENDS: dict[str, tuple[RunState, str, int | None]] = {
-    "run 12: done": (RunState.DONE, "", SOON),
     "run 12: aborted": (RunState.ABORTED, "", None),
     "run 12: paused, interrupted; go on with: orchestrator resume 12": (
         RunState.PAUSED,
@@ -160,6 +159,17 @@ def test_the_last_line_tells_how_to_go_on_with_a_run(line: str) -> None:
     assert plain(upgrade.report(result, "heads")).splitlines()[-1] == line
     idle = replace(samples.nothing_to_do(), run=result.run)
     assert plain(upgrade.report(idle, "heads")).splitlines()[-1] == line
+
+
+def test_a_run_that_is_done_tells_how_to_try_again_what_failed() -> None:
+    result = run_samples.ended(RunState.DONE)
+    failed = sum(outcome.state in {State.FAILED, State.LOCKED} for outcome in result.outcomes)
+    assert failed > 1
+    assert plain(upgrade.report(result, "heads")).splitlines()[-1] == (
+        f"run 12: done, but for {failed} targets; try again: orchestrator retry 12"
+    )
+    idle = replace(samples.nothing_to_do(), run=result.run)
+    assert plain(upgrade.report(idle, "heads")).splitlines()[-1] == "run 12: done"
 
 
 def test_a_run_that_failed_tells_how_to_mend_it() -> None:
