@@ -20,7 +20,6 @@ from orchestrator.rollout.events import (
     AttemptLost,
     AttemptStarted,
     Event,
-    RevisionCommitting,
     RunAborted,
     RunPaused,
     RunState,
@@ -220,19 +219,10 @@ class Rolling:
 
     def _committing(self, asked: Sequence[tuple[str, Committing]]) -> list[Event]:
         now = self.record.now
-        return [
-            RevisionCommitting(
-                now, name, self.trails[name].number, c.revision, c.statement, c.following
-            )
-            for name, c in asked
-        ]
+        return [self.trails[name].committing_at(now, name, c) for name, c in asked]
 
     def _answer(self, name: str, committing: Committing, *, go: bool) -> None:
-        trail = self.trails[name]
-        if go or not committing.waits:
-            trail.begun[committing.revision] = committing.following
-        else:
-            trail.denied = True
+        self.trails[name].answered(committing, go=go)
         if committing.waits:
             self.pool.answer(name, Go(ok=go))
 

@@ -3,7 +3,9 @@
 import time
 from dataclasses import dataclass, field, replace
 
+from orchestrator.rollout.events import RevisionCommitting
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.worker.jobs import Committing
 
 Heads = tuple[str, ...]
 
@@ -42,6 +44,18 @@ class Trail:
         self.tries += 1
         self.revision, self.denied, self.begun = None, False, {}
         return self.number
+
+    def committing_at(self, now: int, target: str, asked: Committing) -> RevisionCommitting:
+        """Return what is to be recorded of a revision that asks whether it may commit."""
+        words = (asked.revision, asked.statement, asked.following)
+        return RevisionCommitting(now, target, self.number, *words)
+
+    def answered(self, asked: Committing, *, go: bool) -> None:
+        """Take in whether it may. Where fewer are to follow, nobody asks."""
+        if go or not asked.waits:
+            self.begun[asked.revision] = asked.following
+        else:
+            self.denied = True
 
     def lose(self, reason: str) -> None:
         """Nobody saw the end of the running attempt."""
