@@ -103,11 +103,13 @@ class Rolling:
         news += self._follow(recorded=not news and self.record.complete)
         settled, starts = self._next() if self._may_start() else ([], [])
         asked, self._asked = self._asked, []
-        written = self.record.write(
-            [*news, *settled, *self._committing(asked)], [event for event, _ in starts]
-        )
+        # What was asked comes before how its attempt ended, which may be among the news.
+        now = self.record.now
+        told = [self.trails[name].committing_at(now, name, one) for name, one in asked]
+        written = self.record.write([*told, *news, *settled], [event for event, _ in starts])
         for name, committing in asked:
-            self._answer(name, committing, go=written)
+            if committing.waits:
+                self._answer(name, committing, go=written)
         for event, name in starts:
             if written:
                 self._begin(event, name)
@@ -212,19 +214,16 @@ class Rolling:
                 self.observer.running(self.targets[name], revision)
             case Message(content=Committing() as committing):
                 self._asked.append((name, committing))
+                if not committing.waits:
+                    self.trails[name].answered(committing, go=True)
             case Finished(content=outcome):
                 self._ended(outcome)
             case Lost():
                 self._lost(event)
 
-    def _committing(self, asked: Sequence[tuple[str, Committing]]) -> list[Event]:
-        now = self.record.now
-        return [self.trails[name].committing_at(now, name, c) for name, c in asked]
-
     def _answer(self, name: str, committing: Committing, *, go: bool) -> None:
         self.trails[name].answered(committing, go=go)
-        if committing.waits:
-            self.pool.answer(name, Go(ok=go))
+        self.pool.answer(name, Go(ok=go))
 
     def _ended(self, outcome: Outcome) -> None:
         trail = self.trails[outcome.target]

@@ -52,7 +52,7 @@ class Trail:
 
     def answered(self, asked: Committing, *, go: bool) -> None:
         """Take in whether it may. Where fewer are to follow, nobody asks."""
-        if go or not asked.waits:
+        if go:
             self.begun[asked.revision] = asked.following
         else:
             self.denied = True

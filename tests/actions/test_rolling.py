@@ -1,0 +1,116 @@
+"""What the loop makes of what workers say, however much of it comes at once."""
+
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.actions.interrupts import Interrupts
+from orchestrator.actions.project import Project
+from orchestrator.actions.results import Silent
+from orchestrator.actions.runs.begin import driven, record_run
+from orchestrator.actions.runs.conduct import Course
+from orchestrator.actions.runs.laying import lay_out
+from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.engines.pool import Finished, Lost, Message
+from orchestrator.ledger.records import LOST
+from orchestrator.ledger.records import Committing as Committed
+from orchestrator.rollout.outcomes import Outcome, Revision, State
+from orchestrator.rollout.plan import Plan, PlannedTarget
+from orchestrator.worker.jobs import Committing, Go
+from tests.workshop import Workshop
+
+NAME = "prod/app/t0"
+FILE = """
+[project]
+name = "shop"
+[databases.app]
+script_location = "migrations/app"
+[environments.prod]
+url = "sqlite:///var/{tenant}.db"
+tenants = ["t0"]
+[environments.prod.rollout]
+retry_delay = "10ms"
+"""
+ASKS = Message(NAME, Committing("a1", "CREATE TABLE a (n INT)", ("b2", "c3")))
+FEWER = Message(NAME, Committing("a1", "CREATE TABLE a (n INT)", ("b2",), waits=False))
+DONE = Finished(NAME, Outcome(NAME, State.DONE, (), ("c3",), (Revision("c3", ""),)))
+
+
+class Pool:
+    """Says what the test wrote for it, a batch at a time."""
+
+    def __init__(self, *batches: list[Any]) -> None:
+        self.batches = deque(batches)
+        self.jobs: list[Any] = []
+        self.answers: list[Any] = []
+        self.busy = 0
+
+    def submit(self, _key: str, job: Any, _timeout: float, *, kind: str) -> None:
+        assert kind == "app"
+        self.jobs.append(job)
+        self.busy = 1
+
+    def wait(self, _timeout: float) -> list[Any]:
+        batch = self.batches.popleft() if self.busy else []
+        self.busy = self.busy and int(not any(isinstance(e, Finished | Lost) for e in batch))
+        return batch
+
+    def answer(self, _key: str, content: Any) -> None:
+        self.answers.append(content)
+
+    def kill(self) -> list[Any]:
+        return []
+
+
+@pytest.fixture
+def roll(tmp_path: Path) -> Any:
+    """Drive a run of one target with a pool, and return what its ledger has of it."""
+    workshop = Workshop(tmp_path)
+    workshop.config(FILE)
+    workshop.scripts()
+
+    def drive(pool: Pool) -> tuple[Any, list[Any]]:
+        project = Project.load(tmp_path / "environments.toml")
+        targets = project.targets()
+        planned = [
+            PlannedTarget(t.name, "prod", "app", t.server, "", 0, (), ("c3",), "c", ("c3",))
+            for t in targets
+        ]
+        laid = lay_out(project.file.config, targets, planned, {}, "seed", waves=True)
+        plan = Plan("b", "upgrade", "heads", {}, "", "", "", {}, {}, laid.waves, laid.targets)
+        setting = Setting(project.file, project._secrets, (), Silent(), lambda _: targets)
+        crew: Any = SimpleNamespace(
+            workers=pool, interrupts=Interrupts(), job_on=lambda *_, **known: known
+        )
+        with ExitStack() as stack:
+            ledger = stack.enter_context(setting.ledger())
+            id_ = record_run(ledger, plan, Conduct(by="kim"))
+            course = Course(id_, plan, {t.name: t for t in targets}, {}, {})
+            driven(setting, crew, ledger, course, Conduct(by="kim"))
+            return ledger.targets(id_)[0], list(ledger.attempts(id_))
+
+    return drive
+
+
+def test_what_was_taken_back_just_before_the_end_leaves_no_doubt(roll: Any) -> None:
+    pool = Pool([ASKS], [FEWER, DONE])
+
+    target, (attempt,) = roll(pool)
+
+    assert (target.state, target.doubt) == (State.DONE, False)
+    assert attempt.committing == (Committed("a1", "CREATE TABLE a (n INT)", ("b2",)),)
+    assert pool.answers == [Go(ok=True)], "nobody waits for an answer where fewer follow"
+
+
+def test_what_was_taken_back_just_before_a_worker_was_lost_was_not_begun(roll: Any) -> None:
+    pool = Pool([ASKS], [FEWER, Lost(NAME, "its worker was killed by SIGKILL")], [DONE])
+
+    target, (lost, done) = roll(pool)
+
+    assert [job["committing"] for job in pool.jobs] == [(), ("a1", "b2")]
+    assert (lost.state, done.state) == (LOST, State.DONE)
+    assert (target.state, target.doubt) == (State.DONE, False)
