@@ -1,6 +1,7 @@
 """Who may write to a run: one holder at a time, told apart by a token that only grows."""
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, case, func, select, update
 
@@ -18,16 +19,9 @@ def take(connection: Connection, run: int, holder: Holder, ttl: float) -> int | 
     ledger's clock, and is not a process of this machine that is surely gone.
     """
     now = clock(connection.dialect.name)
-    found = select(runs.c.holder, runs.c.token, runs.c.heartbeat_at, now.label("now"))
-    row = connection.execute(found.where(runs.c.id == run)).one_or_none()
-    if row is None:
-        raise UsageError(f"there is no run {run} in the ledger")
-    if row.holder is not None and row.heartbeat_at is not None:
-        # A sign of life from the future is none: the clock was set back since.
-        age = (row.now - row.heartbeat_at) / 1000
-        other = Holder.of_text(row.holder)
-        if abs(age) <= ttl and not other.is_gone():
-            raise Held(run, str(other), max(age, 0.0))
+    row = _look(connection, run)
+    if (other := _living(row, ttl)) is not None:
+        raise Held(run, str(other), max((row.now - row.heartbeat_at) / 1000, 0.0))
     seen = -1 if row.heartbeat_at is None else row.heartbeat_at
     done = connection.execute(
         update(runs)
@@ -45,6 +39,30 @@ def take(connection: Connection, run: int, holder: Holder, ttl: float) -> int | 
         )
     )
     return row.token + 1 if done.rowcount else None
+
+
+def holder(connection: Connection, run: int, ttl: float) -> str | None:
+    """Return who holds a run and lives, as ``take`` would say; ``None`` where it can be taken."""
+    living = _living(_look(connection, run), ttl)
+    return None if living is None else str(living)
+
+
+def _look(connection: Connection, run: int) -> Any:
+    now = clock(connection.dialect.name).label("now")
+    found = select(runs.c.holder, runs.c.token, runs.c.heartbeat_at, now)
+    row = connection.execute(found.where(runs.c.id == run)).one_or_none()
+    if row is None:
+        raise UsageError(f"there is no run {run} in the ledger")
+    return row
+
+
+def _living(row: Any, ttl: float) -> Holder | None:
+    if row.holder is None or row.heartbeat_at is None:
+        return None
+    # A sign of life from the future is none: the clock was set back since.
+    age = (row.now - row.heartbeat_at) / 1000
+    other = Holder.of_text(row.holder)
+    return other if abs(age) <= ttl and not other.is_gone() else None
 
 
 def renew(connection: Connection, run: int, token: int) -> None:

@@ -25,6 +25,8 @@ from orchestrator.ledger.writing import batches
 from orchestrator.rollout.outcomes import State
 
 _MANY = 500
+_TTL = 15.0
+"""Seconds after its last sign of life for which a holder keeps its run."""
 _TRIES = 5
 
 
@@ -81,7 +83,7 @@ class Ledger:
         with self._database.writing() as connection:
             return create(connection, run, waves, targets)
 
-    def hold(self, run: int, holder: Holder, *, ttl: float = 15.0) -> Hold:
+    def hold(self, run: int, holder: Holder, *, ttl: float = _TTL) -> Hold:
         """Take the lease of a run.
 
         Raises ``Held`` while another holder lives, ``UsageError`` where there is no such run.
@@ -126,6 +128,11 @@ class Ledger:
         for several in batches(seen, _MANY):
             with self._database.writing() as connection:
                 record(connection, several, run)
+
+    def holder(self, run: int) -> str | None:
+        """Who drives a run right now, as far as can be told. Raises ``UsageError``."""
+        with self._database.reading() as connection:
+            return lease.holder(connection, run, _TTL)
 
     def runs(self, *, limit: int | None = 20, unfinished: bool = False) -> list[r.RunRecord]:
         """The newest runs first."""

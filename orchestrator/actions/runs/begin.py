@@ -292,6 +292,12 @@ def refuse_doubts(ledger: Ledger, names: Sequence[str], but: int | None = None) 
     doubts = [doubt for doubt in ledger.doubts(names) if doubt.run != but]
     if not doubts:
         return
+    for run, name in {doubt.run: doubt.target for doubt in doubts if doubt.state is None}.items():
+        if (holder := ledger.holder(run)) is not None:
+            raise Refused(
+                f"run {run}, held by {holder}, is at work on {name}\n"
+                f"  wait until it is done: orchestrator show {run}; or go without: --exclude {name}"
+            )
     shown = "\n".join(f"  {_doubt(doubt)}" for doubt in doubts[:_SHOWN])
     more = f"\n  and {len(doubts) - _SHOWN:,} more" if len(doubts) > _SHOWN else ""
     first = doubts[0]

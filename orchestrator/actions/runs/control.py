@@ -19,8 +19,6 @@ from orchestrator.rollout.events import (
 from orchestrator.rollout.outcomes import State
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
-_ALIVE = 15_000
-"""Milliseconds since its last heartbeat within which a holder counts as alive."""
 _SKIPPED = frozenset({None, State.FAILED, State.LOCKED, State.IN_DOUBT, State.BLOCKED})
 
 
@@ -60,10 +58,7 @@ def approve(setting: Setting, id_: int, wave: str | None, note: str, how: Conduc
         _unfinished(ledger, id_, "approve")
         chosen = _wave(id_, ledger.waves(id_), wave)
         ledger.approve(id_, chosen.position, how.by, note)
-        run = ledger.run(id_)
-        seen = ledger.now() - (run.heartbeat_at or 0)
-        held = run.holder is not None and seen < _ALIVE
-        then = "it goes on" if held else f"go on with: orchestrator resume {id_}"
+        then = "it goes on" if ledger.holder(id_) else f"go on with: orchestrator resume {id_}"
         return Done(id_, f"run {id_} is approved after {chosen.name}, by {how.by}; {then}")
 
 
