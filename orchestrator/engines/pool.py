@@ -20,6 +20,8 @@ from typing import Any
 
 _JOBS_PER_WORKER = 250
 """A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
+_STARTS = 3
+"""Tries at starting a worker: its fork server may be killed meanwhile."""
 _ALWAYS_KEPT = 4
 """So many workers may be idle even in a small pool, where jobs of several kinds take turns."""
 
@@ -172,19 +174,28 @@ class Pool:
     def _start(self, kind: str) -> _Worker:
         while len(self._workers) >= self._most:
             self._retire()
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=self._serve, args=(theirs, *self._arguments), daemon=True
-        )
-        _start_resource_tracker()
-        with _no_main_module(), _signals_blocked(), _safe_path():
-            process.start()
-        theirs.close()
+        process, ours = self._new_process(_STARTS)
         worker = _Worker(process, ours, kind, (ours.fileno(), process.sentinel))
         self._workers.append(worker)
         for fd in worker.heard:
             self._heard.register(fd, selectors.EVENT_READ, worker)
         return worker
+
+    def _new_process(self, tries: int) -> tuple[Any, Connection]:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=self._serve, args=(theirs, *self._arguments), daemon=True
+        )
+        _start_resource_tracker()
+        try:
+            with theirs, _no_main_module(), _signals_blocked(), _safe_path():
+                process.start()
+        except (EOFError, ConnectionError):  # its fork server died over it; the next is a new one
+            ours.close()
+            if tries == 1:
+                raise RuntimeError("no worker process can be started: they die at once") from None
+            return self._new_process(tries - 1)
+        return process, ours
 
     def _read(self, worker: _Worker) -> Iterator[Event]:
         key = worker.key

@@ -4,14 +4,16 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from multiprocessing import forkserver
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from orchestrator.engines.pool import Event, Finished, Lost, Message, Pool
+from orchestrator.engines.pool import Event as PoolEvent
+from orchestrator.engines.pool import Finished, Lost, Message, Pool
 from tests.workshop import wait_until
 
 
@@ -49,9 +51,9 @@ def pool() -> Iterator[Pool]:
 
 def run(
     pool: Pool, jobs: dict[str, tuple[str, Any]], timeout: float = 30, *, at_once: int = 3
-) -> dict[str, list[Event]]:
+) -> dict[str, list[PoolEvent]]:
     """Run jobs, whose kind is what follows "of" in their key, and return the events of each."""
-    told: dict[str, list[Event]] = {key: [] for key in jobs}
+    told: dict[str, list[PoolEvent]] = {key: [] for key in jobs}
     waiting = list(jobs)
     ended = 0
     while ended < len(jobs):
@@ -68,7 +70,7 @@ def _kind(key: str) -> str:
     return key.partition(" of ")[2]
 
 
-def pids_of(told: dict[str, list[Event]]) -> list[int]:
+def pids_of(told: dict[str, list[PoolEvent]]) -> list[int]:
     """Which process did each job."""
     ends = [events[-1] for events in told.values()]
     assert all(isinstance(end, Finished) for end in ends), ends
@@ -163,13 +165,60 @@ def test_a_worker_that_is_told_lost_with_the_fork_server_works_no_more(pool: Poo
     server: Any = forkserver
     os.kill(server._forkserver._forkserver_pid, signal.SIGKILL)
 
-    events: list[Event] = []
+    events: list[PoolEvent] = []
     while not events:
         events = pool.wait(5)
 
     assert isinstance(events[0], Lost)
     wait_until(lambda: not alive([worker]))
     assert isinstance(run(pool, {"c": ("talk", 0)})["c"][-1], Finished)
+
+
+@contextmanager
+def fork_servers_killed(times: int) -> Iterator[None]:
+    """Kill the fork server, then the next ones, each while it imports what it preloads."""
+    server: Any = forkserver
+    killed: list[int] = []
+    over = Event()
+
+    def kill() -> None:
+        killed.append(server._forkserver._forkserver_pid)
+        os.kill(killed[-1], signal.SIGKILL)
+
+    def kill_the_next() -> None:
+        while len(killed) <= times and not over.is_set():
+            if server._forkserver._forkserver_pid not in {None, *killed}:
+                time.sleep(0.2)
+                kill()
+            time.sleep(0.01)
+
+    kill()
+    killer = Thread(target=kill_the_next)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
+
+
+@pytest.fixture
+def slow_pool() -> Iterator[Pool]:
+    preload = ("tests.engines.slow_to_import",)
+    with Pool(serve, ("hello",), size=2, is_last=lambda c: c[0] == "done", preload=preload) as pool:
+        run(pool, {"a of one": ("talk", 0)})
+        yield pool
+
+
+def test_a_fork_server_that_dies_while_it_starts_a_worker_is_replaced(slow_pool: Pool) -> None:
+    with fork_servers_killed(1):
+        assert isinstance(run(slow_pool, {"b of two": ("talk", 0)})["b of two"][-1], Finished)
+
+
+def test_fork_servers_that_all_die_are_told(slow_pool: Pool) -> None:
+    told = pytest.raises(RuntimeError, match="no worker process can be started")
+    with fork_servers_killed(3), told:
+        slow_pool.submit("b", ("talk", 0), 30, kind="two")
 
 
 def test_a_worker_that_closes_its_pipe_is_stopped(pool: Pool) -> None:
@@ -270,7 +319,7 @@ def test_a_busy_worker_is_never_retired(new_pool: Callable[[int], Pool]) -> None
     pool = new_pool(2)
     pool.submit("long", ("sleep", 2), 100, kind="long")
 
-    ends: list[Event] = []
+    ends: list[PoolEvent] = []
     for number in range(8):
         pool.submit(f"{number}", ("talk", 0), 30, kind=f"{number}")
         while f"{number}" not in {event.key for event in ends}:
