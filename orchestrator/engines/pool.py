@@ -22,6 +22,8 @@ _JOBS_PER_WORKER = 250
 """A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
 _STARTS = 3
 """Tries at starting a worker: its fork server may be killed meanwhile."""
+_DYING = 0.1
+"""Seconds until one that was killed is seen to be gone, and another is started in its place."""
 _ALWAYS_KEPT = 4
 """So many workers may be idle even in a small pool, where jobs of several kinds take turns."""
 
@@ -194,6 +196,7 @@ class Pool:
             ours.close()
             if tries == 1:
                 raise RuntimeError("no worker process can be started: they die at once") from None
+            time.sleep(_DYING)
             return self._new_process(tries - 1)
         return process, ours
 
