@@ -138,7 +138,9 @@ class Round:
         if run is None:
             return ("upgrade", "--yes")
         id_ = str(run.id)
-        if run.state in {RunState.PAUSED, RunState.RUNNING, RunState.WAITING}:
+        # Killed just before it recorded that it failed.
+        to_mend = bool(self.outputs) and "once they are mended" in self.outputs[-1].err
+        if run.state in {RunState.PAUSED, RunState.RUNNING, RunState.WAITING} and not to_mend:
             return ("resume", id_)
         doubts = [row.name for row in rows if row.state is State.IN_DOUBT]
         for name in doubts:
