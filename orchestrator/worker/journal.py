@@ -130,6 +130,7 @@ class Journal:
                 return
             if not self.covers(self._revision):
                 self._leave = self._recorded(self._revision, statement)
+                self._began = time.monotonic()  # that the ledger is slow says nothing of it
             self._asked = True
 
     def _recorded(self, revision: str, statement: str) -> Committing:

@@ -1,11 +1,16 @@
 """A journal that can't be written lets nothing more happen."""
 
+import time
 from typing import Any
 
 import pytest
 
 from orchestrator.worker.jobs import Committing
 from orchestrator.worker.journal import Journal, NotRecorded
+from tests.workshop import wait_until
+
+CONNECTION: Any = None
+"""What commits by itself is asked for, whatever the connection is."""
 
 
 def test_a_refusal_that_a_revision_caught_comes_back_at_its_end_and_at_every_commit() -> None:
@@ -24,3 +29,76 @@ def test_a_refusal_that_a_revision_caught_comes_back_at_its_end_and_at_every_com
     with pytest.raises(NotRecorded):
         journal.commit()
     assert asked == [Committing("a1", "ALTER TABLE a ADD b INT")]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_what_is_slow_takes_back_those_after_it_unless_nobody_hears_that(
+    monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    monkeypatch.setattr("orchestrator.worker.journal._SLOW", 0.01)
+    asked: list[Committing] = []
+
+    def record(committing: Committing) -> bool:
+        asked.append(committing)
+        return committing.waits or heard
+
+    journal = Journal(record, transactional_ddl=False, mysql=True)
+    journal.expect(["a1", "b2", "c3"])
+    journal.begin("a1")
+    journal.session(CONNECTION, "CREATE TABLE a (n INT)")
+    wait_until(lambda: len(asked) > 1)
+    journal.close()
+    journal.end()
+
+    assert asked[0] == Committing("a1", "CREATE TABLE a (n INT)", ("b2", "c3"))
+    assert asked[1] == Committing("a1", "CREATE TABLE a (n INT)", (), waits=False)
+    assert journal.covers("b2") is not heard
+    journal.begin("b2")
+    before = len(asked)
+    journal.session(CONNECTION, "CREATE TABLE b (n INT)")
+    assert len(asked) == before + heard
+
+
+def test_what_has_committed_nothing_yet_is_taken_back_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator.worker.journal._SLOW", 1)
+    asked: list[Committing] = []
+    journal = Journal(lambda one: asked.append(one) is None, transactional_ddl=False, mysql=True)
+    journal.expect(["a1", "b2", "c3"])
+    journal.begin("a1")
+    journal.session(CONNECTION, "CREATE TABLE a (n INT)")
+    journal.end()
+
+    journal.begin("b2")
+    wait_until(lambda: len(asked) > 1)
+    journal.close()
+
+    assert asked[1] == Committing("a1", "CREATE TABLE a (n INT)", (), waits=False)
+    journal.session(CONNECTION, "CREATE TABLE b (n INT)")
+    assert asked[2] == Committing("b2", "CREATE TABLE b (n INT)", ("c3",))
+
+
+def test_how_long_the_ledger_takes_is_not_how_long_a_revision_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator.worker.journal._SLOW", 1)
+    asked: list[Committing] = []
+
+    def record(committing: Committing) -> bool:
+        asked.append(committing)
+        time.sleep(1.5)
+        return True
+
+    monkeypatch.setattr("orchestrator.worker.journal._AT_ONCE", 2)
+    journal = Journal(record, transactional_ddl=False, mysql=True)
+    journal.expect(["a1", "b2", "c3", "d4"])
+    for revision in ("a1", "b2", "c3"):
+        journal.begin(revision)
+        journal.session(CONNECTION, f"CREATE TABLE {revision} (n INT)")
+        time.sleep(0.1)  # so that somebody may look meanwhile
+        journal.end()
+    journal.close()
+
+    assert [(one.revision, one.following) for one in asked] == [("a1", ("b2",)), ("c3", ("d4",))]
+    assert journal.covers("d4")
