@@ -57,9 +57,12 @@ class MySQL:
         """There is none."""
 
     def lock_key(self) -> str:
-        """The database's name, hashed: a lock's name has 64 characters at most."""
+        """The database's name, hashed: a lock's name has 64 characters at most.
+
+        The first 40 digits of SHA-256: MySQL 9 has no SHA1 and no MD5 any more.
+        """
         name = "IF(@@lower_case_table_names = 0, DATABASE(), LOWER(DATABASE()))"
-        return f"SELECT CONCAT('orchestrator:', SHA1({name}))"
+        return f"SELECT CONCAT('orchestrator:', LEFT(SHA2({name}, 256), 40))"
 
     def acquire(self, key: str, timeouts: Timeouts) -> str:
         """1 if it was had, 0 after the time-out."""

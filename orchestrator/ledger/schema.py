@@ -20,7 +20,7 @@ HEAD = "0001"
 _FOLDER = Path(__file__).parent
 _LOCK_SECONDS = 60
 _ADVISORY_KEY = 6_420_091_337_260_112_113
-_MYSQL_LOCK = "CONCAT('orchestrator_ledger:', SHA1(DATABASE()))"
+_MYSQL_LOCK = "CONCAT('orchestrator_ledger:', LEFT(SHA2(DATABASE(), 256), 40))"
 _OWN = ("orchestrator_", "sqlite_")
 
 

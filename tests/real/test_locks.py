@@ -168,7 +168,7 @@ def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_targe
     fleet = new_fleet("mariadb")
     fleet.declare(1, lock_timeout='"2s"')
     # Not SLEEP(): that one looks whether its client is still there.
-    slow = "CREATE TABLE slow AS SELECT BENCHMARK(1000000000, SHA1('x')) AS n"
+    slow = "CREATE TABLE slow AS SELECT BENCHMARK(1000000000, SHA2('x', 256)) AS n"
     fleet.workshop.revision("a1", None, f'op.execute("{slow}")')
     orphans = (
         "SELECT id FROM information_schema.processlist WHERE info LIKE 'CREATE TABLE slow%' "
