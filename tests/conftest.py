@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.desk import SHARED, Desk, desk_variable, shared_mariadb, shared_postgres
-from tests.servers import MariaDB, MariaDBServer, PgBouncer, Postgres, PostgresServer
+from tests.desk import SHARED, Desk, desk_variable, shared_mariadb, shared_mysql, shared_postgres
+from tests.servers import MariaDB, MariaDBServer, MySQLServer, PgBouncer, Postgres, PostgresServer
 from tests.workshop import end_started
 
 _DESKS = pytest.StashKey[list[Desk]]()
@@ -38,8 +38,14 @@ def nothing_left_running() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> MariaDB:
-    """The session's MariaDB server, or what ``ORCHESTRATOR_TEST_MYSQL_URL`` names."""
+    """The session's MariaDB server, or what ``ORCHESTRATOR_TEST_MARIADB_URL`` names."""
     return shared_mariadb()
+
+
+@pytest.fixture(scope="session")
+def mysql() -> MariaDB:
+    """The session's MySQL server, or what ``ORCHESTRATOR_TEST_MYSQL_URL`` names."""
+    return shared_mysql()
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +61,19 @@ def private_mariadb() -> Iterator[Callable[..., MariaDBServer]]:
 
         def start(*options: str) -> MariaDBServer:
             server = MariaDBServer(*options)
+            stack.callback(server.close)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def private_mysql() -> Iterator[Callable[..., MySQLServer]]:
+    """Start a MySQL server of the test's own, with extra options, to be killed."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> MySQLServer:
+            server = MySQLServer(*options)
             stack.callback(server.close)
             return server.start()
 

@@ -5,10 +5,19 @@ import threading
 from multiprocessing.connection import Client, Listener
 from typing import Any
 
-from tests.servers import MariaDB, MariaDBServer, Postgres, PostgresServer, ServerError
+from tests.servers import (
+    MariaDB,
+    MariaDBServer,
+    MySQLServer,
+    Postgres,
+    PostgresServer,
+    ServerError,
+)
 
-SHARED: dict[str, type[MariaDBServer] | type[PostgresServer]] = {
-    "ORCHESTRATOR_TEST_MYSQL_URL": MariaDBServer,
+AnyServer = MariaDBServer | MySQLServer | PostgresServer
+SHARED: dict[str, type[AnyServer]] = {
+    "ORCHESTRATOR_TEST_MARIADB_URL": MariaDBServer,
+    "ORCHESTRATOR_TEST_MYSQL_URL": MySQLServer,
     "ORCHESTRATOR_TEST_POSTGRES_URL": PostgresServer,
 }
 
@@ -20,11 +29,11 @@ class Desk:
     because the server ends with the thread that started it.
     """
 
-    def __init__(self, kind: type[MariaDBServer] | type[PostgresServer]) -> None:
+    def __init__(self, kind: type[AnyServer]) -> None:
         self._kind = kind
         self._listener = Listener(family="AF_UNIX", backlog=64)
         self.address = str(self._listener.address)
-        self._server: MariaDBServer | PostgresServer | None = None
+        self._server: AnyServer | None = None
         self._answer: str | None = None
         self._thread = threading.Thread(target=self._serve, name=kind.__name__, daemon=True)
         self._thread.start()
@@ -74,7 +83,12 @@ def ask(address: str, question: str = "url") -> str:
 
 
 def shared_mariadb() -> MariaDB:
-    """Return the session's MariaDB or MySQL server."""
+    """Return the session's MariaDB server."""
+    return MariaDB.at(_url("ORCHESTRATOR_TEST_MARIADB_URL"))
+
+
+def shared_mysql() -> MariaDB:
+    """Return the session's MySQL server."""
     return MariaDB.at(_url("ORCHESTRATOR_TEST_MYSQL_URL"))
 
 

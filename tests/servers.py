@@ -1,10 +1,12 @@
-"""Private throwaway database servers, started from the Debian packages.
+"""Private throwaway database servers, started from what ``scripts/install-servers`` installs.
 
 Each has its own port on 127.0.0.1 and its own folder, and none is a system service. They are tuned
 to lose data when the machine dies, but to keep every commit when only the server is killed.
 """
 
 import atexit
+import fcntl
+import hashlib
 import os
 import pwd
 import random
@@ -28,7 +30,10 @@ from sqlalchemy.engine import make_url
 PASSWORD = "p@ss/w:rd%#"
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
+NEWER = "ORCHESTRATOR_TEST_NEWER"
+"""The environment variable that asks for MariaDB 11.8 and PostgreSQL 18."""
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+_DEBIAN_LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 class ServerError(RuntimeError):
@@ -45,6 +50,8 @@ class Server:
 
     dialect: ClassVar[str]
     driver: ClassVar[str]
+    ddl_commits: ClassVar[bool]
+    """Each statement of DDL commits by itself."""
     home: ClassVar[str]
     """The database to connect to when none is named."""
 
@@ -117,6 +124,7 @@ class MariaDB(Server):
 
     dialect = "mysql"
     driver = "pymysql"
+    ddl_commits = True
     home = ""
 
     def connect(self, database: str | None = None) -> Any:
@@ -139,6 +147,7 @@ class Postgres(Server):
 
     dialect = "postgresql"
     driver = "psycopg"
+    ddl_commits = False
     home = "postgres"
 
     def connect(self, database: str | None = None) -> Any:
@@ -237,6 +246,27 @@ class Process:
         """Raise an exception unless the server answers."""
         raise NotImplementedError
 
+    def initialize(self, data: Path) -> None:
+        """Make a new server's data folder."""
+        raise NotImplementedError
+
+    def prepare_data(self, *made_by: str) -> None:
+        """Give the server a data folder: a copy of one that programs like these made before."""
+        key = hashlib.sha256("\0".join((*made_by, self.account)).encode()).hexdigest()[:16]
+        template = installed_folder() / "templates" / f"{type(self).__name__}-{key}"
+        template.parent.mkdir(parents=True, exist_ok=True)
+        with (template.parent / f"{template.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not template.exists():
+                building = template.with_suffix(".new")
+                shutil.rmtree(building, ignore_errors=True)
+                building.mkdir()
+                if self._identity:
+                    os.chown(building, self._identity["user"], self._identity["group"])
+                self.initialize(building / "data")
+                building.rename(template)
+        self.run("cp", "-a", "--reflink=auto", f"{template}/data", f"{self.folder}/data")
+
     def run(self, *command: str) -> None:
         """Run a command to its end as the server's user. Raises ``ServerError`` with its output."""
         done = subprocess.run(
@@ -299,18 +329,18 @@ class MariaDBServer(Process, MariaDB):
     quit_signal = signal.SIGKILL
 
     def __init__(self, *options: str) -> None:
-        self._program = find("mariadbd", "mariadb-server")
-        install = find("mariadb-install-db", "mariadb-server")
+        unpacked = installed_folder() / "mariadb-11.8"
+        self._program = (
+            _unpacked(unpacked, "usr/sbin/mariadbd", "usr/lib/mysql/plugin")
+            if os.environ.get(NEWER)
+            else [find("mariadbd", "mariadb-server"), "--no-defaults"]
+        )
         super().__init__(HOST, free_port(), "root", PASSWORD)
         self._options = options
         self.prepare()
-        self.run(
-            install,
-            "--no-defaults",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-            *self._storage(),
-        )
+        # The tables of Debian's own version serve the newer server, whose package makes none.
+        self._install = find("mariadb-install-db", "mariadb-server")
+        self.prepare_data(self._install, *_version(find("mariadbd", "mariadb-server")))
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{PASSWORD}';\n"
             "GRANT ALL PRIVILEGES ON *.* TO root@'%' WITH GRANT OPTION;\n"
@@ -319,10 +349,20 @@ class MariaDBServer(Process, MariaDB):
             "FLUSH PRIVILEGES;\n"
         )
 
+    def initialize(self, data: Path) -> None:
+        self.run(
+            self._install,
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            f"--datadir={data}",
+            *self._storage(),
+        )
+
     def command(self) -> list[str]:
         return [
-            self._program,
-            "--no-defaults",
+            *self._program,
+            f"--datadir={self.folder}/data",
             *self._storage(),
             f"--init-file={self.folder}/init.sql",
             f"--bind-address={HOST}",
@@ -341,7 +381,6 @@ class MariaDBServer(Process, MariaDB):
 
     def _storage(self) -> list[str]:
         return [
-            f"--datadir={self.folder}/data",
             "--innodb-buffer-pool-size=128M",
             "--innodb-log-file-size=64M",
             # 2, not 0: a commit reaches the kernel, so that it outlives a killed server.
@@ -349,6 +388,67 @@ class MariaDBServer(Process, MariaDB):
             "--innodb-doublewrite=0",
             "--loose-debug-no-sync",
             "--loose-innodb-flush-method=nosync",
+        ]
+
+    def probe(self) -> None:
+        self.execute("SELECT 1")
+
+
+class MySQLServer(Process, MariaDB):
+    """A private MySQL server, of version 9 where Debian's packages were unpacked."""
+
+    account = "mysql"
+    quit_signal = signal.SIGKILL
+
+    def __init__(self, *options: str) -> None:
+        self._program = _mysqld()
+        super().__init__(HOST, free_port(), "root", PASSWORD)
+        self._options = options
+        self.prepare()
+        casing = [option for option in options if "lower-case-table-names" in option]
+        self._initial = casing  # the one option that must not change after the folder was made
+        self.prepare_data(*casing, *_version(*self._program))
+        (self.folder / "init.sql").write_text(
+            f"CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{PASSWORD}';\n"
+            "GRANT ALL PRIVILEGES ON *.* TO root@'%' WITH GRANT OPTION;\n"
+        )
+
+    def initialize(self, data: Path) -> None:
+        self.run(
+            *self._program,
+            "--initialize-insecure",
+            f"--datadir={data}",
+            *self._storage(),
+            *self._initial,
+        )
+
+    def command(self) -> list[str]:
+        return [
+            *self._program,
+            f"--datadir={self.folder}/data",
+            *self._storage(),
+            f"--init-file={self.folder}/init.sql",
+            f"--bind-address={HOST}",
+            f"--port={self.port}",
+            f"--socket={self.folder}/s",
+            f"--pid-file={self.folder}/pid",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            "--mysqlx=OFF",
+            "--secure-file-priv=",
+            "--max-connections=500",
+            "--table-open-cache=8000",
+            "--table-definition-cache=8000",
+            *self._options,
+        ]
+
+    def _storage(self) -> list[str]:
+        return [
+            "--innodb-buffer-pool-size=128M",
+            "--innodb-redo-log-capacity=64M",
+            # 2, not 0: a commit reaches the kernel, so that it outlives a killed server.
+            "--innodb-flush-log-at-trx-commit=2",
+            "--innodb-doublewrite=0",
         ]
 
     def probe(self) -> None:
@@ -364,16 +464,18 @@ class PostgresServer(Process, Postgres):
     quit_signal = signal.SIGQUIT
 
     def __init__(self, *options: str) -> None:
-        self._program = find("postgres", "postgresql")
-        initdb = find("initdb", "postgresql")
+        self._program = _postgres_program("postgres")
         super().__init__(HOST, free_port(), "postgres", PASSWORD)
         self._options = options
         self.prepare()
+        self.prepare_data(*_version(self._program))
+
+    def initialize(self, data: Path) -> None:
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         self.run(
-            initdb,
-            f"--pgdata={self.folder}/data",
+            _postgres_program("initdb"),
+            f"--pgdata={data}",
             f"--pwfile={secret}",
             f"--username={self.user}",
             "--auth=scram-sha-256",
@@ -449,6 +551,53 @@ def find(program: str, package: str) -> str:
             "or run scripts/install-servers, which installs every server that the tests need"
         )
     return path
+
+
+def installed_folder() -> Path:
+    """Return where ``scripts/install-servers`` unpacks servers, and templates are kept."""
+    named = os.environ.get("ORCHESTRATOR_TEST_SERVERS")
+    return Path(named or f"/var/tmp/orchestrator-test-servers-{os.getuid()}")
+
+
+def _unpacked(root: Path, program: str, plugins: str, *options: str) -> list[str]:
+    if not (root / ".ready").exists():
+        raise ServerError(f"{root.name} is not unpacked. Run scripts/install-servers newer")
+    libraries = root / _DEBIAN_LIBRARIES
+    return [
+        f"{libraries}/ld-linux-x86-64.so.2",
+        "--library-path",
+        str(libraries),
+        f"{root}/{program}",
+        "--no-defaults",
+        f"--plugin-dir={root}/{plugins}",
+        *(option.replace("ROOT", str(root)) for option in options),
+    ]
+
+
+def _mysqld() -> list[str]:
+    root = installed_folder() / "mysql"
+    if (root / ".ready").exists():
+        share = "--lc-messages-dir=ROOT/usr/share/mysql"
+        sets = "--character-sets-dir=ROOT/usr/share/mysql/charsets"
+        return _unpacked(root, "usr/sbin/mysqld", "usr/lib/mysql/plugin", share, sets)
+    program = find("mysqld", "mysql-server")
+    if "MariaDB" in "".join(_version(program)):
+        raise ServerError("there is MariaDB, but no MySQL. Run scripts/install-servers")
+    return [program, "--no-defaults"]
+
+
+def _postgres_program(name: str) -> str:
+    if not os.environ.get(NEWER):
+        return find(name, "postgresql")
+    found = next((installed_folder() / "postgres-18").rglob(f"bin/{name}"), None)
+    if found is None:
+        raise ServerError("PostgreSQL 18 is not installed. Run scripts/install-servers newer")
+    return str(found)
+
+
+def _version(*program: str) -> list[str]:
+    said = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
+    return [*program, said.stdout]
 
 
 def free_port() -> int:

@@ -10,19 +10,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.desk import AnyServer
 from tests.servers import (
     PASSWORD,
-    MariaDBServer,
     PgBouncer,
     Postgres,
-    PostgresServer,
     Server,
     ServerError,
     find,
     unique,
 )
 
-KINDS = ["mariadb", "postgres"]
+KINDS = ["mariadb", "mysql", "postgres"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,7 +30,7 @@ def test_the_url_of_a_database_works(kind: str, request: pytest.FixtureRequest) 
     with server.databases(unique("shop"), unique("shop")) as names:
         for name in names:
             engine = create_engine(server.url(name))
-            current = "database()" if kind == "mariadb" else "current_database()"
+            current = "current_database()" if kind == "postgres" else "database()"
             with engine.connect() as connection:
                 assert connection.execute(text(f"SELECT {current}")).scalar() == name
             engine.dispose()
@@ -51,9 +50,7 @@ def test_a_database_is_dropped_under_its_users(kind: str, request: pytest.Fixtur
 def test_a_killed_server_keeps_what_was_committed(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    start: Callable[..., MariaDBServer | PostgresServer] = request.getfixturevalue(
-        f"private_{kind}"
-    )
+    start: Callable[..., AnyServer] = request.getfixturevalue(f"private_{kind}")
     server = start()
     before, port = server.pid, server.port
     server.create("shop")
@@ -101,7 +98,7 @@ def test_a_missing_server_names_its_package() -> None:
         find("no-such-program", "some-server")
 
 
-@pytest.mark.parametrize("kind", ["MariaDBServer", "PostgresServer"])
+@pytest.mark.parametrize("kind", ["MariaDBServer", "MySQLServer", "PostgresServer"])
 def test_a_server_ends_with_a_killed_test_session(kind: str, tmp_path: Path) -> None:
     script = f"""
         import os, signal
