@@ -48,6 +48,13 @@ def mysql() -> MariaDB:
     return shared_mysql()
 
 
+@pytest.fixture(params=["mariadb", "mysql"])
+def mysql_like(request: pytest.FixtureRequest) -> str:
+    """``mariadb`` and ``mysql`` in turn: the servers whose DDL commits by itself."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Postgres:
     """The session's PostgreSQL server, or what ``ORCHESTRATOR_TEST_POSTGRES_URL`` names."""

@@ -6,8 +6,10 @@ from typing import Any
 
 Execute = Callable[[str], Sequence[Sequence[Any]]]
 """Runs one statement on a target, commits it, and returns its rows."""
-MARIADB, POSTGRES, SCHEMAS, SQLITE = "maria", "pgdb", "pgschema", "lite"
-KINDS = (MARIADB, POSTGRES, SCHEMAS, SQLITE)
+MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE = "maria", "mysql", "pgdb", "pgschema", "lite"
+KINDS = (MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE)
+DDL_COMMITS = frozenset({MARIADB, MYSQL})
+"""Where each statement of DDL commits by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class _Words:
 
     @property
     def _here(self) -> str:
-        return "DATABASE()" if self.kind == MARIADB else "current_schema()"
+        return "DATABASE()" if self.kind in DDL_COMMITS else "current_schema()"
 
     def table(self, name: str, columns: str) -> Step:
         there = (
@@ -114,7 +116,7 @@ class _Words:
         return Step(add, there, f"ALTER TABLE items DROP COLUMN {name}")
 
     def index(self, name: str, *, apart: bool) -> Step:
-        if self.kind == MARIADB:
+        if self.kind in DDL_COMMITS:
             there = (
                 "SELECT count(*) FROM information_schema.statistics "
                 f"WHERE table_schema = DATABASE() AND index_name = '{name}'"
@@ -131,6 +133,7 @@ class _Words:
     def counts(self, id_: str, *, slow: bool = False, apart: bool = False) -> Step:
         slowly = {
             MARIADB: f"UPDATE counter SET n = n + 1 + SLEEP(0.2) WHERE revision = '{id_}'",
+            MYSQL: f"UPDATE counter SET n = n + 1 + SLEEP(0.2) WHERE revision = '{id_}'",
             SQLITE: f"UPDATE counter SET n = n + 1 WHERE revision = '{id_}'",
         }
         plain = f"UPDATE counter SET n = n + 1 WHERE revision = '{id_}'"

@@ -15,9 +15,9 @@ from orchestrator.rollout.outcomes import State
 from tests.chaos.processes import fork_servers, kill, members, workers
 from tests.chaos.revisions import (
     COUNTED,
+    DDL_COMMITS,
     HEAD,
     KINDS,
-    MARIADB,
     MARKED,
     POSTGRES,
     SCHEMAS,
@@ -36,6 +36,7 @@ KILLS = (
     "workers",
     "fork server",
     "mariadb",
+    "mysql",
     "postgres",
     "ledger",
 )
@@ -175,9 +176,9 @@ class Round:
             self.told.log.append(f"{target} could not be looked at")
             return
         kind = target.split("/")[1]
-        assert kind in {MARIADB, POSTGRES, SCHEMAS}, attempt
+        assert kind in DDL_COMMITS | {POSTGRES, SCHEMAS}, attempt
         revision = next(r for r in history(kind) if r.id == failure.revision)
-        assert kind == MARIADB or any(step.apart for step in revision.steps), attempt
+        assert kind in DDL_COMMITS or any(step.apart for step in revision.steps), attempt
         assert self._begun(target, revision.id), attempt
 
         def execute(sql: str) -> Sequence[Sequence[Any]]:
@@ -185,7 +186,7 @@ class Round:
 
         if (found := heads(execute)) != [revision.down] * bool(revision.down):
             # Killed before the COMMIT that was recorded: what came before it is rolled back, too.
-            assert kind != MARIADB, (found, attempt)
+            assert kind not in DDL_COMMITS, (found, attempt)
             assert untouched(revision, execute), (found, attempt)
             self.told.mended.append(f"{target} {revision.id} untouched, at {found}")
             return
@@ -230,6 +231,8 @@ class Round:
                 kill(fork_servers(pid), self.luck, one=False)
             case "mariadb":
                 self._crash(self.world.maria)
+            case "mysql":
+                self._crash(self.world.mysql)
             case "postgres":
                 self._crash(self.world.postgres)
             case "ledger":

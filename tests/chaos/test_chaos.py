@@ -18,10 +18,11 @@ ROUNDS = (
     ((("workers", 0.6),), "postgres", '"100%"', 3),
     ((("fork server", 0.3), ("orchestrator", 0.9)), "sqlite", '"100%"', 1),
     ((("mariadb", 0.5),), "sqlite", '"100%"', 1),
+    ((("mysql", 0.5), ("workers", 0.8)), "sqlite", '"100%"', 1),
     ((("postgres", 0.7), ("workers", 0.8)), "sqlite", "0", 0),
     ((("ledger", 0.4), ("group", 1.0)), "postgres", '"100%"', 1),
     ((("ledger", 0.5), ("mariadb", 0.8)), "mariadb", "0", 1),
-    ((("ledger", 0.3), ("worker", 0.9)), "sqlite", '"100%"', 0),
+    ((("ledger", 0.3), ("worker", 0.9)), "mysql", '"100%"', 0),
 )
 
 

@@ -12,17 +12,23 @@ from urllib.parse import quote
 
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.ledger.ledger import Ledger
-from tests.chaos.revisions import KINDS, MARIADB, POSTGRES, SCHEMAS, SQLITE, history
-from tests.servers import MariaDBServer, PostgresServer, Server, unique
+from tests.chaos.revisions import KINDS, MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE, history
+from tests.desk import AnyServer
+from tests.servers import MariaDBServer, MySQLServer, PostgresServer, Server, unique
 from tests.workshop import Workshop
 
 PASSWORD = "CHAOS_PASSWORD"
-LEDGERS = ("sqlite", "postgres", "mariadb")
+LEDGERS = ("sqlite", "postgres", "mariadb", "mysql")
 _SMALL = {
     "mariadb": ("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
+    "mysql": ("--innodb-buffer-pool-size=32M", "--innodb-redo-log-capacity=16M"),
     "postgres": ("--shared_buffers=32MB",),
 }
-AnyServer = MariaDBServer | PostgresServer
+_MAKE: dict[str, type[AnyServer]] = {
+    "mariadb": MariaDBServer,
+    "mysql": MySQLServer,
+    "postgres": PostgresServer,
+}
 
 
 @dataclass(slots=True)
@@ -39,11 +45,10 @@ class Servers:
         self._stack.close()
 
     def of(self, role: str, kind: str) -> AnyServer:
-        """Return the server of ``targets`` or ``ledger``, ``mariadb`` or ``postgres``."""
+        """Return the server of ``targets`` or ``ledger``, of a kind: ``mysql``, say."""
         key = f"{role} {kind}"
         if key not in self._started:
-            make = MariaDBServer if kind == "mariadb" else PostgresServer
-            server = make(*_SMALL[kind])
+            server = _MAKE[kind](*_SMALL[kind])
             self._stack.callback(server.close)
             self._started[key] = server.start()
         return self._started[key]
@@ -51,7 +56,7 @@ class Servers:
 
 @dataclass(slots=True)
 class World:
-    """One project: tenants of four kinds, whose ledger is of one kind."""
+    """One project: tenants of five kinds, whose ledger is of one kind."""
 
     servers: Servers
     folder: Path
@@ -66,6 +71,10 @@ class World:
     @property
     def maria(self) -> AnyServer:
         return self.servers.of("targets", "mariadb")
+
+    @property
+    def mysql(self) -> AnyServer:
+        return self.servers.of("targets", "mysql")
 
     @property
     def postgres(self) -> AnyServer:
@@ -85,6 +94,7 @@ class World:
     def make(self, *, budget: str, retries: int) -> None:
         """Create the databases and write the project."""
         self.maria.create(*(self._name(tenant) for tenant in self.tenants))
+        self.mysql.create(*(self._name(tenant) for tenant in self.tenants))
         self.postgres.create(*(self._name(tenant) for tenant in self.tenants), self._name("all"))
         schemas = [f"CREATE SCHEMA {tenant}" for tenant in self.tenants]
         self.postgres.execute_all(schemas, self._name("all"))
@@ -102,6 +112,7 @@ class World:
         """Drop the databases again."""
         names = [self._name(tenant) for tenant in self.tenants]
         self.maria.drop(*names)
+        self.mysql.drop(*names)
         self.postgres.drop(*names, self._name("all"))
         if self.ledger_server is not None:
             self.ledger_server.drop(self._name("ledger"))
@@ -117,7 +128,7 @@ class World:
         if kind == SCHEMAS:
             first = f"SET search_path TO {tenant}"
             return self.postgres.execute_all([first, sql], self._name("all"))
-        server = self.maria if kind == MARIADB else self.postgres
+        server = {MARIADB: self.maria, MYSQL: self.mysql}.get(kind, self.postgres)
         return server.execute(sql, self._name(tenant))
 
     @contextmanager
@@ -149,7 +160,7 @@ class World:
 
     def settle(self) -> None:
         """Start every server again that was killed."""
-        for server in [self.maria, self.postgres, self.ledger_server]:
+        for server in [self.maria, self.mysql, self.postgres, self.ledger_server]:
             if server is not None and not _runs(server):
                 server.restart()
 
@@ -163,9 +174,13 @@ class World:
     def sessions(self) -> list[Any]:
         """Sessions on the databases of targets that are not ours: they may hold a lock."""
         found: list[Any] = [
-            *self.maria.execute(
-                "SELECT id, db, command FROM information_schema.processlist "
-                f"WHERE db LIKE '{self.prefix}%' AND id <> CONNECTION_ID()"
+            *(
+                row
+                for server in (self.maria, self.mysql)
+                for row in server.execute(
+                    "SELECT id, db, command FROM information_schema.processlist "
+                    f"WHERE db LIKE '{self.prefix}%' AND id <> CONNECTION_ID()"
+                )
             ),
             *self.postgres.execute(
                 "SELECT pid, datname, application_name FROM pg_stat_activity "
@@ -193,6 +208,7 @@ class World:
             f'[databases.{kind}]\nscript_location = "migrations/{kind}"' for kind in KINDS
         )
         maria = _secret_url(self.maria, self._name("{tenant}"))
+        mysql = _secret_url(self.mysql, self._name("{tenant}"))
         own = _secret_url(self.postgres, self._name("{tenant}"))
         shared = _secret_url(self.postgres, self._name("all"))
         return f"""
@@ -208,6 +224,7 @@ tenants = [{tenants}]
 
 [environments.prod.databases]
 {MARIADB} = {{ url = '{maria}' }}
+{MYSQL} = {{ url = '{mysql}' }}
 {POSTGRES} = {{ url = '{own}' }}
 {SCHEMAS} = {{ url = '{shared}', schema = "{{tenant}}" }}
 
@@ -274,12 +291,14 @@ _PG = (
     JOIN pg_index i ON i.indexrelid = to_regclass(indexname)
     WHERE schemaname = current_schema()""",
 )
+_MY = (
+    _COLUMNS + "DATABASE()",
+    """SELECT table_name, index_name, column_name FROM information_schema.statistics
+    WHERE table_schema = DATABASE()""",
+)
 _SCHEMA = {
-    MARIADB: (
-        _COLUMNS + "DATABASE()",
-        """SELECT table_name, index_name, column_name FROM information_schema.statistics
-        WHERE table_schema = DATABASE()""",
-    ),
+    MARIADB: _MY,
+    MYSQL: _MY,
     POSTGRES: _PG,
     SCHEMAS: _PG,
     SQLITE: ("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL",),

@@ -28,7 +28,7 @@ def template(server, database):
     return (secret if own else server.url("x").removesuffix("x")) + database
 
 
-@pytest.fixture(scope="module", params=["mariadb", "postgres"])
+@pytest.fixture(scope="module", params=["mariadb", "mysql", "postgres"])
 def server(request):
     return request.getfixturevalue(request.param)
 

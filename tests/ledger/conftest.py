@@ -1,4 +1,4 @@
-"""One contract, three servers: places for ledgers, and runs to put into them."""
+"""One contract, four servers: places for ledgers, and runs to put into them."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +62,7 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
         yield make
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
+@pytest.fixture(params=["sqlite", "mariadb", "mysql", "postgres"])
 def place(request: pytest.FixtureRequest, new_place: Callable[[str], Place]) -> Place:
     """An empty place on each kind of server in turn."""
     return new_place(request.param)

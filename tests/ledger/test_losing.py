@@ -17,7 +17,7 @@ ME = Holder("kim", "elsewhere", 1)
 SIZE = 40
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_a_server_killed_while_we_write(kind: str, request: pytest.FixtureRequest) -> None:
     server: Any = request.getfixturevalue(f"private_{kind}")()
     server.create("ledger")
@@ -69,7 +69,7 @@ def _write_until_lost(
     raise AssertionError("the server was killed, and nobody noticed")
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_a_server_that_was_restarted_meanwhile_is_not_noticed(
     kind: str, request: pytest.FixtureRequest
 ) -> None:

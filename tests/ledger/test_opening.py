@@ -217,7 +217,7 @@ def test_a_server_that_says_nothing_is_told_soon(scheme: str) -> None:
         assert time.monotonic() - began < 8
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_a_wrong_password_is_told_but_not_shown(kind: str, request: pytest.FixtureRequest) -> None:
     server: Server = request.getfixturevalue(kind)
     url = server.url("nosuch").replace("rd%25%23", "rd-wrong")

@@ -1,4 +1,4 @@
-"""One test, three servers: what a migration tool promises, it promises on each of them."""
+"""One test, four servers: what a migration tool promises, it promises on each of them."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -27,6 +27,11 @@ class Fleet:
         self.prefix = unique("fleet")
         self.tenants: tuple[str, ...] = ()
         self.password = server.password if server else ""
+
+    @property
+    def ddl_commits(self) -> bool:
+        """Each statement of DDL commits by itself."""
+        return self.server is not None and self.server.ddl_commits
 
     @property
     def url(self) -> str:
@@ -82,7 +87,7 @@ class Fleet:
         match self.kind:
             case "sqlite":
                 sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
-            case "mariadb":
+            case "mariadb" | "mysql":
                 sql = "SHOW TABLES"
             case _:
                 sql = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
@@ -102,7 +107,7 @@ class Fleet:
 def new_fleet(
     workshop: Workshop, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Fleet]]:
-    """Make a fleet of a kind: ``sqlite``, ``mariadb`` or ``postgres``."""
+    """Make a fleet of a kind: ``sqlite``, ``mariadb``, ``mysql`` or ``postgres``."""
     with ExitStack() as stack:
 
         def make(kind: str, server: Server | None = None) -> Fleet:
@@ -115,7 +120,7 @@ def new_fleet(
         yield make
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
+@pytest.fixture(params=["sqlite", "mariadb", "mysql", "postgres"])
 def fleet(request: pytest.FixtureRequest, new_fleet: Callable[[str], Fleet]) -> Fleet:
     """A fleet on each kind of server in turn."""
     return new_fleet(request.param)

@@ -94,7 +94,7 @@ class Mess:
         return f"prod/app/{self.odd[name]}"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mariadb", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", "mariadb", "mysql", "postgres"])
 def mess(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Mess]:
     kind = request.param
     server = None if kind == "sqlite" else request.getfixturevalue(kind)

@@ -74,8 +74,8 @@ def test_the_migration_reaches_its_target_and_nothing_else(fleet: Fleet, env_py:
             assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
 
 
-def test_one_connection_per_target(new_fleet, mariadb):
-    fleet = new_fleet("mariadb")
+def test_one_connection_per_target(new_fleet, mysql_like):
+    fleet = new_fleet(mysql_like)
     fleet.declare(1)
     fleet.workshop.revision(
         "a1",
@@ -202,8 +202,8 @@ def test_what_env_py_does_to_its_connection_does_not_move_ours(workshop, postgre
         assert postgres.execute(tables, name) == [("acme", "items")], "it was rolled back"
 
 
-def test_a_revision_that_uses_another_database_is_no_success(new_fleet, mariadb):
-    fleet = new_fleet("mariadb")
+def test_a_revision_that_uses_another_database_is_no_success(new_fleet, mysql_like):
+    fleet = new_fleet(mysql_like)
     fleet.declare(2)
     fleet.workshop.revision("a1", None, f'op.execute("USE {fleet.database("t001")}")')
 

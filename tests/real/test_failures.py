@@ -37,7 +37,7 @@ def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet)
     assert "nowhere" in failure["message"]
     assert failure["next_step"]
     assert fleet.heads("t000") == fleet.heads("t002") == ["b2"]
-    if fleet.kind == "mariadb":
+    if fleet.ddl_commits:
         assert failure["half_applied"] is True
         assert [" ".join(s.split()) for s in failure["executed"]] == [
             "CREATE TABLE half ( id INTEGER )",
@@ -65,7 +65,7 @@ def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
 
     ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
 
-    half = fleet.kind == "mariadb"
+    half = fleet.ddl_commits
     assert ran.states().pop("prod/app/t001") == ("in_doubt" if half else "failed")
     assert list(ran.states().values()).count("done") == 3
     failure = target(ran, "prod/app/t001")["failure"]
@@ -173,7 +173,7 @@ def test_what_depends_on_a_failed_target_is_blocked(new_fleet):
     assert not (shop.folder / "var/prod").exists()
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_a_wrong_password_is_refused_once_and_never_shown(new_fleet, kind):
     fleet = new_fleet(kind)
     fleet.declare(2)
@@ -301,7 +301,7 @@ def test_a_failed_target_says_which_revisions_stay(fleet: Fleet):
 
     told = target(fleet.workshop.run("upgrade", "-o", "json", code=3), "prod/app/t000")
 
-    stays = ["a1"] if fleet.kind == "mariadb" else []  # the others roll all of it back
+    stays = ["a1"] if fleet.ddl_commits else []  # the others roll all of it back
     assert [revision["id"] for revision in told["revisions"]] == stays
     assert told["heads"] == stays
 
@@ -330,8 +330,8 @@ def test_what_a_migration_prints_stays_out_of_the_json(new_fleet):
     assert "to stdout" not in ran.err
 
 
-def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet):
-    fleet = new_fleet("mariadb")
+def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet, mysql_like):
+    fleet = new_fleet(mysql_like)
     fleet.declare(1)
     fleet.workshop.revision(
         "a1",
@@ -351,8 +351,8 @@ def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet):
         assert "p%40ss" not in ran.out + ran.err
 
 
-def test_the_process_list_shows_no_secret(new_fleet):
-    fleet = new_fleet("mariadb")
+def test_the_process_list_shows_no_secret(new_fleet, mysql_like):
+    fleet = new_fleet(mysql_like)
     fleet.declare(1)
     fleet.workshop.revision("a1", None, "time.sleep(3); " + CREATE)
     started = fleet.workshop.start("upgrade")
@@ -369,9 +369,9 @@ def test_the_process_list_shows_no_secret(new_fleet):
     assert not [line for line in seen if "p%40ss" in line or fleet.password in line]
 
 
-def test_a_server_killed_mid_run_fails_its_targets_and_resumes(private_mariadb, new_fleet):
-    server = private_mariadb()
-    fleet = new_fleet("mariadb", server)
+def test_a_server_killed_mid_run_fails_its_targets_and_resumes(request, new_fleet, mysql_like):
+    server = request.getfixturevalue(f"private_{mysql_like}")()
+    fleet = new_fleet(mysql_like, server)
     fleet.declare(6, max_per_server=3, retries=6, max_failures=6)
     # The kill may fall between a CREATE TABLE and its version row, which MariaDB commits apart.
     again = "op.execute('CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY)')"
@@ -425,8 +425,8 @@ def test_the_orchestrator_killed_mid_run_leaves_targets_whole(fleet: Fleet):
     started.kill()
 
     assert "orchestrator resume 1" in fleet.workshop.run("upgrade", code=5).err
-    fleet.workshop.run("resume", "1", code=None if fleet.kind == "mariadb" else 0)
-    if fleet.kind != "mariadb":  # there, what was half applied must be mended by hand
+    fleet.workshop.run("resume", "1", code=None if fleet.ddl_commits else 0)
+    if not fleet.ddl_commits:  # there, what was half applied must be mended by hand
         assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
 
 

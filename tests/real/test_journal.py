@@ -82,7 +82,7 @@ class Desk:
         table = {"sqlite": "SELECT name FROM pragma_table_info('items')"}.get(
             self.fleet.kind,
             "SELECT column_name FROM information_schema.columns WHERE table_name = 'items'"
-            + (" AND table_schema = DATABASE()" if self.fleet.kind == "mariadb" else ""),
+            + (" AND table_schema = DATABASE()" if self.fleet.ddl_commits else ""),
         )
         return {row[0] for row in self.fleet.rows("t000", table)}
 
@@ -97,7 +97,7 @@ def new_desk(monkeypatch: pytest.MonkeyPatch, new_fleet: Callable[[str], Fleet])
     return lambda kind, **rollout: Desk(new_fleet(kind), **rollout)
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
+@pytest.fixture(params=["sqlite", "mariadb", "mysql", "postgres"])
 def desk(request: pytest.FixtureRequest, new_desk: Any) -> Desk:
     found: Desk = new_desk(request.param)
     return found
@@ -166,14 +166,14 @@ def test_ddl_that_commits_is_recorded_before_it_is_executed_and_once(desk: Desk)
     assert desk.run(revision="a1").state is State.DONE
 
     told = [(c.revision, " ".join(c.statement.split())) for c in desk.asked]
-    if desk.fleet.kind == "mariadb":
+    if desk.fleet.ddl_commits:
         assert told == [("a1", "CREATE TABLE items ( n INTEGER )")]
         assert desk.seen is False
     else:
         assert told == [], "its DDL is rolled back with its version"
     desk.look = desk.columns
     assert desk.run().state is State.DONE
-    if desk.fleet.kind == "mariadb":
+    if desk.fleet.ddl_commits:
         assert [c.revision for c in desk.asked] == ["b2"]
         assert desk.seen == {"n"}
 
@@ -202,8 +202,10 @@ def test_without_recorded_nobody_is_asked(desk: Desk) -> None:
     [f"{INSERT}\n{ADD}\n{INSERT}", f"{CATCHES}{INSERT}\n{INSERT}", f"{INSERT}\n{INSERT}{CATCHES}"],
     ids=["raises", "catches", "catches-last"],
 )
-def test_what_cant_be_recorded_is_not_executed(new_desk: Any, upgrade: str) -> None:
-    desk = new_desk("mariadb")
+def test_what_cant_be_recorded_is_not_executed(
+    new_desk: Any, upgrade: str, mysql_like: str
+) -> None:
+    desk = new_desk(mysql_like)
     desk.fleet.workshop.revision("b2", "a1", upgrade)
     desk.fleet.workshop.revision("c3", "b2", INSERT)
     desk.run(revision="a1")
@@ -287,7 +289,7 @@ def test_a_commit_with_nothing_of_the_revision_before_it_is_not_recorded(new_des
     assert desk.asked == []
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_a_commit_of_the_connection_is_recorded(new_desk: Any, kind: str) -> None:
     desk = new_desk(kind)
     desk.fleet.workshop.revision("b2", "a1", f"{INSERT}\nop.get_bind().commit()\n{INSERT}")
@@ -300,7 +302,7 @@ def test_a_commit_of_the_connection_is_recorded(new_desk: Any, kind: str) -> Non
     assert desk.count() == 0
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_what_another_connection_writes_is_recorded(new_desk: Any, kind: str) -> None:
     desk = new_desk(kind)
     desk.fleet.workshop.revision("b2", "a1", OWN_ENGINE)
@@ -314,8 +316,8 @@ def test_what_another_connection_writes_is_recorded(new_desk: Any, kind: str) ->
     assert desk.count("log") == 0
 
 
-def test_what_is_recorded_shows_no_literal(new_desk: Any) -> None:
-    desk = new_desk("mariadb")
+def test_what_is_recorded_shows_no_literal(new_desk: Any, mysql_like: str) -> None:
+    desk = new_desk(mysql_like)
     crew = Crew(desk)
     desk.fleet.workshop.revision("b2", "a1", "op.execute(\"ALTER TABLE items COMMENT 's3cret'\")")
     desk.run(revision="a1")
@@ -331,8 +333,10 @@ def test_what_is_recorded_shows_no_literal(new_desk: Any) -> None:
         crew.pool.close()
 
 
-def test_a_worker_whose_orchestrator_died_executes_nothing_more(new_desk: Any) -> None:
-    desk = new_desk("mariadb")
+def test_a_worker_whose_orchestrator_died_executes_nothing_more(
+    new_desk: Any, mysql_like: str
+) -> None:
+    desk = new_desk(mysql_like)
     crew = Crew(desk)
     pid = crew.start(desk.job())
     crew.until_asked()
@@ -350,9 +354,9 @@ WAIT = (
 
 
 @pytest.fixture
-def chain(new_desk: Any) -> Desk:
+def chain(new_desk: Any, mysql_like: str) -> Desk:
     """Twelve revisions: c3 writes, waits for a file, and writes; the others create a table each."""
-    desk: Desk = new_desk("mariadb")
+    desk: Desk = new_desk(mysql_like)
     before = "a1"
     for number, name in enumerate("bcdefghijklm", 2):
         table = f"op.execute('CREATE TABLE {name}{number} (n INTEGER)')"
@@ -451,6 +455,7 @@ def test_a_worker_whose_orchestrator_died_does_not_begin_what_was_taken_back(cha
 
 
 SLOW = {
+    "mysql": "op.execute('CREATE TABLE slow AS SELECT SLEEP(4) AS s')",
     "mariadb": "op.execute('CREATE TABLE slow AS SELECT SLEEP(4) AS s')",
     "postgres": (
         "with op.get_context().autocommit_block():\n"
@@ -458,6 +463,7 @@ SLOW = {
     ),
 }
 RUNNING = {
+    "mysql": "SELECT 1 FROM information_schema.processlist WHERE info LIKE 'CREATE TABLE slow%'",
     "mariadb": "SELECT 1 FROM information_schema.processlist WHERE info LIKE 'CREATE TABLE slow%'",
     "postgres": (
         "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE TABLE slow%' AND state = 'active'"
@@ -465,7 +471,7 @@ RUNNING = {
 }
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
 def test_the_next_attempt_waits_for_the_statement_of_a_dead_worker(
     new_desk: Any, new_crew: Callable[[Desk], Crew], kind: str
 ) -> None:
@@ -488,9 +494,9 @@ def test_the_next_attempt_waits_for_the_statement_of_a_dead_worker(
 
 @pytest.mark.parametrize("where", ["in_ddl", "before_version"])
 def test_a_revision_that_was_interrupted_is_never_run_again(
-    new_desk: Any, new_crew: Callable[[Desk], Crew], where: str
+    new_desk: Any, new_crew: Callable[[Desk], Crew], where: str, mysql_like: str
 ) -> None:
-    desk = new_desk("mariadb", lock_timeout='"1s"')
+    desk = new_desk(mysql_like, lock_timeout='"1s"')
     more = f"\n{INSERT}" if where == "in_ddl" else ""
     sleep = "\nopen('asleep', 'w').close()\ntime.sleep(60)"
     desk.fleet.workshop.revision("b2", "a1", f"{ADD}{more}{sleep}")
@@ -571,7 +577,7 @@ def test_back_to_several_heads_and_to_none(desk: Desk) -> None:
     assert {r.id for r in back.revisions} == {"a1", "b1x", "c1x"}
     assert desk.fleet.tables("t000") == {"alembic_version", "b1", "c1"}
     committed = {revision for c in desk.asked for revision in (c.revision, *c.following)}
-    assert committed == ({"a1", "b1x", "c1x"} if desk.fleet.kind == "mariadb" else set())
+    assert committed == ({"a1", "b1x", "c1x"} if desk.fleet.ddl_commits else set())
     assert desk.run(Verb.DOWNGRADE, back_to=("b1", "c1")).state is State.UNCHANGED
     back = desk.run(Verb.DOWNGRADE, back_to=())
     assert (back.state, back.heads) == (State.DONE, ())

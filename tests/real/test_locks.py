@@ -64,7 +64,12 @@ def test_a_target_that_is_locked_is_refused_and_says_by_whom(fleet: Fleet, tmp_p
     assert ran.states() == {"prod/app/t000": "locked"}
     told = target(ran, "prod/app/t000")
     assert told["attempts"] == 1
-    who = {"sqlite": "process ", "mariadb": "connection ", "postgres": "orchestrator "}[fleet.kind]
+    who = {
+        "sqlite": "process ",
+        "mariadb": "connection ",
+        "mysql": "connection ",
+        "postgres": "orchestrator ",
+    }[fleet.kind]
     assert told["failure"]["message"].startswith("locked by ")
     assert who in told["failure"]["message"]
     release.touch()
@@ -128,8 +133,10 @@ def test_a_lock_wait_is_retried_until_the_lock_is_free(fleet: Fleet):
     assert fleet.heads("t000") == ["b2"]
 
 
-def test_a_lock_wait_in_the_middle_of_a_revision_is_not_retried_where_ddl_stays(new_fleet):
-    fleet = new_fleet("mariadb")
+def test_a_lock_wait_in_the_middle_of_a_revision_is_not_retried_where_ddl_stays(
+    new_fleet, mysql_like
+):
+    fleet = new_fleet(mysql_like)
     fleet.declare(1, lock_timeout='"1s"', retries=5)
     fleet.workshop.revision("a1", None, CREATE)
     fleet.workshop.run("upgrade")
@@ -150,7 +157,11 @@ def test_a_lock_wait_in_the_middle_of_a_revision_is_not_retried_where_ddl_stays(
 
 
 def test_a_statement_that_takes_too_long_is_stopped(new_fleet):
-    for kind, statement in (("mariadb", "SELECT SLEEP(20)"), ("postgres", "SELECT pg_sleep(20)")):
+    for kind, statement in (
+        ("mariadb", "SELECT SLEEP(20)"),
+        ("mysql", "SELECT SLEEP(20)"),
+        ("postgres", "SELECT pg_sleep(20)"),
+    ):
         fleet = new_fleet(kind)
         fleet.declare(1, statement_timeout='"1s"')
         fleet.workshop.revision("a1", None, f'op.execute("{statement}")')
@@ -163,9 +174,11 @@ def test_a_statement_that_takes_too_long_is_stopped(new_fleet):
         assert told["attempts"] == 1
 
 
-def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_target(new_fleet):
+def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_target(
+    new_fleet, mysql_like
+):
     """The server goes on with it; the lock is its session's, so nobody else gets in meanwhile."""
-    fleet = new_fleet("mariadb")
+    fleet = new_fleet(mysql_like)
     fleet.declare(1, lock_timeout='"2s"')
     # Not SLEEP(): that one looks whether its client is still there.
     slow = "CREATE TABLE slow AS SELECT BENCHMARK(1000000000, SHA2('x', 256)) AS n"
@@ -274,9 +287,9 @@ def held_up(fleet: Fleet, *revisions: str) -> dict:
     return target(ran, "prod/app/t000")
 
 
-def test_data_before_a_ddl_that_waits_in_vain_is_written_once_and_told(new_fleet):
+def test_data_before_a_ddl_that_waits_in_vain_is_written_once_and_told(new_fleet, mysql_like):
     """MariaDB commits before it even tries the DDL."""
-    fleet = new_fleet("mariadb")
+    fleet = new_fleet(mysql_like)
 
     told = held_up(fleet, LOG_THEN_ALTER)
 
@@ -311,7 +324,11 @@ def test_an_autocommit_block_of_an_earlier_revision_is_not_repeated(new_fleet):
 
 @pytest.mark.parametrize(
     ("kind", "unlock"),
-    [("mariadb", "SELECT RELEASE_ALL_LOCKS()"), ("postgres", "SELECT pg_advisory_unlock_all()")],
+    [
+        ("mariadb", "SELECT RELEASE_ALL_LOCKS()"),
+        ("mysql", "SELECT RELEASE_ALL_LOCKS()"),
+        ("postgres", "SELECT pg_advisory_unlock_all()"),
+    ],
 )
 def test_a_lock_that_is_gone_at_the_end_is_no_success(new_fleet, kind, unlock):
     fleet = new_fleet(kind)
@@ -323,8 +340,8 @@ def test_a_lock_that_is_gone_at_the_end_is_no_success(new_fleet, kind, unlock):
     assert "lock was lost or swapped" in target(ran, "prod/app/t000")["failure"]["message"]
 
 
-def test_a_connection_that_was_lost_is_not_replaced_by_one_without_the_lock(new_fleet):
-    fleet = new_fleet("mariadb")
+def test_a_connection_that_was_lost_is_not_replaced_by_one_without_the_lock(new_fleet, mysql_like):
+    fleet = new_fleet(mysql_like)
     fleet.declare(1, retries=0)
     fleet.workshop.revision(
         "a1",

@@ -109,8 +109,8 @@ def test_schemas_of_one_database_are_worked_on_at_once_and_locked_one_by_one(wor
     assert 1 < most <= 8
 
 
-def test_discovered_databases_and_files(workshop, mariadb, new_fleet):
-    fleet: Fleet = new_fleet("mariadb")
+def test_discovered_databases_and_files(workshop, new_fleet, mysql_like):
+    fleet: Fleet = new_fleet(mysql_like)
     fleet.declare(3)
     fleet.workshop.revision("a1", None, "pass")
     path = fleet.workshop.folder / "environments.toml"

@@ -32,7 +32,9 @@ def three_revisions(fleet: Fleet) -> None:
     shop.revision("c3", "b2", COUNT, 'op.drop_table("counter")', message="count items")
 
 
-@pytest.mark.parametrize(("kind", "count"), [("sqlite", 200), ("mariadb", 60), ("postgres", 60)])
+@pytest.mark.parametrize(
+    ("kind", "count"), [("sqlite", 200), ("mariadb", 60), ("mysql", 40), ("postgres", 60)]
+)
 def test_all_targets_are_truly_at_head_with_the_right_tables(new_fleet, kind, count):
     fleet = new_fleet(kind)
     fleet.declare(count, max_parallel=8, max_per_server=8)
