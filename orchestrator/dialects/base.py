@@ -11,6 +11,7 @@ class Fault(StrEnum):
 
     UNREACHABLE = "unreachable"  # no connection could be made; may go better next time
     REFUSED = "refused"  # wrong password, no right: won't go better
+    NO_CRYPTOGRAPHY = "no_cryptography"  # the driver lacks what signing in needs
     MISSING = "missing"  # no such database
     EXISTS = "exists"  # what the statement makes is there, or what it drops is gone
     LOCK_WAIT = "lock_wait"

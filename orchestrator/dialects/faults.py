@@ -7,6 +7,10 @@ from orchestrator.dialects.base import Fault
 NEXT_STEP: Mapping[Fault, str] = {
     Fault.UNREACHABLE: "check that the server is up and can be reached from here",
     Fault.REFUSED: "check the URL, the user's password and its rights",
+    Fault.NO_CRYPTOGRAPHY: (
+        "install 'alembic-orchestrator[mysql]', or connect by TLS (ssl_ca=… in the URL), "
+        "which needs no such package"
+    ),
     Fault.MISSING: "create the database first; the orchestrator creates none",
     Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
     Fault.DEADLOCK: "run it again when the database is less busy",
@@ -14,7 +18,9 @@ NEXT_STEP: Mapping[Fault, str] = {
     Fault.LOST: "check the server's log; run it again once the server is well",
 }
 NO_SCHEMA_STEP = "create it first; the orchestrator creates no schemas"
-NO_ACCESS = frozenset({Fault.UNREACHABLE, Fault.REFUSED, Fault.MISSING, Fault.LOST})
+NO_ACCESS = frozenset(
+    {Fault.UNREACHABLE, Fault.REFUSED, Fault.NO_CRYPTOGRAPHY, Fault.MISSING, Fault.LOST}
+)
 """What keeps a target from being read at all."""
 
 

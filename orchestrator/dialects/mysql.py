@@ -82,6 +82,8 @@ class MySQL:
         )
 
     def fault(self, error: BaseException) -> Fault:
-        """By the server's or the client's error number."""
+        """By the server's or the client's error number; PyMySQL's RuntimeError has none."""
+        if isinstance(error, RuntimeError) and "'cryptography' package" in str(error):
+            return Fault.NO_CRYPTOGRAPHY
         code = getattr(error, "errno", None) or (error.args[0] if error.args else None)
         return _FAULTS.get(code, Fault.OTHER) if isinstance(code, int) else Fault.OTHER

@@ -31,8 +31,12 @@ _SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE})
 
 def fault_of(error: BaseException, backend: str) -> Fault | None:
     """Return the kind of a database error, ``None`` for any other error."""
+    dialect = dialect_of(backend)
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return dialect_of(backend).fault(error.orig)
+        return dialect.fault(error.orig)
+    # PyMySQL tells what it lacks by a plain RuntimeError.
+    if isinstance(error, RuntimeError) and dialect.fault(error) is Fault.NO_CRYPTOGRAPHY:
+        return Fault.NO_CRYPTOGRAPHY
     return None
 
 

@@ -1,0 +1,161 @@
+"""What is MySQL's own, or is set on it: sign-in, roles, SQL modes, names, and what a schema has."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.real.conftest import Fleet
+from tests.servers import MariaDB, MySQLServer, unique
+from tests.workshop import Ran, Workshop
+
+PLUGIN = "caching_sha2_password"
+SECRET = "pa/ss:w#rd"
+OPTIONS = ("--lower-case-table-names=1", "--sql-mode=ANSI_QUOTES,STRICT_ALL_TABLES")
+SCHEMA = '''
+op.execute("""CREATE TABLE parts (
+    id INT PRIMARY KEY AUTO_INCREMENT,
+    name VARCHAR(80) COLLATE utf8mb4_0900_ai_ci NOT NULL,
+    shade VARCHAR(20) DEFAULT (UPPER('red')),
+    hidden INT INVISIBLE,
+    price INT,
+    CONSTRAINT cheap CHECK (price < 1000) NOT ENFORCED,
+    KEY by_length ((CHAR_LENGTH(name))),
+    KEY unseen (price) INVISIBLE
+)""")
+op.execute("ALTER TABLE parts ADD COLUMN later INT DEFAULT 7, ALGORITHM=INSTANT")
+'''
+
+
+def project(workshop: Workshop, url: str) -> None:
+    """Declare one database of one environment, and two revisions that MySQL has words for."""
+    workshop.environ["MYSQL_SECRET"] = SECRET
+    workshop.config(
+        f"""
+        [project]
+        name = "shop"
+        [databases.app]
+        script_location = "migrations/app"
+        [environments.prod]
+        url = '{url}'
+        """
+    )
+    workshop.scripts()
+    workshop.revision("a1", None, SCHEMA, 'op.execute("DROP TABLE parts")')
+    workshop.revision("b2", "a1", "op.execute(\"INSERT INTO parts (name) VALUES ('x')\")")
+
+
+def url_of(server: MariaDB, user: str, database: str, query: str = "") -> str:
+    """Return a URL whose password is a secret of the environment."""
+    who = f"{quote(user, safe='')}:${{env:MYSQL_SECRET}}"
+    return f"mysql+pymysql://{who}@{server.host}:{server.port}/{database}{query}"
+
+
+def there_and_back(workshop: Workshop) -> None:
+    """Upgrade, ask in every way, downgrade and upgrade again."""
+    upgraded = workshop.run("upgrade", "-o", "json")
+    assert upgraded.states() == {"prod/app": "done"}
+    assert upgraded.json["targets"][0]["heads"] == ["b2"]
+    assert "1 current" in workshop.run("status").out
+    workshop.run("drift")
+    workshop.run("downgrade", "prod", "--revision", "base", "--yes")
+    workshop.run("upgrade")
+
+
+@pytest.fixture
+def user(mysql: MariaDB) -> Iterator[Callable[[], tuple[str, str]]]:
+    """Make a database, and a user who may sign in with caching_sha2_password only."""
+    name, database = unique("u"), unique("mysql")
+    with mysql.databases(database):
+
+        def make() -> tuple[str, str]:
+            mysql.execute_all(
+                [
+                    f"CREATE USER {name}@'%' IDENTIFIED WITH caching_sha2_password BY '{SECRET}'",
+                    f"GRANT ALL ON {database}.* TO {name}@'%'",
+                ]
+            )
+            return name, database
+
+        yield make
+        mysql.execute(f"DROP USER IF EXISTS {name}@'%'")
+
+
+def without_cryptography(workshop: Workshop) -> None:
+    """Let the package ``cryptography`` be missing for what the workshop runs."""
+    blocked = workshop.folder / "blocked"
+    blocked.mkdir()
+    (blocked / "cryptography.py").write_text("raise ImportError('not installed')\n")
+    workshop.environ["PYTHONPATH"] = str(blocked)
+
+
+def test_a_user_signs_in_with_caching_sha2_password(workshop, mysql, user):
+    project(workshop, url_of(mysql, *user()))
+
+    there_and_back(workshop)
+
+
+def test_without_cryptography_it_is_said_what_to_install_or_to_use_tls(workshop, mysql, user):
+    project(workshop, url_of(mysql, *user(), "?ssl_disabled=true"))
+    without_cryptography(workshop)
+
+    ran: Ran = workshop.run("upgrade", "-o", "json", code=3)
+
+    failure = ran.json["targets"][0]["failure"]
+    assert "alembic-orchestrator[mysql]" in failure["next_step"], ran
+    assert "TLS" in failure["next_step"], ran
+    assert ran.json["targets"][0]["attempts"] == 1
+    assert "alembic-orchestrator[mysql]" in workshop.run("status", code=3).out
+    assert SECRET not in ran.out + ran.err
+
+
+def test_roles_partial_revokes_and_tls_without_cryptography(workshop, private_mysql):
+    server: MySQLServer = private_mysql("--partial-revokes=ON", "--activate-all-roles-on-login=ON")
+    server.create("shop", "other")
+    server.execute_all(
+        [
+            "CREATE ROLE migrator",
+            "GRANT ALL ON *.* TO migrator",
+            "REVOKE ALL ON other.* FROM migrator",
+            f"CREATE USER kim@'%' IDENTIFIED BY '{SECRET}' REQUIRE SSL",
+            "GRANT migrator TO kim@'%'",
+        ]
+    )
+    ca = workshop.folder / "ca.pem"
+    ca.write_bytes((server.folder / "data" / "ca.pem").read_bytes())
+    tls = f"?ssl_ca={quote(str(ca))}&ssl_check_hostname=false"
+    project(workshop, url_of(server, "kim", "shop", tls))
+    without_cryptography(workshop)
+
+    there_and_back(workshop)
+
+
+def test_names_in_lower_case_ansi_quotes_and_generated_keys(workshop, private_mysql):
+    server: MySQLServer = private_mysql(*OPTIONS)
+    server.create("Shop", "ledger")
+    server.execute("SET PERSIST sql_generate_invisible_primary_key = ON")
+    server.execute(f"CREATE USER kim@'%' IDENTIFIED BY '{SECRET}'")
+    server.execute("GRANT ALL ON *.* TO kim@'%'")
+    project(workshop, url_of(server, "kim", "Shop"))
+    path: Path = workshop.folder / "environments.toml"
+    ledger = f"ledger = '{url_of(server, 'kim', 'ledger')}'"
+    path.write_text(path.read_text().replace('name = "shop"', f'name = "shop"\n{ledger}'))
+    bare = 'op.create_table("Bare", sa.Column("n", sa.Integer))'
+    workshop.revision("b2", "a1", bare, 'op.drop_table("Bare")')
+
+    there_and_back(workshop)
+
+    assert server.execute("SHOW TABLES LIKE 'bare'", "shop")
+
+
+def test_what_only_mysql_has_is_upgraded_checked_and_seen_as_drift(new_fleet):
+    fleet: Fleet = new_fleet("mysql")
+    fleet.declare(2)
+    fleet.workshop.revision("a1", None, SCHEMA)
+    fleet.workshop.run("upgrade")
+    fleet.workshop.run("drift")
+
+    fleet.rows("t001", "ALTER TABLE parts ALTER INDEX unseen VISIBLE")
+
+    assert "unseen" in fleet.workshop.run("drift", code=4).out
