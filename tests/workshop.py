@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.launcher import Launcher
+
 # What `alembic init` writes, less the comments: an env.py that knows nothing of the orchestrator.
 ENV_PY = """
 from logging.config import fileConfig
@@ -126,6 +128,7 @@ class Started:
         return ran
 
 
+_LAUNCHERS: dict[Path, Launcher] = {}
 STARTED: list[Started] = []
 """What a test started: ended with it, or its process would warn in the midst of another test."""
 
@@ -196,6 +199,10 @@ class Workshop:
         self, *arguments: str, code: int | None = 0, timeout: float = 120, **options: Any
     ) -> Ran:
         """Run the command. Fails with its whole output unless it ends with ``code``."""
+        if set(options) <= {"cwd"} and self._launcher.can_run(self._environ()):
+            cwd = options.get("cwd", self.folder)
+            ended = self._launcher.run(arguments, cwd, self._environ(), timeout)
+            return self._checked(Ran(["orchestrator", *arguments], *ended), code)
         command = [str(self.program), *arguments]
         done = subprocess.run(
             command,
@@ -209,8 +216,18 @@ class Workshop:
             **options,
         )
         ran = Ran(["orchestrator", *arguments], done.returncode, done.stdout, done.stderr)
+        return self._checked(ran, code)
+
+    @property
+    def _launcher(self) -> Launcher:
+        if self.program not in _LAUNCHERS:
+            _LAUNCHERS[self.program] = Launcher(self.program, plain_environ())
+        return _LAUNCHERS[self.program]
+
+    @staticmethod
+    def _checked(ran: Ran, code: int | None) -> Ran:
         assert code is None or ran.code == code, f"expected exit {code}\n{ran}"
-        assert "Traceback" not in ran.out + ran.err or "--debug" in arguments, ran
+        assert "Traceback" not in ran.out + ran.err or "--debug" in ran.command, ran
         return ran
 
     def start(self, *arguments: str) -> "Started":
@@ -231,10 +248,15 @@ class Workshop:
         return started
 
     def _environ(self) -> dict[str, str]:
-        # Without bytecode every command compiles all that it imports, which no user's does.
-        drop = ("ORCHESTRATOR_", "PYTHONDONTWRITEBYTECODE")
-        plain = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
-        return {**plain, "PYTHONWARNINGS": "error::ResourceWarning", **self.environ}
+        return {**plain_environ(), **self.environ}
+
+
+def plain_environ() -> dict[str, str]:
+    """Return the environment of a command, less what a test adds."""
+    # Without bytecode every command compiles all that it imports, which no user's does.
+    drop = ("ORCHESTRATOR_", "PYTHONDONTWRITEBYTECODE")
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+    return {**plain, "PYTHONWARNINGS": "error::ResourceWarning"}
 
 
 SCRIPT_MAKO = '''"""${message}
