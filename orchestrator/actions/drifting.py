@@ -45,8 +45,8 @@ class Kin:
 class DriftResult:
     """What ``drift`` found, database by database.
 
-    ``exit_code``: 130 interrupted, else 3 when a target could not be read, else 4 when there is
-    more than one class at a revision, else 0.
+    ``exit_code``: 130 interrupted, else 4 when there is more than one class at a revision, else 3
+    when a target could not be read, else 0.
     """
 
     targets: tuple[Target, ...]
@@ -61,9 +61,9 @@ class DriftResult:
         """The exit code of DESIGN.md."""
         if self.interrupted:
             return 130
-        if self.unreadable:
-            return 3
-        return 4 if any(kin.deviations for kin in self.kin) else 0
+        if any(kin.deviations for kin in self.kin):
+            return 4
+        return 3 if self.unreadable else 0
 
 
 def find_drift(

@@ -1,5 +1,6 @@
 """The arguments and options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,7 +122,7 @@ RunId = Annotated[
         metavar="RUN",
         autocompletion=complete.runs,
         show_default=False,
-        help="The number of a run, or last.",
+        help="The number of a run, or last. Left out: last.",
     ),
 ]
 By = Annotated[
@@ -144,6 +145,11 @@ def run_id(project: "Project", text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
         raise UsageError(f"a run is a number, or last; got '{text}'; see orchestrator runs")
     return int(text)
+
+
+def run_and_targets(run: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return run and targets where the run may have been left out: a target's name has a ``/``."""
+    return ("last", (run, *targets)) if "/" in run else (run, tuple(targets))
 
 
 _DIGITS = 15

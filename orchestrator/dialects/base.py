@@ -11,6 +11,9 @@ class Fault(StrEnum):
 
     UNREACHABLE = "unreachable"  # no connection could be made; may go better next time
     REFUSED = "refused"  # wrong password, no right: won't go better
+    DENIED = "denied"  # signed in, and has no right to do this
+    NO_FILE = "no_file"  # SQLite: there is no such folder, or no right to the file
+    NOT_A_DATABASE = "not_a_database"  # SQLite: the file is something else
     NO_CRYPTOGRAPHY = "no_cryptography"  # the driver lacks what signing in needs
     MISSING = "missing"  # no such database
     EXISTS = "exists"  # what the statement makes is there, or what it drops is gone
@@ -59,6 +62,10 @@ class Dialect(Protocol):
 
     def holder(self, key: str) -> str:
         """SQL that describes who holds the lock, as one value; no row where it can't be told."""
+
+    def left_behind(self, statement: str) -> str | None:
+        """SQL for what a statement that failed leaves in the session's schema all the same: the
+        name of each thing, and the statement that removes it. ``None`` where it leaves nothing."""
 
     def fault(self, error: BaseException) -> Fault:
         """The kind of a DBAPI error."""

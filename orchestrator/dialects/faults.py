@@ -7,6 +7,14 @@ from orchestrator.dialects.base import Fault
 NEXT_STEP: Mapping[Fault, str] = {
     Fault.UNREACHABLE: "check that the server is up and can be reached from here",
     Fault.REFUSED: "check the URL, the user's password and its rights",
+    Fault.DENIED: (
+        "grant the user of the url the right that the message names, or connect as one who has it"
+    ),
+    Fault.NO_FILE: "check the path in the url, that its folder exists, and who may write there",
+    Fault.NOT_A_DATABASE: (
+        "the file is no SQLite database, or is encrypted: check the path in the url; "
+        "move the file away if it should be a new database"
+    ),
     Fault.NO_CRYPTOGRAPHY: (
         "install 'alembic-orchestrator[mysql]', or connect by TLS (ssl_ca=… in the URL), "
         "which needs no such package"
@@ -19,7 +27,15 @@ NEXT_STEP: Mapping[Fault, str] = {
 }
 NO_SCHEMA_STEP = "create it first; the orchestrator creates no schemas"
 NO_ACCESS = frozenset(
-    {Fault.UNREACHABLE, Fault.REFUSED, Fault.NO_CRYPTOGRAPHY, Fault.MISSING, Fault.LOST}
+    {
+        Fault.UNREACHABLE,
+        Fault.REFUSED,
+        Fault.NO_FILE,
+        Fault.NOT_A_DATABASE,
+        Fault.NO_CRYPTOGRAPHY,
+        Fault.MISSING,
+        Fault.LOST,
+    }
 )
 """What keeps a target from being read at all."""
 

@@ -19,6 +19,11 @@ _FAULTS = {
     1045: Fault.REFUSED,
     1049: Fault.MISSING,
     1698: Fault.REFUSED,
+    1142: Fault.DENIED,  # a table
+    1143: Fault.DENIED,  # a column
+    1227: Fault.DENIED,  # what needs a right of the server
+    1370: Fault.DENIED,  # a routine
+    1410: Fault.DENIED,  # GRANT
     1050: Fault.EXISTS,  # table
     1060: Fault.EXISTS,  # column
     1061: Fault.EXISTS,  # index
@@ -80,6 +85,9 @@ class MySQL:
             f" FROM (SELECT IS_USED_LOCK('{key}') AS id) l"
             " LEFT JOIN information_schema.processlist p ON p.id = l.id WHERE l.id IS NOT NULL"
         )
+
+    def left_behind(self, statement: str) -> None:
+        """Nothing: a statement that fails is taken back whole."""
 
     def fault(self, error: BaseException) -> Fault:
         """By the server's or the client's error number; PyMySQL's RuntimeError has none."""

@@ -1,5 +1,6 @@
 """PostgreSQL: DDL rolls back; advisory locks of a database, held by a session."""
 
+import re
 from collections.abc import Sequence
 
 from orchestrator.dialects.base import Fault, Timeouts
@@ -19,7 +20,7 @@ _FAULTS = {
     "3D000": Fault.MISSING,
     "28P01": Fault.REFUSED,
     "28000": Fault.REFUSED,
-    "42501": Fault.OTHER,
+    "42501": Fault.DENIED,
 }
 # libpq reports what happened before there was a session without an SQLSTATE.
 _REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf")
@@ -28,6 +29,10 @@ _LOST = (
     "connection is closed",
     "connection is lost",
     "terminating connection",
+)
+
+_CONCURRENTLY = re.compile(
+    r"\s*(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX\b.*?)\s+CONCURRENTLY\b", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -74,6 +79,22 @@ class PostgreSQL:
             " ') from ', coalesce(host(a.client_addr), 'a local socket'), ', ', a.state, ' since ',"
             " to_char(a.state_change, 'YYYY-MM-DD HH24:MI:SS'))"
             f" FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE {_is_lock(key)}"
+        )
+
+    def left_behind(self, statement: str) -> str | None:
+        """The indexes that a build without a lock began and did not finish.
+
+        https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+        """
+        if not _CONCURRENTLY.match(statement):
+            return None
+        return (
+            "SELECT 'INVALID index ' || i.indexrelid::regclass,"
+            " 'DROP INDEX CONCURRENTLY ' || i.indexrelid::regclass"
+            " FROM pg_catalog.pg_index i"
+            " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+            " WHERE NOT i.indisvalid AND c.relkind = 'i'"
+            " AND c.relnamespace = pg_catalog.current_schema()::regnamespace ORDER BY 1"
         )
 
     def fault(self, error: BaseException) -> Fault:

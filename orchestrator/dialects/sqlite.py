@@ -33,11 +33,16 @@ class SQLite:
         """Never asked."""
         raise NotImplementedError
 
+    def left_behind(self, statement: str) -> None:
+        """Nothing: a statement that fails is taken back whole."""
+
     def fault(self, error: BaseException) -> Fault:
         """By SQLite's result code."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return Fault.LOCK_WAIT
-        if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM}:
-            return Fault.REFUSED
+        if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}:
+            return Fault.NO_FILE
+        if code == sqlite3.SQLITE_NOTADB:
+            return Fault.NOT_A_DATABASE
         return Fault.OTHER

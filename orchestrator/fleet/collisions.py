@@ -13,8 +13,14 @@ def note_collisions(findings: Findings, config: Config, targets: Sequence[Target
     seen: dict[str, Target] = {}
     for target in targets:
         first = seen.setdefault(target.address.identity, target)
-        if first is not target:
+        if first is not target and not _is_same(first, target):
             _note(findings, config, first, target)
+
+
+def _is_same(first: Target, second: Target) -> bool:
+    """Whether it is one tenant that is there twice, which is told by its name."""
+    names = (second.environment, second.database, second.tenant)
+    return (first.environment, first.database, first.tenant) == names
 
 
 def _note(findings: Findings, config: Config, first: Target, second: Target) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -76,17 +77,30 @@ class _Mistakes:
     def labels(self, found: Iterable[Row]) -> Sequence[TenantLabels]:
         """Turn rows into labels. Raises ``Problems`` when there was any mistake."""
         labels = []
+        places: dict[str, list[str]] = {}
         for where, row in found:
             try:
                 labels.append(labels_from_row(row))
+                places.setdefault(labels[-1]["name"], []).append(where)
             except ValueError as error:
                 self.add(f"{where} {error}")
+        for name, there in places.items():
+            if len(there) > 1:
+                self.add(f"tenant '{name}' is listed in {_together(there)}")
         if self._found:
             raise self.error(some(self._found, _REPORTED, "; "))
         return labels
 
     def error(self, what: str) -> Problems:
         return Problems([Problem(self._at, f"tenants of '{self._environment}': {what}")])
+
+
+def _together(places: Sequence[str]) -> str:
+    """Say ``lines 2 and 3 of t.csv`` for ``t.csv:2`` and ``t.csv:3``, else ``rows 1 and 4``."""
+    numbers = [re.split("[ :]", place)[-1] for place in places]
+    shown = " and ".join([some(numbers[:-1], _REPORTED), numbers[-1]])
+    head = places[0][: -len(numbers[0])]
+    return f"lines {shown} of {head[:-1]}" if head.endswith(":") else f"{head[:-1]}s {shown}"
 
 
 def _csv_rows(name: str, file: Iterable[str], mistakes: _Mistakes) -> Iterator[Row]:

@@ -144,7 +144,7 @@ def _with_heads(session: _Session, places: Sequence[Place]) -> list[Reading]:
 
 
 def _no_right(place: Place, table: str) -> Reading:
-    failure = Failure(f"permission denied for {table}", NEXT_STEP[Fault.REFUSED])
+    failure = Failure(f"permission denied for {table}", NEXT_STEP[Fault.DENIED])
     return Reading(place.target, failure=failure, fault=Fault.REFUSED)
 
 

@@ -74,11 +74,10 @@ def _half_applied(failure: Failure) -> str:
     if (hidden := len(failure.executed) - _STATEMENTS) > 0:
         ran.append(f"  and {hidden:,} more (-o json lists all)")
     if not ran:
-        return f"MySQL and MariaDB can't roll back DDL: {revision} may be applied in part"
+        return f"{revision} may be applied in part: what it committed can't be rolled back"
     return "\n".join(
         [
-            "MySQL and MariaDB can't roll back DDL. These statements",
-            f"of {revision} were executed and stay:",
+            f"These statements of {revision} were committed, and stay:",
             *(statement.replace("\n", "\n  ") for statement in ran),
         ]
     )

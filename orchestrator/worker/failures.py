@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from alembic.script.revision import RevisionError
@@ -62,6 +63,20 @@ def failure_of(
         half_applied=bool(stays),
         retryable=_is_retryable(fault, recorder, dialect_of(backend)),
         traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def with_left_behind(failure: Failure, left: Sequence[Sequence[str]]) -> Failure:
+    """Add what the failed statement left behind: pairs of a name and what removes it."""
+    if not left:
+        return failure
+    removes = "; ".join(removes for _, removes in left)
+    return replace(
+        failure,
+        executed=(*failure.executed, *(f"{name} -- it failed and stays" for name, _ in left)),
+        half_applied=True,
+        retryable=False,
+        next_step=f"{removes}; then {failure.next_step or 'fix the revision and run it again'}",
     )
 
 

@@ -11,7 +11,7 @@ from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import run_environment
-from orchestrator.worker.failures import failure_of
+from orchestrator.worker.failures import failure_of, with_left_behind
 from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.journal import Journal
@@ -111,6 +111,7 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         session.assert_locked()
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
+        failure = with_left_behind(failure, _left_behind(session, failure))
         now = _heads_now(session, table)
         if now is None and job.recorded:
             failure = replace(failure, unseen=True, retryable=False)
@@ -162,6 +163,17 @@ def _journal(job: Job, session: Session, context: Context) -> Journal | None:
         transactional_ddl=session.dialect.transactional_ddl,
         mysql=session.location.backend in {"mysql", "mariadb"},
     )
+
+
+def _left_behind(session: Session, failure: Failure) -> list[tuple[str, str]]:
+    """What the failed statement left, as far as the connection still tells."""
+    sql = session.dialect.left_behind(failure.statement or "")
+    if sql is None:
+        return []
+    try:
+        return [(str(name), str(removes)) for name, removes in session.rows(sql)]
+    except Exception:  # noqa: BLE001 - the first error is the news, whatever this one is
+        return []
 
 
 def _heads_now(session: Session, table: VersionTable) -> Heads | None:

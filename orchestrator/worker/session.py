@@ -62,6 +62,13 @@ class Session:
         self.connection.rollback()
         return None if row is None else row[0]
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows, and leave no transaction open, whatever state one was in before."""
+        self.connection.rollback()
+        found = [tuple(row) for row in self.connection.exec_driver_sql(sql)]
+        self.connection.rollback()
+        return found
+
     def heads(self, table: VersionTable) -> tuple[str, ...]:
         """Read the heads from the version table, sorted; empty where there is none."""
         options = {"version_table": table.name, "version_table_schema": table.schema}

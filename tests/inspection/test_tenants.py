@@ -1,3 +1,4 @@
+import json
 import socket
 import sqlite3
 import subprocess
@@ -268,3 +269,23 @@ def test_nothing_imports_sqlalchemy_before_it_is_needed():
     script = "import sys, orchestrator.inspection.tenants; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout == b"False\n"
+
+
+def test_a_tenant_that_is_listed_twice_is_told_with_its_lines(tmp_path):
+    (tmp_path / "t.csv").write_text("name,tier\na,x\nb,x\na,y\n")
+
+    with pytest.raises(Problems) as told:
+        read(tmp_path, {"csv": "t.csv"})
+
+    assert "tenant 'a' is listed in lines 2 and 4 of t.csv" in str(told.value)
+    assert "{tenant}" not in str(told.value)
+
+
+def test_a_tenant_that_a_command_prints_twice_is_told_with_its_lines(tmp_path):
+    lines = "".join(json.dumps({"name": name}) + "\n" for name in ("a", "a", "b", "a"))
+    (tmp_path / "lines").write_text(lines)
+
+    with pytest.raises(Problems) as told:
+        read(tmp_path, {"command": ["cat", str(tmp_path / "lines")]})
+
+    assert "tenant 'a' is listed in lines 1, 2 and 4" in str(told.value)

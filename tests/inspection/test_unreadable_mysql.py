@@ -78,7 +78,7 @@ def test_what_can_not_be_read_fails_alone(readings):
     assert words == {
         "no such database": ("1044", Fault.REFUSED),  # to whom it might be there
         "nothing to be seen": ("1044", Fault.REFUSED),
-        "versions not to be read": ("1142", Fault.OTHER),
+        "versions not to be read": ("1142", Fault.DENIED),
         "a broken view of versions": ("1356", Fault.OTHER),
         "no such column": ("1054", Fault.OTHER),
     }

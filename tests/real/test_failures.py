@@ -458,3 +458,23 @@ def test_a_revision_whose_name_has_head_in_it(new_fleet):
 
     assert "past a1_headers" in target(ran, "prod/app/t000")["failure"]["message"]
     fleet.workshop.run("upgrade", "--revision", "a1_headers+1")
+
+
+def test_an_invalid_index_that_stays_is_listed_with_what_drops_it(new_fleet):
+    fleet = new_fleet("postgres")
+    fleet.declare(1, retries=3)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.run("upgrade")
+    fleet.rows("t000", "INSERT INTO items VALUES (1)")
+    fleet.rows("t000", "ALTER TABLE items DROP CONSTRAINT IF EXISTS items_pkey")
+    fleet.rows("t000", "INSERT INTO items VALUES (1)")
+    index = "CREATE UNIQUE INDEX CONCURRENTLY one ON items (id)"
+    block = "with op.get_context().autocommit_block():\n    op.execute({!r})"
+    fleet.workshop.revision("b2", "a1", block.format(index))
+
+    ran = fleet.workshop.run("upgrade", code=3)
+
+    assert "MySQL" not in ran.out
+    assert "INVALID index one" in ran.out
+    assert "DROP INDEX CONCURRENTLY one" in ran.out
+    fleet.rows("t000", "SELECT 'one'::regclass")

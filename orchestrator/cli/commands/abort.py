@@ -11,7 +11,7 @@ from orchestrator.cli.show import show
 
 def abort(
     context: typer.Context,
-    run: RunId,
+    run: RunId = "last",
     yes: Yes = False,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:

@@ -12,7 +12,7 @@ from orchestrator.cli.show import show
 
 def approve(
     context: typer.Context,
-    run: RunId,
+    run: RunId = "last",
     wave: Annotated[
         str | None,
         typer.Option(

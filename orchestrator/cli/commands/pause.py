@@ -10,7 +10,7 @@ from orchestrator.cli.show import show
 
 def pause(
     context: typer.Context,
-    run: RunId,
+    run: RunId = "last",
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
     """Let a run start nothing more, wherever it runs; what runs is finished.

@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     RunId,
     Wait,
     XArguments,
+    run_and_targets,
     run_id,
 )
 from orchestrator.cli.project import ready
@@ -21,7 +22,7 @@ from orchestrator.cli.show import show
 
 def retry(
     context: typer.Context,
-    run: RunId,
+    run: RunId = "last",
     targets: Annotated[
         list[str] | None,
         typer.Argument(
@@ -41,14 +42,16 @@ def retry(
 
     \b
     Examples:
-      orchestrator retry 12
-      orchestrator retry last prod/orders/acme
+      orchestrator retry
+      orchestrator retry prod/orders/acme
+      orchestrator retry 12 prod/orders/acme
     """
     call = invocation.of(context, output)
     project = ready(call, x)
+    run, named = run_and_targets(run, targets or ())
     number = run_id(project, run)
     with driven(project, wait=wait, override=override, events=events) as how:
-        result = project.runs.retry(number, tuple(targets or ()), how)
+        result = project.runs.retry(number, named, how)
     from orchestrator.render import json, upgrade
 
     show(

@@ -20,7 +20,7 @@ from orchestrator.cli.show import note, show
 
 def rollback(
     context: typer.Context,
-    run: RunId,
+    run: RunId = "last",
     dry_run: DryRun = False,
     yes: Yes = False,
     events: Events = None,

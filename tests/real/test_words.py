@@ -1,0 +1,94 @@
+"""What is said when something does not work: the words for the thing at hand, and what helps."""
+
+import pytest
+
+from tests.servers import unique
+
+CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
+
+
+def failure(ran):
+    return next(t["failure"] for t in ran.json["targets"] if t["failure"])
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "mysql", "postgres"])
+def test_who_lacks_a_right_is_told_which_to_ask_for(new_fleet, request, kind):
+    server = request.getfixturevalue(kind)
+    fleet = new_fleet(kind)
+    fleet.declare(1)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.run("upgrade")
+    fleet.workshop.revision("b2", "a1", 'op.execute("DELETE FROM items")')
+    user, database = unique("u"), fleet.database("t000")
+    if kind == "postgres":
+        server.execute(f"CREATE USER {user} PASSWORD 'p'")
+        server.execute(f"GRANT SELECT, UPDATE ON alembic_version TO {user}", database)
+        url = f"postgresql+psycopg://{user}:p@{server.host}:{server.port}/{database}"
+    else:
+        server.execute(f"CREATE USER {user}@'%' IDENTIFIED BY 'p'")
+        server.execute(f"GRANT SELECT ON {database}.* TO {user}@'%'")
+        server.execute(f"GRANT UPDATE ON {database}.alembic_version TO {user}@'%'")
+        url = f"mysql+pymysql://{user}:p@{server.host}:{server.port}/{database}"
+    path = fleet.workshop.folder / "environments.toml"
+    path.write_text(
+        path.read_text().replace(fleet.url, url.replace(database, fleet.prefix + "_{tenant}"))
+    )
+
+    try:
+        told = failure(fleet.workshop.run("upgrade", "-o", "json", code=3))
+    finally:
+        if kind == "postgres":
+            server.execute(f"DROP OWNED BY {user}", database)
+            server.execute(f"DROP USER {user}")
+        else:
+            server.execute(f"DROP USER {user}@'%'")
+
+    assert "denied" in told["message"]
+    assert "grant the user" in told["next_step"]
+
+
+def test_a_file_that_is_no_database_is_told_in_words_for_a_file(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1)
+    fleet.workshop.revision("a1", None, CREATE)
+    (fleet.workshop.folder / "var").mkdir()
+    (fleet.workshop.folder / "var" / "t000.db").write_text("no database at all" * 100)
+
+    for command in ("upgrade", "status"):
+        ran = fleet.workshop.run(command, code=3)
+        assert "no SQLite database" in ran.out
+        assert "password" not in ran.out
+
+
+def test_drift_tells_what_differs_and_what_could_not_be_read(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(4)
+    fleet.workshop.revision("a1", None, CREATE)
+    fleet.workshop.run("upgrade")
+    fleet.rows("t001", "ALTER TABLE items ADD COLUMN more INTEGER")
+    (fleet.workshop.folder / "var" / "t003.db").write_text("no database at all" * 100)
+
+    ran = fleet.workshop.run("drift", code=4)
+
+    assert "more" in ran.out
+    assert "t003" in ran.out
+    assert "1 unread" in ran.out
+
+
+def test_a_run_that_is_not_named_is_the_last_one(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(2, max_failures=2)
+    ready = fleet.workshop.folder / "ready"
+    fleet.workshop.revision("a1", None, f"assert os.path.exists({str(ready)!r})\n{CREATE}")
+    fleet.workshop.run("upgrade", code=3)
+
+    ready.touch()
+    fleet.workshop.run("retry", "prod/app/t000", code=3)
+    assert "run 1" in fleet.workshop.run("show").out
+    fleet.workshop.run("retry")
+
+    assert fleet.heads("t000") == fleet.heads("t001") == ["a1"]
+    for command in ("pause", "approve"):
+        assert "Missing argument" not in fleet.workshop.run(command, code=None).err
+    told = fleet.workshop.run("skip", "--reason", "r", code=2).err
+    assert "say which target" in told
