@@ -5,7 +5,8 @@
     │   ├── ConfigError        2  mistakes in environments.toml
     │   └── SecretError        2  a secret that can't be resolved
     ├── TargetsFailed          3  what should have been read or done on targets was not
-    └── Refused                5  we could, but must not: not confirmed, locked, gate closed
+    ├── Refused                5  we could, but must not: not confirmed, locked, gate closed
+    └── NotWritten             5  it was done, and could not be told: the disk is full
 
 A message names the target, the cause and the next step. Partial failure of a fan-out is a
 value (see ``rollout.outcomes``), not an exception.
@@ -42,5 +43,11 @@ class TargetsFailed(OrchestratorError):
 
 class Refused(OrchestratorError):
     """Nothing was done, on purpose."""
+
+    exit_code = 5
+
+
+class NotWritten(OrchestratorError):
+    """A result could not be written to standard output. What was done stays done."""
 
     exit_code = 5

@@ -1,6 +1,5 @@
 """The program: its commands, and the one place where errors become messages and exit codes."""
 
-import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,6 +35,9 @@ from orchestrator.cli.commands import (
     upgrade,
 )
 from orchestrator.cli.invocation import VARIABLE, Invocation, hoist, of
+from orchestrator.cli.show import flush
+from orchestrator.cli.streams import own_streams
+from orchestrator.errors import NotWritten
 
 _HELP = """Bring one Alembic migration to a thousand databases.
 
@@ -81,14 +83,14 @@ def run(arguments: Sequence[str]) -> int:
     Nothing escapes but ``SystemExit``: every error becomes one message on stderr.
     """
     invocation = Invocation(debug="--debug" in arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name that the terminal's encoding lacks is no reason to end with a traceback.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    stderr = own_streams()
     with failures.explained(invocation) as failed:
         code = get_command(build()).main(
             hoist(arguments), prog_name="orchestrator", standalone_mode=False, obj=invocation
         )
-    return failed.exit_code if failed.exit_code is not None else int(code or 0)
+        flush()
+    ended = failed.exit_code if failed.exit_code is not None else int(code or 0)
+    return NotWritten.exit_code if ended == 0 and stderr and stderr.is_full else ended
 
 
 def _typer() -> typer.Typer:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from orchestrator.errors import NotWritten
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -17,12 +19,22 @@ def show(
     invocation: "Invocation",
     as_text: "Callable[[], RenderableType]",
     as_json: Callable[[], dict[str, Any]],
+    *,
+    run: int | None = None,
 ) -> None:
-    """Write a result to stdout in the form that was asked for."""
-    if invocation.json:
-        write_json(as_json())
-    else:
-        write(as_text())
+    """Write a result to stdout in the form that was asked for.
+
+    ``run``: what it is the result of. Raises ``NotWritten``, which names it, where it can't.
+    """
+    try:
+        if invocation.json:
+            write_json(as_json())
+        else:
+            write(as_text())
+    except NotWritten as error:
+        if run is None:
+            raise
+        raise NotWritten(f"{error}; run {run} has it: orchestrator show {run}") from None
 
 
 def write(text: "RenderableType") -> None:
@@ -44,6 +56,12 @@ def write_plain(text: str) -> None:
     """Write text to stdout as it is."""
     with _reader_may_leave():
         sys.stdout.write(text)
+
+
+def flush() -> None:
+    """Write what is still buffered for stdout: a help text, say."""
+    with _reader_may_leave():
+        pass
 
 
 def note(text: "RenderableType") -> None:

@@ -20,6 +20,8 @@ from typing import Any
 
 _JOBS_PER_WORKER = 250
 """A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
+_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What may be sent to the whole process group, and is for the parent alone."""
 _STARTS = 3
 """Tries at starting a worker: its fork server may be killed meanwhile."""
 _DYING = 0.1
@@ -318,7 +320,7 @@ def _safe_path() -> Iterator[None]:
 def _signals_blocked() -> Iterator[None]:
     # A Ctrl-C between the fork and the worker's first line would end it with a traceback. The
     # fork server keeps them blocked: what is sent to the process group is for the parent only.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
     finally:

@@ -51,13 +51,15 @@ def serve(
     """Work until the other end closes the pipe. A parent that died ends its workers so.
 
     ``commands``: what ``${cmd:}`` secrets printed. ``environ`` and ``folder`` are the parent's:
-    those of the fork server are from when it started. Ctrl-C and SIGTERM, which may reach the
-    whole process group, are the parent's to handle.
+    those of the fork server are from when it started. Ctrl-C, SIGTERM and SIGHUP, which may reach
+    the whole process group, are the parent's to handle.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not SIG_IGN: programs that a migration starts would inherit that, and could not be ended.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)

@@ -55,6 +55,7 @@ def resume(
         call,
         lambda: upgrade.report(result, "", debug=call.debug),
         lambda: json.result(result, debug=call.debug),
+        run=None if result.run is None else result.run.id,
     )
     raise typer.Exit(result.exit_code)
 
