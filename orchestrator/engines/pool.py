@@ -7,16 +7,15 @@ nobody else. A worker keeps what it imported, so it only ever gets jobs of one k
 
 import contextlib
 import multiprocessing
-import os
 import selectors
 import signal
-import sys
 import time
-import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
+
+from orchestrator.engines.starting import starting
 
 _JOBS_PER_WORKER = 250
 """A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
@@ -192,7 +191,7 @@ class Pool:
         )
         _start_resource_tracker()
         try:
-            with theirs, _no_main_module(), _signals_blocked(), _safe_path():
+            with theirs, starting(), _signals_blocked():
                 process.start()
         except (EOFError, ConnectionError):  # its fork server died over it; the next is a new one
             ours.close()
@@ -278,7 +277,7 @@ def start_fork_server(preload: Sequence[str]) -> None:
 
         _start_resource_tracker()
         no_folder = contextlib.suppress(FileNotFoundError)
-        with no_folder, _no_main_module(), _signals_blocked(), _safe_path():
+        with no_folder, starting(), _signals_blocked():
             forkserver.ensure_running()
 
 
@@ -287,33 +286,6 @@ def _start_resource_tracker() -> None:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()
-
-
-@contextlib.contextmanager
-def _no_main_module() -> Iterator[None]:
-    # multiprocessing imports the parent's main script into each worker: a caller's program
-    # without the `if __name__ == "__main__"` idiom would run again in every one of them.
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextlib.contextmanager
-def _safe_path() -> Iterator[None]:
-    # The fork server would find modules in the current folder first, where a folder named
-    # "alembic" is not rare. Its workers get the parent's environment and path.
-    name = "PYTHONSAFEPATH"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
 
 
 @contextlib.contextmanager

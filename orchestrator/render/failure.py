@@ -77,7 +77,8 @@ def _half_applied(failure: Failure) -> str:
         return f"{revision} may be applied in part: what it committed can't be rolled back"
     return "\n".join(
         [
-            f"These statements of {revision} were committed, and stay:",
+            f"These statements of {revision}",
+            "were committed and stay:",
             *(statement.replace("\n", "\n  ") for statement in ran),
         ]
     )

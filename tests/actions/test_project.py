@@ -254,3 +254,55 @@ def test_an_asynchronous_driver_needs_an_ordinary_one_beside_it() -> None:
 def test_an_unknown_database_is_a_usage_error_with_a_hint(workshop: Workshop) -> None:
     with pytest.raises(UsageError, match="did you mean 'app'"):
         declare(workshop, ONE).history("apps")
+
+
+def test_it_may_be_used_from_several_threads_and_within_an_event_loop(workshop: Workshop) -> None:
+    """And nothing of the process is changed where another thread can see it."""
+    declare(workshop, ONE)
+    program = workshop.folder / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import asyncio, os, signal, sys, threading
+            from concurrent.futures import ThreadPoolExecutor
+            from orchestrator import Project
+
+            def process():
+                handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+                return dict(os.environ), sys.modules["__main__"], os.getcwd(), handlers
+
+            before, seen, done = process(), [], threading.Event()
+
+            def watch():
+                while not done.is_set():
+                    if process() != before:
+                        seen.append(1)
+
+            def ask(_):
+                return Project.load().status().exit_code
+
+            async def within_a_loop():
+                return ask(None)
+
+            watching = threading.Thread(target=watch)
+            watching.start()
+            try:
+                with ThreadPoolExecutor(4) as pool:
+                    codes = list(pool.map(ask, range(8)))
+            finally:
+                done.set()
+            watching.join()
+            print(codes, seen, asyncio.run(within_a_loop()))
+            """
+        )
+    )
+
+    ran = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=workshop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.stdout.strip() == f"{[0] * 8} [] 0", ran.stderr

@@ -369,8 +369,10 @@ def test_the_process_list_shows_no_secret(new_fleet, mysql_like):
     assert not [line for line in seen if "p%40ss" in line or fleet.password in line]
 
 
-def test_a_server_killed_mid_run_fails_its_targets_and_resumes(request, new_fleet, mysql_like):
-    server = request.getfixturevalue(f"private_{mysql_like}")()
+def test_a_server_killed_mid_run_fails_its_targets_and_resumes(
+    private_mariadb, private_mysql, new_fleet, mysql_like
+):
+    server = {"mariadb": private_mariadb, "mysql": private_mysql}[mysql_like]()
     fleet = new_fleet(mysql_like, server)
     fleet.declare(6, max_per_server=3, retries=6, max_failures=6)
     # The kill may fall between a CREATE TABLE and its version row, which MariaDB commits apart.
