@@ -9,14 +9,16 @@ BIN    := .venv/bin
 NEWEST := .venv/.ready
 LOWEST := .venv-lowest/.ready
 THIRD  := .venv-third-party/.ready
-RUN    := -q -n auto $(PYTEST)
-# What no version of a dependency changes, or what brings its own.
+RUN    := -q -n auto --durations=20 $(PYTEST)
+# What no version of a dependency changes, or what brings its own: our processes, signals, streams,
+# state machine and record, and how they meet servers that fail.
 ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_party \
-               tests/test_docs.py tests/test_servers.py tests/real/test_interrupts.py tests/real/test_services.py \
-               tests/real/test_terminal.py
+               tests/test_docs.py tests/test_servers.py \
+               $(patsubst %,tests/real/test_%.py,failures interrupts journal locks order rollouts \
+               runs_crash runs_review services streams survey survey_traps terminal words)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers test test-newest test-lowest lint format types floors \
+.PHONY: help setup servers servers-newer test test-newest test-lowest test-slow test-servers lint format types floors \
         demo bench chaos schema lock clean
 
 help:  ## Say what there is
@@ -24,18 +26,27 @@ help:  ## Say what there is
 
 setup: $(NEWEST)  ## Make .venv, with the newest versions of everything and this project in it
 
-test: $(NEWEST) $(LOWEST) $(THIRD) servers  ## Run every check: lint, types, floors, tests with the newest and lowest versions
+test: $(NEWEST) $(LOWEST) servers  ## Run every check: lint, types, floors, tests with the newest and lowest versions
 	@$(MAKE) --no-print-directory lint types floors
 	@$(MAKE) --no-print-directory test-newest
 	@$(MAKE) --no-print-directory test-lowest
 
-test-newest: $(NEWEST) $(THIRD) servers  ## Run the tests with the newest versions
+test-newest: $(NEWEST) servers  ## Run the tests with the newest versions
 	@echo "== tests, newest versions"
-	@THIRD_PARTY_PYTHON="$(CURDIR)/$(dir $(THIRD))bin/python" $(BIN)/pytest $(RUN)
+	@$(BIN)/pytest -m "not slow" $(RUN)
 
 test-lowest: $(LOWEST) servers  ## Run the tests with the lowest versions that pyproject.toml allows
 	@echo "== tests, lowest versions"
-	@.venv-lowest/bin/pytest $(addprefix --ignore=,$(ONLY_NEWEST)) $(RUN)
+	@.venv-lowest/bin/pytest -m "not slow" $(addprefix --ignore=,$(ONLY_NEWEST)) $(RUN)
+
+test-slow: $(NEWEST) $(THIRD) servers  ## Run what is slow by nature: others' histories, chaos
+	@echo "== slow tests"
+	@THIRD_PARTY_PYTHON="$(CURDIR)/$(dir $(THIRD))bin/python" $(BIN)/pytest -m slow $(RUN)
+
+test-servers: $(NEWEST) servers-newer  ## Run the tests that need servers on MariaDB 11.8 and PostgreSQL 18
+	@echo "== tests, newer servers"
+	@ORCHESTRATOR_TEST_NEWER=1 $(BIN)/pytest -m "not slow" $(RUN) \
+	    tests/inspection tests/ledger tests/real tests/test_example.py tests/test_servers.py
 
 lint: $(NEWEST)  ## Check style and format
 	@echo "== lint"
@@ -77,6 +88,9 @@ clean:  ## Remove everything that was made here
 
 servers:
 	@scripts/install-servers
+
+servers-newer:
+	@scripts/install-servers newer
 
 $(BIN)/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.third_party.conftest import KINDS, Application, differences, one_line, targets
+
+pytestmark = pytest.mark.slow
 
 INITIAL = "mlflow.store.tracking.dbmodels.initial_models:Base"
 HEAD, BEFORE = "dc11669786a5", "75868b020152"

@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.third_party.conftest import Application, differences, one_line, targets
 from tests.workshop import Ran
+
+pytestmark = pytest.mark.slow
 
 KINDS = ("sqlite", "postgres", "mariadb")
 HEAD, BEFORE = "v3.2.0.a", "v3.0.0.d"
