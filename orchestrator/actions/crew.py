@@ -14,6 +14,7 @@ from orchestrator.actions.results import Observer
 from orchestrator.actions.works import works
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.secrets import Secrets
+from orchestrator.engines.descriptors import workers_allowed
 from orchestrator.engines.pool import Event, Finished, Lost, Pool
 from orchestrator.errors import UsageError
 from orchestrator.fleet.target import Target
@@ -38,6 +39,8 @@ class Crew:
     x: tuple[str, ...]
     size: int
     """How many workers may be busy at once."""
+    warning: str | None = None
+    """Why they are fewer than the file asks for."""
     interrupts: Interrupts = field(default_factory=Interrupts)
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -50,7 +53,10 @@ class Crew:
         environments = {target.environment for target in targets}
         most = sum(file.config.environments[name].rollout.max_parallel for name in environments)
         scripts = len({target.database for target in targets})
-        return cls(file, secrets, x, max(1, scripts, min(len(targets), most)))
+        wanted = min(len(targets), most)
+        return cls(
+            file, secrets, x, max(1, scripts, min(wanted, workers_allowed())), _cramped(wanted)
+        )
 
     def __enter__(self) -> "Crew":
         self._stack.enter_context(self.interrupts)
@@ -145,6 +151,15 @@ class Crew:
         """The processes that work."""
         assert self._pool is not None, "a crew works only while it is entered"
         return self._pool
+
+
+def _cramped(wanted: int) -> str | None:
+    if wanted <= (allowed := workers_allowed()):
+        return None
+    return (
+        f"at most {allowed} at once instead of {wanted}: this process may not have more files open "
+        "(ulimit -n); raise that limit, or lower max_parallel"
+    )
 
 
 def _current_folder() -> str:

@@ -231,12 +231,21 @@ class Project:
         *,
         branch_label: str | None = None,
         rev_id: str | None = None,
+        splice: bool = False,
     ) -> NewRevision:
         """Write a revision that merges others, as ``alembic merge``.
 
+        ``splice``: also those that are no heads, which makes a branch of what comes after them.
         Raises ``TargetsFailed`` where there is nothing to merge.
         """
-        script = NewScript(message, rev_id, branch_label, empty=True, revisions=tuple(revisions))
+        script = NewScript(
+            message,
+            rev_id,
+            branch_label,
+            splice=splice,
+            empty=True,
+            revisions=tuple(revisions),
+        )
         return self._write(Verb.MERGE, database, script)
 
     def history(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.config.models import Config
+from orchestrator.engines.descriptors import workers_allowed
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedWave
 from orchestrator.rollout.schedule import Slot, Work
@@ -14,13 +15,17 @@ def works(
     needs: Mapping[str, Sequence[str]],
     wave: PlannedWave | None = None,
 ) -> list[Work]:
-    """Return one work per target, in the order given. A wave may have limits of its own."""
+    """Return one work per target, in the order given. A wave may have limits of its own.
+
+    No more are at work at once than this process may have files open for.
+    """
+    machine = Slot("this machine", workers_allowed())
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
     result = []
     for target in targets:
         key = (target.environment, target.database, target.server)
         if key not in slots:
-            slots[key] = (*_slots(config, *key), *_wave_slots(wave, target.server))
+            slots[key] = (*_slots(config, *key), *_wave_slots(wave, target.server), machine)
         result.append(Work(target.name, needs.get(target.name, ()), slots[key]))
     return result
 

@@ -10,7 +10,7 @@ from orchestrator.render.course import ended
 from orchestrator.render.failure import failures
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled
 from orchestrator.render.states import by_environment
-from orchestrator.render.status import total
+from orchestrator.render.status import total, warnings
 from orchestrator.render.table import Columns
 from orchestrator.render.words import NAMES_SHOWN, count, heads, names, safe
 from orchestrator.rollout.events import RunState
@@ -34,6 +34,7 @@ def report(result: Result, revision: str, *, debug: bool = False) -> Group:
         *_blocked(pairs),
         *(() if _goes_on(result) else _not_started(pairs)),
         *failures(pairs, debug=debug),
+        *warnings(result),
         Group(total(result), *note, *_run(result)),
     )
 

@@ -99,6 +99,7 @@ def merge(job: Job, target: str, context: Context) -> Outcome:
             asked.message,
             refresh=True,
             head=asked.revisions,
+            splice=asked.splice,
             branch_labels=asked.branch_label,
             **template_args,
         )

@@ -248,3 +248,15 @@ def test_a_merge_is_upgraded_to(shop: Shop) -> None:
     assert "revision m1 of app, merges b1, c1" in " ".join(told.out.split())
     status = shop.workshop.run("status", "-o", "json").json
     assert status["targets"][0]["heads"] == ["m1"]
+
+
+def test_what_is_no_head_is_merged_where_splice_says_so(shop: Shop) -> None:
+    for name, down in (("a1", None), ("b1", "a1"), ("b2", "b1"), ("c1", "a1")):
+        Rev(down).write(shop.folder / "migrations", name)
+    merge = ("merge", "app", "b1", "c1", "-m", "early", "--rev-id", "m1")
+
+    refused = shop.workshop.run(*merge, code=3)
+    shop.workshop.run(*merge, "--splice")
+
+    assert "not a head" in refused.err
+    assert {"m1", "b2"} <= set(shop.workshop.run("history", "app").out.split())

@@ -1,5 +1,7 @@
 """What migrations print and close, and what their SQL holds."""
 
+import subprocess
+
 from tests.workshop import Workshop
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
@@ -64,3 +66,41 @@ def test_sql_files_are_utf_8_whatever_the_locale(workshop: Workshop) -> None:
 
     (written,) = (workshop.folder / "out").rglob("*.sql")
     assert "caf\xe9" in written.read_text(encoding="utf-8")
+
+
+def test_few_open_files_mean_fewer_workers_and_are_told_once(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(30, max_parallel=64, max_per_server=64)
+    fleet.workshop.revision("a1", None, "pass")
+    program = fleet.workshop.program
+    command = f"ulimit -n 64; exec {program} upgrade"
+
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=fleet.workshop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("ulimit -n") + done.stdout.count("ulimit -n") == 1
+    assert "30 done" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_the_soft_limit_of_open_files_is_raised_as_far_as_allowed(new_fleet):
+    fleet = new_fleet("sqlite")
+    fleet.declare(1, max_parallel=64)
+    seen = fleet.workshop.folder / "limit"
+    fleet.workshop.revision(
+        "a1",
+        None,
+        "import resource\nlimit = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        f"open({str(seen)!r}, 'w').write(str(limit[0]))",
+    )
+    command = f"ulimit -Sn 64; ulimit -Hn 512; exec {fleet.workshop.program} upgrade"
+
+    subprocess.run(["bash", "-c", command], cwd=fleet.workshop.folder, check=True)
+
+    assert seen.read_text() == "512"

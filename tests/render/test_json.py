@@ -111,7 +111,7 @@ def test_classes_are_counted_with_the_odd_ones_behind_their_siblings() -> None:
 def test_drift_lists_who_differs_and_how() -> None:
     answer = through(shapes.drift(samples.drift()))
 
-    assert answer["exit_code"] == 3
+    assert answer["exit_code"] == 4
     assert answer["summary"] == {"targets": 5, "classes": 3, "differing": 2, "unreadable": 1}
     (database,) = answer["databases"]
     assert database["baseline"] == {

@@ -55,6 +55,8 @@ class Planning:
     _hashes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.crew.warning is not None:
+            self.warnings.append(self.crew.warning)
         self.survey = Survey(
             self.crew, schemas=self.classes, asks=self.asks, warnings=self.warnings
         )

@@ -27,6 +27,9 @@ def merge(
             metavar="REVISION", show_default=False, help="What to merge. Left out: all heads."
         ),
     ] = None,
+    splice: Annotated[
+        bool, typer.Option("--splice", help="Allow a REVISION that is no head: branch there.")
+    ] = False,
     branch_label: BranchLabel = None,
     rev_id: RevId = None,
     x: XArguments = None,
@@ -43,7 +46,12 @@ def merge(
     """
     call = invocation.of(context, output)
     written = ready(call, x).merge(
-        database, message, revisions or ("heads",), branch_label=branch_label, rev_id=rev_id
+        database,
+        message,
+        revisions or ("heads",),
+        branch_label=branch_label,
+        rev_id=rev_id,
+        splice=splice,
     )
     from orchestrator.render import json, revision
 
