@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -16,20 +16,41 @@ class Redactor:
 
     No value of four characters or more is left anywhere, plain, URL-quoted or escaped. A shorter
     value is left where it is part of a longer word. Passwords in URLs are masked even where
-    their value is not known.
+    their value is not known. ``own``: names of ours, of targets and revisions, that are never
+    masked because a password is an ordinary word that they hold; a name that *is* a secret is.
     """
 
-    def __init__(self, values: Iterable[str]) -> None:
-        forms = {form for value in values for form in _forms(value)}
+    def __init__(self, values: Iterable[str], own: Iterable[str] = ()) -> None:
+        self._values = frozenset(values)
+        forms = {form for value in self._values for form in _forms(value)}
         # Longest first: a secret that begins with another one must not leave its end behind.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(_matching, ordered))) if ordered else None
+        spared = sorted(set(own) - forms - {""}, key=len, reverse=True)
+        names = "|".join(map(re.escape, spared))
+        self._own = re.compile(rf"(?<![\w/-])({names})(?![\w/-])") if spared else None
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every secret masked."""
         if self._pattern is not None:
-            text = self._pattern.sub(MASK, text)
-        return _USERINFO.sub(_without_password, text) if "://" in text else text
+            own = [found.span() for found in self._own.finditer(text)] if self._own else []
+            text = self._pattern.sub(lambda found: _spared(found, own) or MASK, text)
+        return masked_urls(text)
+
+    def sparing(self, own: Iterable[str]) -> "Redactor":
+        """Return one for the same values that leaves such names as they are."""
+        return Redactor(self._values, own)
+
+
+def _spared(found: re.Match[str], own: Sequence[tuple[int, int]]) -> str | None:
+    # Only what is wholly within a name: a secret that begins in one and goes on is masked.
+    inside = any(start <= found.start() and found.end() <= end for start, end in own)
+    return found[0] if inside else None
+
+
+def masked_urls(text: str) -> str:
+    """Return ``text`` without the passwords of URLs: all there is to hide in words of our own."""
+    return _USERINFO.sub(_without_password, text) if "://" in text else text
 
 
 def _without_password(found: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from orchestrator.config.redaction import Redactor
+from orchestrator.config.redaction import Redactor, masked_urls
 from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.errors import ConfigError, Refused, SecretError
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
@@ -150,6 +150,8 @@ def _finished(job: Job, outcome: Outcome, output: str, redact: Redactor) -> Outc
         # Masked it would be other SQL than what the upgrade runs.
         outcome = Outcome(outcome.target, State.FAILED, outcome.heads, failure=_SECRET_IN_SQL)
     failure = outcome.failure
+    revisions = (revision.id for revision in outcome.revisions)
+    redact = redact.sparing((outcome.target, *outcome.heads_before, *outcome.heads, *revisions))
     return replace(
         outcome,
         output=output,
@@ -167,7 +169,7 @@ def _redacted(failure: Failure, redact: Redactor) -> Failure:
     return replace(
         failure,
         message=redact(failure.message),
-        next_step=None if failure.next_step is None else redact(failure.next_step),
+        next_step=None if failure.next_step is None else masked_urls(failure.next_step),
         statement=None if failure.statement is None else redact(failure.statement),
         executed=tuple(map(redact, failure.executed)),
         traceback=None if failure.traceback is None else redact(failure.traceback),

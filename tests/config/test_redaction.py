@@ -55,3 +55,33 @@ def test_each_line_of_a_key():
 )
 def test_passwords_in_urls_that_nobody_told_us(text, shown):
     assert Redactor([])(text) == shown
+
+
+@pytest.mark.parametrize("secret", ["app", "prod", "t000", "a1b2"])
+def test_names_of_ours_that_hold_a_secret_stay_and_all_else_is_masked(secret):
+    own = ("prod/app/t000", "a1b2c3d4")
+    redact = Redactor([secret], own)
+
+    step = "run it again: orchestrator retry 3 prod/app/t000, then a1b2c3d4"
+    assert redact(step) == step
+    assert (
+        redact(f"Access denied (using password {secret})") == "Access denied (using password ***)"
+    )
+    assert secret not in redact(f"x://u:{secret}@h/prod/app/t0001").replace("prod/app/t0001", "")
+
+
+def test_a_name_that_is_the_secret_is_masked():
+    assert Redactor(["acme-secret"], ["acme-secret"])("acme-secret") == "***"
+    assert Redactor(["s3cret"]).sparing(["prod/s3cret/x"])("prod/s3cret/x s3cret") == (
+        "prod/s3cret/x ***"
+    )
+
+
+def test_a_secret_that_begins_in_a_name_and_goes_on_is_masked_whole():
+    redact = Redactor(["t000 hunter2"], ["prod/app/t000"])
+
+    assert redact("prod/app/t000 hunter2") == "prod/app/***"
+
+
+def test_part_of_a_path_is_no_name_of_ours():
+    assert Redactor(["prod"], ["prod/app/t000"])("/srv/prod/app/t000") == "/srv/***/app/t000"

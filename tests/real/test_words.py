@@ -92,3 +92,22 @@ def test_a_run_that_is_not_named_is_the_last_one(new_fleet):
         assert "Missing argument" not in fleet.workshop.run(command, code=None).err
     told = fleet.workshop.run("skip", "--reason", "r", code=2).err
     assert "say which target" in told
+
+
+def test_a_password_that_is_an_ordinary_word_leaves_our_commands_to_be_typed(new_fleet, postgres):
+    fleet = new_fleet("postgres")
+    fleet.declare(1)
+    postgres.execute("DROP ROLE IF EXISTS app")
+    postgres.execute("CREATE ROLE app LOGIN SUPERUSER PASSWORD 'app'")
+    url = f"postgresql+psycopg://app:${{env:APP}}@{postgres.host}:{postgres.port}/"
+    path = fleet.workshop.folder / "environments.toml"
+    path.write_text(path.read_text().replace(fleet.url, f"{url}{fleet.prefix}_{{tenant}}"))
+    fleet.workshop.environ["APP"] = "app"
+    fleet.workshop.revision("a1", None, "raise ValueError('the password is app')")
+
+    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+
+    postgres.execute("DROP ROLE app")
+    assert "prod/***" not in ran.out + ran.err
+    assert "the password is ***" in failure(ran)["message"]
+    assert "password is app" not in ran.out + ran.err
