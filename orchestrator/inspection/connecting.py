@@ -1,5 +1,6 @@
 """Connections that only read: a driver's own, opened for a few queries and closed again."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache
@@ -11,6 +12,8 @@ from orchestrator.dialects.tls import share_unverified_context
 from orchestrator.fleet.location import Location
 
 _CONNECT_TIMEOUT = 10
+_STEPS = 100_000
+"""Instructions of SQLite's machine between two looks at the clock: well below a millisecond."""
 _GRACE = 5
 """Seconds that an answer may take longer than its statement: then the server is gone."""
 _LIBPQ = {
@@ -32,7 +35,8 @@ Rows = Sequence[Sequence[Any]]
 def connected(location: Location, timeouts: Timeouts) -> Iterator[Any]:
     """Connect by the driver itself: SQLAlchemy's engine asks a server several things first.
 
-    Waits are short, and statements have a limit; on PostgreSQL only in transactions that set it, as
+    Waits are short, and statements have a limit (on SQLite all of a connection's together); on
+    PostgreSQL only in transactions that set it, as
     a pooler may keep a session's settings for somebody else. Raises what the driver raises.
     """
     from sqlalchemy import URL
@@ -46,6 +50,9 @@ def connected(location: Location, timeouts: Timeouts) -> Iterator[Any]:
         if "read_timeout" not in url.query and hasattr(connection, "_read_timeout"):
             # PyMySQL's, so far for the server's greeting.
             connection._read_timeout = (limits.statement or STATEMENT_TIMEOUT) + _GRACE
+        if hasattr(connection, "set_progress_handler"):  # SQLite has no time-out of its own
+            until = time.monotonic() + (limits.statement or STATEMENT_TIMEOUT)
+            connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         if location.backend != "postgresql":
             for statement in dialect_of(location.backend).on_connect(limits, None, ""):
                 run(connection, statement)

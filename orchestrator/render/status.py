@@ -1,5 +1,6 @@
 """The text of ``status``."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -37,7 +38,9 @@ def _classes(pairs: Sequence[Pair]) -> Iterator[Group]:
         return
     rows = []
     for name, of in groupby(found, key=lambda of: of.database):
-        parts = [_siblings(list(some)) for _, some in groupby(of, key=lambda c: c.siblings)]
+        groups = [list(some) for _, some in groupby(of, key=lambda c: c.siblings)]
+        times = Counter(some[0].heads for some in groups)
+        parts = [_siblings(some, named=times[some[0].heads] > 1) for some in groups]
         rows.append([Text(safe(name)), Text(" · ", style="dim").join(parts)])
     step = []
     if any(len(list(some)) > 1 for _, some in groupby(found, key=lambda of: of.siblings)):
@@ -45,10 +48,15 @@ def _classes(pairs: Sequence[Pair]) -> Iterator[Group]:
     yield Group(Columns(["", ""], rows, headed=False), *step)
 
 
-def _siblings(classes: Sequence[SchemaClass]) -> Text:
-    """Return ``9,997 at 4f2a · 3 at 4f2a with a different schema``, the largest class first."""
+def _siblings(classes: Sequence[SchemaClass], *, named: bool) -> Text:
+    """Return ``9,997 at 4f2a · 3 at 4f2a with a different schema``, the largest class first.
+
+    ``named``: with the dialect, where others are at the same revision on another one.
+    """
     first, *others = classes
     at = f"at {heads(first.heads)}" if first.heads else "empty"
+    if named:
+        at += f" on {safe(first.dialect)}"
     text = Text(f"{len(first.members):,} {at}")
     if others:
         odd = sum(len(of.members) for of in others)

@@ -8,7 +8,10 @@ import pytest
 
 from orchestrator.config.problems import Problems
 from orchestrator.config.secrets import Secrets
+from orchestrator.dialects import Timeouts
 from orchestrator.errors import SecretError, TargetsFailed
+from orchestrator.fleet.address import AddressTemplate
+from orchestrator.inspection.connecting import connected, rows
 from orchestrator.inspection.tenants import read_tenants
 from tests.fleet.examples import make_config
 
@@ -289,3 +292,15 @@ def test_a_tenant_that_a_command_prints_twice_is_told_with_its_lines(tmp_path):
         read(tmp_path, {"command": ["cat", str(tmp_path / "lines")]})
 
     assert "tenant 'a' is listed in lines 1, 2 and 4" in str(told.value)
+
+
+def test_a_query_on_sqlite_has_a_time_out(tmp_path):
+    url = f"sqlite:///{tmp_path}/x.db"
+    location = AddressTemplate.parse(url, None, tmp_path).blank.resolve(lambda _: "")
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+    with (
+        connected(location, Timeouts(1, 0.05)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="interrupted"),
+    ):
+        rows(connection, endless)

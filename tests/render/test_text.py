@@ -259,3 +259,14 @@ def test_a_rollback_names_only_what_it_would_revert() -> None:
     first = tuple(replace(t, revisions=(samples.FIRST.id,)) for t in of.plan.targets)
     text = plain(rollback.about_to(replace(of, plan=replace(of.plan, targets=first))))
     assert "can't be reversed" not in text
+
+
+def test_counts_of_one_revision_on_two_dialects_say_which() -> None:
+    result = samples.status_with_classes()
+    first, *others = result.outcomes
+    elsewhere = replace(first, server_version="PostgreSQL 15.4")
+    text = plain(status.report(replace(result, outcomes=(elsewhere, *others))))
+
+    line = next(line for line in text.splitlines() if "PostgreSQL" in line)
+    assert " on PostgreSQL" in line
+    assert " on MariaDB" in line
