@@ -173,13 +173,13 @@ def _open_streams() -> None:
 
 
 def _fork_instead_of_spawning() -> None:
-    """Let the fork server be forked as well, with what an exec would have left it."""
-    from multiprocessing import forkserver, util
+    """Let what multiprocessing starts be forked as well, with what an exec would have left it."""
+    from multiprocessing import forkserver, resource_tracker, util
 
     spawn = util.spawnv_passfds
 
     def fork(path: bytes, arguments: Sequence[str], kept: Sequence[int]) -> int:
-        if "forkserver" not in arguments[-1]:
+        if not any(name in arguments[-1] for name in ("forkserver", "resource_tracker")):
             return spawn(path, arguments, kept)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -189,6 +189,7 @@ def _fork_instead_of_spawning() -> None:
         with contextlib.suppress(BaseException):
             _forget_what_exec_forgets(kept)
             forkserver._forkserver.__init__()  # type: ignore[misc]
+            resource_tracker._resource_tracker.__init__()  # type: ignore[misc]
             util.spawnv_passfds = spawn
             exec(arguments[-1], {})
         os._exit(0)
