@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -34,11 +35,12 @@ SESSION = (
     "SELECT current_schema(), current_setting('search_path'), current_setting('server_version'),"
     " pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,"
     " current_setting('DateStyle'), current_setting('IntervalStyle'), current_setting('TimeZone'),"
-    " current_setting('quote_all_identifiers')"
+    " current_setting('quote_all_identifiers'), current_setting('server_version_num')"
     " FROM pg_catalog.pg_database d WHERE d.datname = current_database()"
 )
 """Where unqualified names lead, the path, the server's version, the database's own locale; and by
-what the server understands and writes the text of a default, which Alembic makes it do."""
+what the server understands and writes the text of a default, which Alembic makes it do; its
+version as a number."""
 
 _VERSION_TABLES = """
 SELECT wanted.number, n.oid IS NOT NULL, c.oid IS NOT NULL,
@@ -62,10 +64,28 @@ SELECT ns.nspname, coalesce(first, 0)::text, coalesce(second, 0)::text, handed::
                  FROM fact OFFSET 0) digested
         GROUP BY prefix) total USING (prefix)
 """
+_PUBLISHES_PARTS = 150000
+# Which rows and columns; the names of columns, whose numbers differ with their history.
+_PUBLISHED = """, 'where', pg_get_expr(pr.prqual, pr.prrelid),
+ 'columns', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname)
+               FROM pg_attribute a WHERE a.attrelid = rel.oid AND a.attnum = ANY (pr.prattrs))"""
+_PUBLISHED_SCHEMAS = """  UNION ALL
+  SELECT ns.prefix, 'publication', '', pubname, json_build_object(
+           'definition', (to_jsonb(pu) - ARRAY['oid', 'pubname', 'pubowner'])::text)
+    FROM pg_publication_namespace pn
+    JOIN ns ON ns.oid = pn.pnnspid
+    JOIN pg_publication pu ON pu.oid = pn.pnpubid
+"""
 # Details in which a name followed by a dot is only text.
-_NO_SQL = frozenset({"comment", "options", "tablespace", "of constraint", "schema"})
+_NO_SQL = frozenset(
+    {"comment", "options", "tablespace", "of constraint", "schema", "foreign options"}
+)
 # In which a name followed by a dot may be a table's other name, or a row's.
-_VIEWS = frozenset({"view", "materialized view"})
+_VIEWS = frozenset({"view", "materialized view", "rule", "policy"})
+# Whose names hold types.
+_SIGNED = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
+# Languages whose words are read as SQL's.
+_SQL_BODIES = frozenset({"sql", "plpgsql"})
 _ROWS = frozenset({"old", "new"})
 # In no text of the server's.
 _OWN = "\0."
@@ -94,21 +114,41 @@ def version_tables_sql(tables: Sequence[tuple[str, str]]) -> str:
     return _VERSION_TABLES.format(schemas=_array(schemas), tables=_array(names))
 
 
-def digests_sql(schemas: Sequence[str], without: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be told of which schemas."""
+
+    schemas: Sequence[str]
+    without: Sequence[str]
+    """Tables that are none of it, as ``schema.name``."""
+    version: int
+    """The server's, as ``server_version_num``: 150002."""
+
+
+def digests_sql(asked: Asked) -> str:
     """Return a query for each schema: its name, two sums over what does not name it, and as a JSON
-    array everything that may. ``without``: tables that are none of it, as ``schema.name``."""
-    return _query(schemas, without, "details") + _DIGESTS
+    array everything that may."""
+    return _query(asked, "details") + _DIGESTS
 
 
-def facts_sql(schemas: Sequence[str], without: Sequence[str]) -> str:
+def facts_sql(asked: Asked) -> str:
     """Return a query for everything in some schemas: the schema, the fact."""
-    return _query(schemas, without, "json_strip_nulls(details)") + _FACTS
+    return _query(asked, "json_strip_nulls(details)") + _FACTS
 
 
-def _query(schemas: Sequence[str], without: Sequence[str], details: str) -> str:
-    given = {":schemas": _array(schemas), ":without": _array(without), ":details": details}
+def _query(asked: Asked, details: str) -> str:
+    published = more = ""
+    if asked.version >= _PUBLISHES_PARTS:
+        published, more = _PUBLISHED, _PUBLISHED_SCHEMAS
+    given = {
+        ":schemas": _array(asked.schemas),
+        ":without": _array(asked.without),
+        ":details": details,
+        ":published": published,
+        ":more": more,
+    }
     # At once: a name may look like a placeholder.
-    return re.sub(r":(?:schemas|without|details)\b", lambda found: given[found[0]], _things())
+    return re.sub(r"(?<!:):\w+\b", lambda found: given[found[0]], _things())
 
 
 @cache
@@ -172,20 +212,25 @@ def things(schema: str, facts: Iterable[str], *, is_own: bool = True) -> Iterato
 
 def _without(schema: str, fact: list[Any], mark: str) -> list[Any]:
     kind, table, name, details = fact
-    if kind == "trigger" and schema in _ROWS:
+    if kind in ("trigger", "rule") and schema in _ROWS:
         return fact
     plain = _view_without if kind in _VIEWS else _sql_without
-    return [
-        kind,
-        table,
-        name,
-        {
-            key: plain(schema, value, mark)
-            if isinstance(value, str) and key not in _NO_SQL
-            else value
-            for key, value in details.items()
-        },
-    ]
+    quiet = _NO_SQL if details.get("language") in _SQL_BODIES else _NO_SQL | {"body"}
+
+    def without(key: str, value: Any) -> Any:
+        if not isinstance(value, str) or key in quiet:
+            return value
+        return (_body_without if key == "body" else plain)(schema, value, mark)
+
+    told = {key: without(key, value) for key, value in details.items()}
+    return [kind, table, _sql_without(schema, name, mark) if kind in _SIGNED else name, told]
+
+
+def _body_without(schema: str, body: str, mark: str) -> str:
+    """As it is where a quote in it may be in a comment, or in a text that is quoted by dollars."""
+    if re.search(r"--|/\*|\$", body):
+        return body
+    return _view_without(schema, body, mark)
 
 
 def _sql_without(schema: str, sql: str, mark: str) -> str:

@@ -1,6 +1,7 @@
 -- What is in some schemas of a database: one fact for each thing, as JSON.
 -- :details is how the details are told: nulls left out, which costs a tenth of it all, or not.
 -- :schemas and :without are arrays of text; without names what is left out, as schema.name.
+-- What an extension made is that extension's: it is told by its version.
 WITH RECURSIVE ns AS MATERIALIZED (
   SELECT n.oid, n.nspname,
          -- As it stands in JSON. Also what every fact is grouped by: a join at the end is planned
@@ -28,7 +29,7 @@ WITH RECURSIVE ns AS MATERIALIZED (
    CROSS JOIN LATERAL (VALUES (t.typelem), (t.typbasetype)) part (typ)
    WHERE part.typ <> 0
 ), thing AS (
-  SELECT prefix, CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+  SELECT rel.prefix, CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
            WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
          '' AS tbl, relname::text AS name, json_build_object(
            'definition', CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(rel.oid) END,
@@ -44,9 +45,15 @@ WITH RECURSIVE ns AS MATERIALIZED (
            'row security', CASE WHEN relrowsecurity OR relforcerowsecurity THEN
              concat_ws(' ', CASE WHEN relrowsecurity THEN 'on' END,
                             CASE WHEN relforcerowsecurity THEN 'forced' END) END,
+           'replica identity', CASE WHEN relreplident NOT IN ('d', 'n') THEN relreplident
+             WHEN relreplident = 'n' AND relkind IN ('r', 'p') THEN relreplident END,
+           'server', fs.srvname,
+           'foreign options', array_to_string(ft.ftoptions, ', '),
            'comment', d.description) AS details
     FROM rel
     LEFT JOIN pg_am am ON am.oid = rel.relam
+    LEFT JOIN pg_foreign_table ft ON ft.ftrelid = rel.oid
+    LEFT JOIN pg_foreign_server fs ON fs.oid = ft.ftserver
     LEFT JOIN pg_description d ON d.objoid = rel.oid AND d.objsubid = 0
          AND d.classoid = 'pg_class'::regclass
   UNION ALL
@@ -71,6 +78,9 @@ WITH RECURSIVE ns AS MATERIALIZED (
                      ELSE '' END || quote_ident(co.collname)
                 FROM pg_collation co JOIN pg_namespace n ON n.oid = co.collnamespace
                WHERE co.oid = attcollation) END,
+           'storage', CASE WHEN attstorage <> t.typstorage THEN attstorage END,
+           'options', array_to_string(attoptions, ', '),
+           'foreign options', array_to_string(attfdwoptions, ', '),
            'comment', d.description,
            'position', row_number() OVER (PARTITION BY attrelid ORDER BY attnum))
     FROM att a
@@ -97,6 +107,7 @@ WITH RECURSIVE ns AS MATERIALIZED (
            'of constraint', (SELECT conname FROM pg_constraint
                               WHERE conrelid = rel.oid AND conindid = ic.oid
                                 AND contype IN ('p', 'u', 'x') LIMIT 1),
+           'replica identity', CASE WHEN indisreplident THEN 'yes' END,
            'tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = ic.reltablespace),
            'comment', d.description)
     FROM rel
@@ -161,6 +172,126 @@ WITH RECURSIVE ns AS MATERIALIZED (
            'definition', pg_get_triggerdef(tg.oid),
            'enabled', CASE tgenabled WHEN 'O' THEN NULL ELSE tgenabled END)
     FROM rel JOIN pg_trigger tg ON tg.tgrelid = rel.oid AND NOT tgisinternal
+  UNION ALL
+  SELECT rel.prefix, 'rule', relname, rulename, json_build_object(
+           'definition', pg_get_ruledef(rw.oid),
+           'enabled', CASE ev_enabled WHEN 'O' THEN NULL ELSE ev_enabled END)
+    FROM rel JOIN pg_rewrite rw ON rw.ev_class = rel.oid AND rulename <> '_RETURN'
+  UNION ALL
+  SELECT rel.prefix, 'policy', relname, polname, json_build_object(
+           'for', CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+             WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+           'to', (SELECT string_agg(coalesce(quote_ident(r.rolname), 'PUBLIC'), ', '
+                                    ORDER BY r.rolname)
+                    FROM unnest(polroles) AS one (id) LEFT JOIN pg_roles r ON r.oid = one.id),
+           'using', pg_get_expr(polqual, polrelid),
+           'with check', pg_get_expr(polwithcheck, polrelid),
+           'restrictive', CASE WHEN NOT polpermissive THEN 'yes' END)
+    FROM rel JOIN pg_policy po ON po.polrelid = rel.oid
+  UNION ALL
+  -- The body by itself: it is a text to the server, in whatever language.
+  SELECT ns.prefix, CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, '',
+         quote_ident(proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+         json_build_object(
+           'definition', substr(def.head, strpos(def.head, '(')),
+           'body', NULLIF(prosrc, ''),
+           'language', lanname,
+           'comment', d.description)
+    FROM pg_proc p
+    JOIN ns ON ns.oid = p.pronamespace
+    JOIN pg_language l ON l.oid = p.prolang
+   CROSS JOIN LATERAL (SELECT pg_get_functiondef(p.oid) AS text OFFSET 0) made
+   CROSS JOIN LATERAL (SELECT CASE WHEN prosrc = '' THEN made.text ELSE
+             left(made.text, length(made.text) - length(prosrc) + 1
+                             - strpos(reverse(made.text), reverse(prosrc))) END AS head) def
+    LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass
+   WHERE prokind IN ('f', 'p', 'w') AND NOT EXISTS (
+           SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid
+              AND e.deptype = 'e')
+  UNION ALL
+  SELECT ns.prefix, 'aggregate', '',
+         quote_ident(proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+         json_build_object(
+           'definition', concat_ws(', ', aggkind, aggnumdirectargs, aggtransfn, aggfinalfn,
+             aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn,
+             aggfinalextra, aggmfinalextra, aggfinalmodify, aggmfinalmodify,
+             aggsortop::regoperator, format_type(aggtranstype, NULL), aggtransspace,
+             format_type(NULLIF(aggmtranstype, 0), NULL), aggmtransspace, proparallel),
+           'returns', pg_get_function_result(p.oid),
+           'initial value', agginitval,
+           'moving initial value', aggminitval,
+           'comment', d.description)
+    FROM pg_proc p
+    JOIN ns ON ns.oid = p.pronamespace
+    JOIN pg_aggregate ag ON ag.aggfnoid = p.oid
+    LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass
+   WHERE NOT EXISTS (
+           SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid
+              AND e.deptype = 'e')
+  UNION ALL
+  SELECT ns.prefix, 'operator', '',
+         oprname || '(' || concat_ws(', ', format_type(NULLIF(oprleft, 0), NULL),
+                                     format_type(NULLIF(oprright, 0), NULL)) || ')',
+         json_build_object(
+           'definition', oprcode::text,
+           'returns', format_type(NULLIF(oprresult, 0), NULL),
+           'commutator', CASE WHEN oprcom <> 0 THEN oprcom::regoperator::text END,
+           'negator', CASE WHEN oprnegate <> 0 THEN oprnegate::regoperator::text END,
+           'restrict', CASE WHEN oprrest <> 0 THEN oprrest::text END,
+           'join', CASE WHEN oprjoin <> 0 THEN oprjoin::text END,
+           'hashes', CASE WHEN oprcanhash THEN 'yes' END,
+           'merges', CASE WHEN oprcanmerge THEN 'yes' END)
+    FROM pg_operator o
+    JOIN ns ON ns.oid = o.oprnamespace
+   WHERE NOT EXISTS (
+           SELECT FROM pg_depend e WHERE e.classid = 'pg_operator'::regclass AND e.objid = o.oid
+              AND e.deptype = 'e')
+  UNION ALL
+  -- Of the schema that one of its types, or its function, is in.
+  SELECT DISTINCT ON (ns.prefix, c.oid) ns.prefix, 'cast', '',
+         format_type(castsource, NULL) || ' AS ' || format_type(casttarget, NULL),
+         json_build_object(
+           'function', CASE WHEN castfunc <> 0 THEN castfunc::regprocedure::text END,
+           'context', castcontext, 'method', castmethod)
+    FROM pg_cast c
+    JOIN pg_type s ON s.oid = castsource
+    JOIN pg_type t ON t.oid = casttarget
+    LEFT JOIN pg_proc p ON p.oid = castfunc
+    JOIN ns ON ns.oid IN (s.typnamespace, t.typnamespace, p.pronamespace)
+   WHERE NOT EXISTS (
+           SELECT FROM pg_depend e WHERE e.classid = 'pg_cast'::regclass AND e.objid = c.oid
+              AND e.deptype = 'e')
+  UNION ALL
+  SELECT ns.prefix, 'collation', '', collname, json_build_object(
+           'definition', (to_jsonb(c) - ARRAY['oid', 'collname', 'collnamespace', 'collowner',
+                                              'collversion'])::text)
+    FROM pg_collation c
+    JOIN ns ON ns.oid = c.collnamespace
+   WHERE NOT EXISTS (
+           SELECT FROM pg_depend e WHERE e.classid = 'pg_collation'::regclass AND e.objid = c.oid
+              AND e.deptype = 'e')
+  UNION ALL
+  SELECT ns.prefix, 'statistics', '', stxname, json_build_object(
+           'definition', substr(def.text, strpos(def.text, ' ON ')),
+           'kinds', array_to_string(stxkind, ', '))
+    FROM pg_statistic_ext x
+    JOIN ns ON ns.oid = x.stxnamespace
+   CROSS JOIN LATERAL (SELECT pg_get_statisticsobjdef(x.oid) AS text OFFSET 0) def
+  UNION ALL
+  SELECT ns.prefix, 'extension', '', extname, json_build_object('version', extversion)
+    FROM pg_extension x JOIN ns ON ns.oid = x.extnamespace
+  UNION ALL
+  SELECT rel.prefix, 'publication', relname, pubname, json_build_object(
+           'definition', (to_jsonb(pu) - ARRAY['oid', 'pubname', 'pubowner'])::text
+           :published)
+    FROM rel
+    JOIN pg_publication_rel pr ON pr.prrelid = rel.oid
+    JOIN pg_publication pu ON pu.oid = pr.prpubid
+  UNION ALL
+  SELECT ns.prefix, 'publication', '', pubname, json_build_object(
+           'definition', (to_jsonb(pu) - ARRAY['oid', 'pubname', 'pubowner'])::text)
+    FROM ns, pg_publication pu WHERE puballtables
+:more
 ), fact AS (
   SELECT prefix, json_build_array(kind, tbl, name, :details)::text AS fact
     FROM thing

@@ -52,7 +52,7 @@ def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
         session = _Session(connection, places[0].timeouts)
         for place in places:
             schemas = session.schemas_of(place)
-            facts = session.rows(postgresql_schema.facts_sql(schemas, _without(session, [place])))
+            facts = session.rows(postgresql_schema.facts_sql(session.asked(schemas, [place])))
             own = place.location.schema or session.own
             found = [
                 thing
@@ -72,7 +72,8 @@ class _Session:
     def __init__(self, connection: Any, timeouts: Timeouts) -> None:
         self._connection = connection
         self._limits = postgresql_schema.settings(limited(timeouts))
-        answer = rows(connection, postgresql_schema.SESSION)[0]
+        *answer, version_number = rows(connection, postgresql_schema.SESSION)[0]
+        self._version = int(version_number)
         own, path, version, *locale = answer[: len(_TRAITS) + 2]
         self.own: str | None = own
         """Where unqualified names lead."""
@@ -100,6 +101,11 @@ class _Session:
         if place.location.schema is not None:
             return [place.location.schema]
         return [row[0] for row in self.rows(postgresql_schema.OWN_SCHEMAS)]
+
+    def asked(self, schemas: Sequence[str], places: Sequence[Place]) -> postgresql_schema.Asked:
+        """Return what is to be told of schemas that belong to some places."""
+        without = [".".join(self.table(place)) for place in places]
+        return postgresql_schema.Asked(schemas, without, self._version)
 
     def table(self, place: Place) -> tuple[str, str]:
         """Return the schema and the name of a place's version table."""
@@ -158,7 +164,7 @@ def _fingerprints(session: _Session, read: Sequence[tuple[Place, Reading]]) -> I
 def _with_fingerprints(session: _Session, read: Sequence[tuple[Place, Reading]]) -> list[Reading]:
     places = [place for place, _ in read]
     schemas = sorted({name for place in places for name in session.schemas_of(place)})
-    asked = session.rows(postgresql_schema.digests_sql(schemas, _without(session, places)))
+    asked = session.rows(postgresql_schema.digests_sql(session.asked(schemas, places)))
     totals = {name: postgresql_schema.total(name, sums, facts) for name, *sums, facts in asked}
     found = []
     for place, reading in read:
@@ -196,7 +202,3 @@ def _halved(
         yield from _halved(session, items[middle:], read, place_of)
     else:
         yield from found
-
-
-def _without(session: _Session, places: Sequence[Place]) -> list[str]:
-    return [".".join(session.table(place)) for place in places]

@@ -17,7 +17,9 @@ from orchestrator.rollout.outcomes import State
 _NAMED = 5
 _LINES = 50
 _SIMPLE = re.compile(r"[`\"]([A-Za-z_]\w*)[`\"]")
-_LONG = frozenset({"view", "materialized view", "trigger"})
+_LONG = frozenset(
+    {"view", "materialized view", "trigger", "rule", "function", "procedure", "aggregate"}
+)
 _TELLS_ALL = frozenset({"type", "nullable", "definition", "on"})
 """Details that are what people mean by the thing itself."""
 

@@ -266,7 +266,42 @@ OTHERS = {
     " BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION note()",
     "a trigger switched off": "ALTER TABLE orders DISABLE TRIGGER noted",
 }
-MUTATIONS = TABLES | COLUMNS | CONSTRAINTS | INDEXES | TYPES | OTHERS
+_NEW_BODY = "CREATE OR REPLACE FUNCTION label() RETURNS text LANGUAGE sql "
+_SUM = "CREATE AGGREGATE product(integer) (SFUNC = int4mul, STYPE = integer, INITCOND = '{}')"
+_POLICY = "CREATE POLICY own ON orders "
+CODE = {
+    "a function more": "CREATE FUNCTION more() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "a function's body": _NEW_BODY + "AS 'SELECT $$y$$'",
+    "a function's volatility": _NEW_BODY + "IMMUTABLE AS 'SELECT $$x$$'",
+    "a function's rights": _NEW_BODY + "SECURITY DEFINER AS 'SELECT $$x$$'",
+    "a function's setting": _NEW_BODY + "SET work_mem TO '1MB' AS 'SELECT $$x$$'",
+    "a function of other arguments": "CREATE FUNCTION label(a integer) RETURNS text LANGUAGE sql"
+    " AS 'SELECT $$x$$'",
+    "a function's comment": "COMMENT ON FUNCTION label() IS 'A label'",
+    "a procedure": "CREATE PROCEDURE done() LANGUAGE sql AS 'SELECT 1'",
+    "an aggregate": _SUM.format(1),
+    "an aggregate's first value": _SUM.format(2),
+    "an operator": "CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq)",
+    "an operator's function": "CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer,"
+    " FUNCTION = int4ne)",
+    "a cast": "CREATE CAST (mood AS integer) WITH INOUT",
+    "a cast in assignments": "CREATE CAST (mood AS integer) WITH INOUT AS ASSIGNMENT",
+    "a policy": _POLICY + "USING (total > 0)",
+    "a policy's check": _POLICY + "USING (total > 0) WITH CHECK (total > 1)",
+    "a policy's command": _POLICY + "FOR SELECT USING (total > 0)",
+    "a policy's role": _POLICY + "TO pg_monitor USING (total > 0)",
+    "a restrictive policy": _POLICY + "AS RESTRICTIVE USING (total > 0)",
+    "a rule": "CREATE RULE kept AS ON DELETE TO other DO INSTEAD NOTHING",
+    "a rule's event": "CREATE RULE kept AS ON UPDATE TO other DO INSTEAD NOTHING",
+    "extended statistics": "CREATE STATISTICS together ON total, code FROM orders",
+    "the kinds of extended statistics": "CREATE STATISTICS together (ndistinct) ON total, code"
+    " FROM orders",
+    "a collation more": "CREATE COLLATION german (provider = icu, locale = 'de-DE')",
+    "a replica identity": "ALTER TABLE orders REPLICA IDENTITY FULL",
+    "a column's storage": _column("code SET STORAGE EXTERNAL"),
+    "a column's options": _column("code SET (n_distinct = 5)"),
+}
+MUTATIONS = CODE | TABLES | COLUMNS | CONSTRAINTS | INDEXES | TYPES | OTHERS
 SHARED = {
     "an enum of another schema": "ALTER TYPE public.currency ADD VALUE 'gbp'",
     "an enum below a domain of another schema": "ALTER TYPE public.tint ADD VALUE 'blue'",

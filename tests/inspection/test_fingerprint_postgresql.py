@@ -128,6 +128,19 @@ def test_another_history_of_the_same_schema_changes_nothing(database, what):
     assert database.same(left, right)
 
 
+@pytest.mark.parametrize(
+    ("body", "alike"),
+    [
+        ("'SELECT count(*)::integer FROM <s>.t'", True),
+        ("$$SELECT count(*)::integer FROM <s>.t WHERE '<n>.t' = '<n>.t'$$", False),
+        ("$$SELECT count(*)::integer FROM <s>.t -- <n>'s$$", False),
+    ],
+)
+def test_a_function_s_body_may_name_its_own_schema(database, body, alike):
+    function = f"CREATE FUNCTION many() RETURNS integer LANGUAGE sql AS {body}"
+    assert database.same([TABLE, function], [TABLE, function]) is alike
+
+
 def test_a_version_table_of_another_name_is_part_of_the_schema(database):
     named = "CREATE TABLE versions (version_num varchar(32))"
     assert not database.same([TABLE], [TABLE, named])

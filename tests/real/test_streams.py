@@ -87,6 +87,8 @@ def test_a_terminal_that_goes_away_pauses_the_run(fleet: Fleet):
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
+        # As of a terminal, also where the tests themselves run under nohup.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     os.close(theirs)
     try:
