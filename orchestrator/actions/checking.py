@@ -42,7 +42,7 @@ def check_by_class(
         if _is_comparable(standing[target.name])
         or (target.database in survey.unloaded and standing[target.name].fingerprint)
     ]
-    found |= _compared(crew, _classes(crew, to_compare, standing), observer)
+    found |= _compared(crew, _classes(crew, to_compare, standing), observer, survey.warnings)
     return {
         name: replace(
             outcome,
@@ -83,9 +83,12 @@ def _classes(crew: Crew, targets: Iterable[Target], standing: Mapping[str, Outco
     return [Class(tuple(m), standing[m[0].name].heads) for m in classes.values()]
 
 
-def _compared(crew: Crew, classes: Sequence[Class], observer: Observer) -> dict[str, Outcome]:
+def _compared(
+    crew: Crew, classes: Sequence[Class], observer: Observer, warnings: list[str]
+) -> dict[str, Outcome]:
     """Compare one member of each class, and further ones where its result is its own alone."""
     found: dict[str, Outcome] = {}
+    reasons: dict[str, str] = {}
     todo = deque(classes)
     while todo and not crew.interrupted:
         first = [of.members[0] for of in todo]
@@ -97,11 +100,17 @@ def _compared(crew: Crew, classes: Sequence[Class], observer: Observer) -> dict[
             outcome = found[member.name] = outcomes[member.name]
             if outcome.state is State.NOT_STARTED:
                 continue
+            if outcome.data and others:
+                reasons.setdefault(member.database, outcome.data)
             if _is_of_class(outcome, of):
                 found |= {t.name: _given(outcome, t) for t in others}
             else:
                 left += _left(outcome, of, others)
         todo = deque(left)
+    warnings += (
+        f"each target of {database} is compared by itself: {reason}"
+        for database, reason in reasons.items()
+    )
     members = (member for of in classes for member in of.members)
     return found | {
         m.name: Outcome(m.name, State.NOT_STARTED) for m in members if m.name not in found

@@ -21,6 +21,7 @@ from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.run import Run, Steps
 from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
 from orchestrator.worker.session import Session, open_session
+from orchestrator.worker.soundness import unsound
 
 
 def status(job: Job, target: str, context: Context) -> Outcome:
@@ -45,7 +46,7 @@ def check(job: Job, target: str, context: Context) -> Outcome:
     """Compare the models with the database, through the user's own ``env.py``.
 
     A target that is not at head is ``BEHIND``: comparing it would only list what its pending
-    revisions do. ``data`` tells whether ``env.py`` also looked at what is not the target's.
+    revisions do. ``data`` says why the result is this target's alone, if it is.
     """
     scripts = context.scripts(job)
     with open_session(context.location(job), context.timeouts(job)) as session:
@@ -109,7 +110,7 @@ def autogenerate(scripts: Scripts, **arguments: Any) -> RevisionContext:
 
 def _compare(
     job: Job, scripts: Scripts, session: Session, context: Context
-) -> tuple[list[Any], bool]:
+) -> tuple[list[Any], str | None]:
     collected = autogenerate(scripts)
     arguments, _ = asked(job, context)
     run = run_environment(
@@ -124,14 +125,17 @@ def _compare(
     )
     # None where env.py's process_revision_directives leaves none: it wants no revision then.
     found = [ops for script in collected.generated_revisions for ops in script.upgrade_ops_list]
-    return [diff for ops in found for diff in ops.as_diffs()], _looks_beyond(run, session)
+    return [diff for ops in found for diff in ops.as_diffs()], _of_its_own(run, session)
 
 
-def _looks_beyond(run: Run, session: Session) -> bool:
-    """Whether ``env.py`` compared schemas of which other targets may be some."""
+def _of_its_own(run: Run, session: Session) -> str | None:
+    """Return why what ``env.py`` compared says nothing of other targets with an equal schema."""
     backend = session.location.backend
+    options = run.environment.context_opts
     whole = backend == "sqlite" or (backend == "postgresql" and session.location.schema is None)
-    return not whole and bool(run.environment.context_opts.get("include_schemas"))
+    if not whole and options.get("include_schemas"):
+        return "env.py passes include_schemas"
+    return unsound(options, run.environment.get_context().impl)
 
 
 def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:

@@ -43,6 +43,7 @@ class FakeCrew:
 class FakeSurvey:
     standing: dict[str, Outcome]
     unloaded: frozenset[str] = frozenset()
+    warnings: list[str] = field(default_factory=list)
 
     def outcomes(self, targets: Sequence[Target], observer: Any) -> dict[str, Outcome]:
         return self.standing

@@ -131,9 +131,9 @@ def test_another_history_of_the_same_schema_changes_nothing(database, what):
 @pytest.mark.parametrize(
     ("body", "alike"),
     [
-        ("'SELECT count(*)::integer FROM <s>.t'", True),
-        ("$$SELECT count(*)::integer FROM <s>.t WHERE '<n>.t' = '<n>.t'$$", False),
-        ("$$SELECT count(*)::integer FROM <s>.t -- <n>'s$$", False),
+        ("'SELECT count(*)::integer FROM <n>.t'", True),
+        ("$$SELECT count(*)::integer FROM <n>.t WHERE '<n>.t' = '<n>.t'$$", False),
+        ("$$SELECT count(*)::integer FROM <n>.t -- <n>'s$$", False),
     ],
 )
 def test_a_function_s_body_may_name_its_own_schema(database, body, alike):
