@@ -7,6 +7,7 @@ and a callback of ``env.py`` may decide by the target.
 import ast
 import inspect
 from collections.abc import Iterator, Mapping
+from dis import get_instructions, hasname
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -27,6 +28,7 @@ _CALLBACKS = (
     "compare_server_default",
     "process_revision_directives",
 )
+_GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _HARMLESS = frozenset(
     {
         "all",
@@ -124,9 +126,17 @@ def _is_harmless(callback: Any) -> bool:
     if callback.__closure__ or callback.__defaults__ or callback.__kwdefaults__:
         return False
     known = _written_out(callback.__code__.co_filename)
-    names = {name for code in _codes(callback.__code__) for name in code.co_names}
-    # A name of ours that env.py gives another meaning to is whatever that is.
-    return all(n in known or (n in _HARMLESS and n not in callback.__globals__) for n in names)
+    for instruction in (
+        one for code in _codes(callback.__code__) for one in get_instructions(code)
+    ):
+        name = instruction.argval
+        if instruction.opname in _GLOBAL:
+            # A name of Python's that the file gives another meaning to is whatever that is.
+            if name not in known and (name not in _HARMLESS or name in callback.__globals__):
+                return False
+        elif instruction.opcode in hasname and name not in _HARMLESS:
+            return False
+    return True
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
