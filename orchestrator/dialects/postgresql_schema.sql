@@ -1,13 +1,15 @@
 -- What is in some schemas of a database: one fact for each thing, as JSON.
 -- :details is how the details are told: nulls left out, which costs a tenth of it all, or not.
 -- :schemas and :without are arrays of text; without names what is left out, as schema.name.
--- What an extension made is that extension's: it is told by its version.
+-- Code that an extension made is that extension's: it is told by its version.
 WITH RECURSIVE ns AS MATERIALIZED (
   SELECT n.oid, n.nspname,
          -- As it stands in JSON. Also what every fact is grouped by: a join at the end is planned
          -- as a loop.
          btrim(to_json(quote_ident(n.nspname) || '.')::text, '"') AS prefix
     FROM pg_namespace n WHERE n.nspname = ANY (:schemas)
+), extended AS MATERIALIZED (
+  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), rel AS MATERIALIZED (
   SELECT ns.prefix, c.* FROM pg_class c JOIN ns ON ns.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
@@ -205,9 +207,8 @@ WITH RECURSIVE ns AS MATERIALIZED (
              left(made.text, length(made.text) - length(prosrc) + 1
                              - strpos(reverse(made.text), reverse(prosrc))) END AS head) def
     LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass
-   WHERE prokind IN ('f', 'p', 'w') AND NOT EXISTS (
-           SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid
-              AND e.deptype = 'e')
+   WHERE prokind IN ('f', 'p', 'w')
+     AND ('pg_proc'::regclass, p.oid) NOT IN (SELECT classid, objid FROM extended)
   UNION ALL
   SELECT ns.prefix, 'aggregate', '',
          quote_ident(proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')',
@@ -225,9 +226,7 @@ WITH RECURSIVE ns AS MATERIALIZED (
     JOIN ns ON ns.oid = p.pronamespace
     JOIN pg_aggregate ag ON ag.aggfnoid = p.oid
     LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass
-   WHERE NOT EXISTS (
-           SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid
-              AND e.deptype = 'e')
+   WHERE ('pg_proc'::regclass, p.oid) NOT IN (SELECT classid, objid FROM extended)
   UNION ALL
   SELECT ns.prefix, 'operator', '',
          oprname || '(' || concat_ws(', ', format_type(NULLIF(oprleft, 0), NULL),
@@ -243,9 +242,7 @@ WITH RECURSIVE ns AS MATERIALIZED (
            'merges', CASE WHEN oprcanmerge THEN 'yes' END)
     FROM pg_operator o
     JOIN ns ON ns.oid = o.oprnamespace
-   WHERE NOT EXISTS (
-           SELECT FROM pg_depend e WHERE e.classid = 'pg_operator'::regclass AND e.objid = o.oid
-              AND e.deptype = 'e')
+   WHERE ('pg_operator'::regclass, o.oid) NOT IN (SELECT classid, objid FROM extended)
   UNION ALL
   -- Of the schema that one of its types, or its function, is in.
   SELECT DISTINCT ON (ns.prefix, c.oid) ns.prefix, 'cast', '',
@@ -258,18 +255,14 @@ WITH RECURSIVE ns AS MATERIALIZED (
     JOIN pg_type t ON t.oid = casttarget
     LEFT JOIN pg_proc p ON p.oid = castfunc
     JOIN ns ON ns.oid IN (s.typnamespace, t.typnamespace, p.pronamespace)
-   WHERE NOT EXISTS (
-           SELECT FROM pg_depend e WHERE e.classid = 'pg_cast'::regclass AND e.objid = c.oid
-              AND e.deptype = 'e')
+   WHERE ('pg_cast'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extended)
   UNION ALL
   SELECT ns.prefix, 'collation', '', collname, json_build_object(
            'definition', (to_jsonb(c) - ARRAY['oid', 'collname', 'collnamespace', 'collowner',
                                               'collversion'])::text)
     FROM pg_collation c
     JOIN ns ON ns.oid = c.collnamespace
-   WHERE NOT EXISTS (
-           SELECT FROM pg_depend e WHERE e.classid = 'pg_collation'::regclass AND e.objid = c.oid
-              AND e.deptype = 'e')
+   WHERE ('pg_collation'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extended)
   UNION ALL
   SELECT ns.prefix, 'statistics', '', stxname, json_build_object(
            'definition', substr(def.text, strpos(def.text, ' ON ')),
