@@ -8,9 +8,11 @@ from heapq import heappop, heappush
 
 from orchestrator.actions.interrupts import Interrupts
 from orchestrator.actions.results import Observer
+from orchestrator.actions.works import server_slot
 from orchestrator.config.models import Rollout
 from orchestrator.engines.pool import Event, Finished, Lost, Message, Pool
 from orchestrator.fleet.target import Target
+from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.schedule import Schedule, Work
@@ -31,6 +33,7 @@ class Drive:
     job: Callable[[Target], Job]
     settings: Callable[[Target], Rollout]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _crowding: Crowding = field(default_factory=Crowding)
     _began: dict[str, float] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
     _retries: list[tuple[float, str]] = field(default_factory=list)
@@ -56,11 +59,16 @@ class Drive:
             self._submit(names[0])
             self._heed_interrupts(schedule)
         while self._retries and self._retries[0][0] <= time.monotonic():
-            self._submit(heappop(self._retries)[1])
+            name = heappop(self._retries)[1]
+            if not self._crowding.free(self.targets[name].server):
+                heappush(self._retries, (time.monotonic() + _TICK, name))
+                continue
+            self._submit(name)
             self._heed_interrupts(schedule)
 
     def _submit(self, name: str) -> None:
         target = self.targets[name]
+        self._crowding.begin(target.server, name)
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         timeout = self.settings(target).target_timeout
         self.pool.submit(name, self.job(target), timeout, kind=target.database)
@@ -83,6 +91,7 @@ class Drive:
     def _ended(self, outcome: Outcome, schedule: Schedule) -> None:
         name = outcome.target
         outcome = replace(outcome, attempts=self._attempts[name], seconds=self._elapsed(name))
+        self._make_room(outcome, schedule)
         delay = self._delay(outcome)
         if delay is not None and outcome.failure is not None:
             self._last[name] = outcome
@@ -90,6 +99,15 @@ class Drive:
             self.observer.retrying(self.targets[name], outcome.failure, delay)
             return
         self._finish(outcome, schedule)
+
+    def _make_room(self, outcome: Outcome, schedule: Schedule) -> None:
+        """An attempt is over: where its server ran out of something, fewer go at once there."""
+        target, failure = self.targets[outcome.target], outcome.failure
+        exhausted = failure is not None and failure.exhausted
+        limit = self._crowding.end(target.server, target.name, exhausted=exhausted)
+        if limit is not None and failure is not None:
+            schedule.narrow(server_slot(target), limit)
+            self.observer.crowded(target.server, limit, failure)
 
     def _finish(self, outcome: Outcome, schedule: Schedule) -> None:
         self._settle(outcome)
@@ -102,9 +120,11 @@ class Drive:
     def _delay(self, outcome: Outcome) -> float | None:
         if self.interrupts.presses:
             return None
-        settings = self.settings(self.targets[outcome.target])
+        target = self.targets[outcome.target]
+        settings = self.settings(target)
         luck = random.random()  # noqa: S311 - spreads load, guards nothing
-        return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
+        retries = settings.retries and settings.retries + self._crowding.times(target.server)
+        return retry_delay(outcome, retries, settings.retry_delay, luck)
 
     def _lost(self, event: Lost) -> Outcome:
         retryable = not event.timed_out and not self.interrupts.presses

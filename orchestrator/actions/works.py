@@ -25,9 +25,19 @@ def works(
     for target in targets:
         key = (target.environment, target.database, target.server)
         if key not in slots:
-            slots[key] = (*_slots(config, *key), *_wave_slots(wave, target.server), machine)
+            slots[key] = (
+                *_slots(config, *key),
+                *_wave_slots(wave, target.server),
+                Slot(server_slot(target), workers_allowed()),
+                machine,
+            )
         result.append(Work(target.name, needs.get(target.name, ()), slots[key]))
     return result
+
+
+def server_slot(target: Target) -> str:
+    """Return the key of the slot that all targets on the server of ``target`` share."""
+    return f"server {target.server}"
 
 
 def _wave_slots(wave: PlannedWave | None, server: str) -> Iterator[Slot]:

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.plain import interrupted
+from orchestrator.cli.plain import crowded, interrupted
 from orchestrator.cli.view import Board, draw
 from orchestrator.fleet.target import Target
 from orchestrator.render.events import told
@@ -79,6 +79,10 @@ class LiveProgress:
         """Count it as not running until its next attempt."""
         with self._lock:
             self._on().retrying(target)
+
+    def crowded(self, server: str, limit: int, failure: Failure) -> None:
+        """Say above the view how many go on at once, and why."""
+        self._console.print(Text(safe(crowded(server, limit, failure)), style="yellow"))
 
     def finished(self, target: Target, outcome: Outcome) -> None:
         """Count it, and print it above the view if it failed."""

@@ -43,6 +43,10 @@ class PlainProgress(Silent):
             f"{'retrying':<11} {target.name}  in {elapsed(delay)}: {_first(failure.message)}"
         )
 
+    def crowded(self, server: str, limit: int, failure: Failure) -> None:
+        """Say how many go on at once, and why."""
+        self._line(f"{'fewer':<11} {crowded(server, limit, failure)}")
+
     def finished(self, target: Target, outcome: Outcome) -> None:  # noqa: ARG002
         """Say what became of the target, at once or with others."""
         self._done += 1
@@ -101,6 +105,11 @@ def interrupted(presses: int) -> str:
     if presses == 1:
         return "interrupted: nothing more starts, what runs is finished; again to stop it"
     return "interrupted again: stopping what runs"
+
+
+def crowded(server: str, limit: int, failure: Failure) -> str:
+    """Return what a server ran out of, and what that leads to."""
+    return f"at most {count(limit, 'target')} at once on {server} now: {_first(failure.message)}"
 
 
 def _cause(failure: Failure) -> str:

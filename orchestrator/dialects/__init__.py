@@ -1,11 +1,11 @@
 """What differs between MySQL, MariaDB, PostgreSQL and SQLite."""
 
-from orchestrator.dialects.base import Dialect, Fault, Timeouts
+from orchestrator.dialects.base import EXHAUSTED, Dialect, Fault, Timeouts
 from orchestrator.dialects.mysql import MySQL
 from orchestrator.dialects.postgresql import PostgreSQL
 from orchestrator.dialects.sqlite import SQLite
 
-__all__ = ["Dialect", "Fault", "Timeouts", "dialect_of"]
+__all__ = ["EXHAUSTED", "Dialect", "Fault", "Timeouts", "dialect_of"]
 
 BACKENDS = ("mysql", "mariadb", "postgresql", "sqlite")
 

@@ -20,8 +20,17 @@ class Fault(StrEnum):
     LOCK_WAIT = "lock_wait"
     DEADLOCK = "deadlock"
     STATEMENT_TIMEOUT = "statement_timeout"
+    CONNECTIONS = "connections"  # the server, or this user, may have no more of them
+    MEMORY = "memory"  # the server has no more for this: for locks, for sorting
+    DISK = "disk"  # the server's disk, or what a table may have of it, is full
+    LIMIT = "limit"  # this user has used up what the server allows it in an hour
     LOST = "lost"  # the connection broke while in use
     OTHER = "other"
+
+
+EXHAUSTED = frozenset({Fault.CONNECTIONS, Fault.MEMORY, Fault.DISK, Fault.LIMIT})
+"""The server ran out of something: it is not the revision's fault, and may go better with fewer
+targets at once."""
 
 
 @dataclass(frozen=True, slots=True)

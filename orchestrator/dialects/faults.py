@@ -23,6 +23,19 @@ NEXT_STEP: Mapping[Fault, str] = {
     Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
     Fault.DEADLOCK: "run it again when the database is less busy",
     Fault.STATEMENT_TIMEOUT: "raise statement_timeout, or make the statement cheaper",
+    Fault.CONNECTIONS: (
+        "raise max_connections of the server or the limit of the user, or lower max_per_server of "
+        "the environment"
+    ),
+    Fault.MEMORY: (
+        "raise the server's setting that the message names, as max_locks_per_transaction or "
+        "innodb_buffer_pool_size, or lower max_per_server of the environment"
+    ),
+    Fault.DISK: "make room on the server's disk, or raise what limits the table; then run it again",
+    Fault.LIMIT: (
+        "raise the user's limit that the message names, lower max_per_server of the environment, "
+        "or run it again when the hour is over"
+    ),
     Fault.LOST: "check the server's log; run it again once the server is well",
 }
 NO_SCHEMA_STEP = "create it first; the orchestrator creates no schemas"
@@ -34,6 +47,8 @@ NO_ACCESS = frozenset(
         Fault.NOT_A_DATABASE,
         Fault.NO_CRYPTOGRAPHY,
         Fault.MISSING,
+        Fault.CONNECTIONS,
+        Fault.LIMIT,
         Fault.LOST,
     }
 )

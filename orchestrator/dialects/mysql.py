@@ -11,8 +11,16 @@ _FAULTS = {
     3572: Fault.LOCK_WAIT,  # NOWAIT
     1969: Fault.STATEMENT_TIMEOUT,  # MariaDB
     3024: Fault.STATEMENT_TIMEOUT,  # MySQL
-    1040: Fault.UNREACHABLE,  # too many connections
-    1203: Fault.UNREACHABLE,  # too many connections of this user
+    1040: Fault.CONNECTIONS,
+    1203: Fault.CONNECTIONS,  # of this user
+    1135: Fault.CONNECTIONS,  # no thread for one
+    1226: Fault.LIMIT,
+    1037: Fault.MEMORY,
+    1038: Fault.MEMORY,  # for sorting
+    1041: Fault.MEMORY,
+    1206: Fault.MEMORY,  # for locks
+    1021: Fault.DISK,
+    1114: Fault.DISK,  # the table is full
     2002: Fault.UNREACHABLE,
     2003: Fault.UNREACHABLE,
     1044: Fault.REFUSED,

@@ -11,7 +11,11 @@ _FAULTS = {
     "40P01": Fault.DEADLOCK,
     "40001": Fault.DEADLOCK,
     "57014": Fault.STATEMENT_TIMEOUT,
-    "53300": Fault.UNREACHABLE,  # too many connections
+    "53300": Fault.CONNECTIONS,
+    "53200": Fault.MEMORY,  # most often for locks
+    "53100": Fault.DISK,
+    "53000": Fault.MEMORY,
+    "53400": Fault.MEMORY,  # a limit of the server's settings: temp_file_limit, slots
     "57P03": Fault.UNREACHABLE,  # starting up, shutting down
     "57P01": Fault.LOST,
     "57P02": Fault.LOST,
@@ -24,6 +28,7 @@ _FAULTS = {
 }
 # libpq reports what happened before there was a session without an SQLSTATE.
 _REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf")
+_NO_MORE_CONNECTIONS = ("too many clients", "too many connections", "connection slots are reserved")
 _LOST = (
     "server closed the connection",
     "connection is closed",
@@ -107,6 +112,8 @@ class PostgreSQL:
             return Fault.OTHER
         if any(words in text for words in _LOST):
             return Fault.LOST
+        if any(words in text for words in _NO_MORE_CONNECTIONS):
+            return Fault.CONNECTIONS
         if 'database "' in text and "does not exist" in text:
             return Fault.MISSING
         return Fault.REFUSED if any(words in text for words in _REFUSED) else Fault.UNREACHABLE

@@ -45,4 +45,8 @@ class SQLite:
             return Fault.NO_FILE
         if code == sqlite3.SQLITE_NOTADB:
             return Fault.NOT_A_DATABASE
+        if code == sqlite3.SQLITE_FULL:
+            return Fault.DISK
+        if code == sqlite3.SQLITE_NOMEM:
+            return Fault.MEMORY
         return Fault.OTHER

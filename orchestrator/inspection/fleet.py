@@ -2,23 +2,33 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.dialects import dialect_of
+from orchestrator.dialects import Fault, dialect_of
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection import mysql, postgresql, sqlite
 from orchestrator.inspection.reading import Place, Reading, batches, unread
+from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.schedule import Schedule, Slot, Work
 
 _THREADS = 32
 _TICK = 0.2
+_NO_ROOM = frozenset({Fault.CONNECTIONS, Fault.LIMIT})
+_TRIES = 6
+_FIRST_PAUSE = 0.05
+"""Seconds before the second try; each later one waits twice as long, three in all."""
 # MySQL's client side takes as long as the server's: a second connection gains nothing. Nor does a
 # second thread where the files are on this machine.
 _AT_ONCE = {"mysql": 100_000, "mariadb": 100_000, "postgresql": 250, "sqlite": 200}
 _READERS = {"mysql": mysql, "mariadb": mysql, "postgresql": postgresql, "sqlite": sqlite}
+
+
+class NoRoom(Exception):
+    """The server takes no more connections, or no more of this user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +48,19 @@ class Errand:
         return self.places[0].location.server
 
     def read(self, *, schemas: bool) -> Iterator[Reading]:
-        """Yield a reading of each place, whatever happens."""
+        """Yield a reading of each place, whatever happens.
+
+        Raises ``NoRoom`` instead, before the first, where the server takes no more connections.
+        """
         left = {place.target: place for place in self.places}
         try:
             for reading in _READERS[self.backend].read(self.places, schemas=schemas):
                 del left[reading.target]
                 yield reading
-        except Exception as error:  # noqa: BLE001 - drivers share no class of errors
+        except Exception as error:  # drivers share no class of errors
+            fault = dialect_of(self.backend).fault(error)
+            if fault in _NO_ROOM and len(left) == len(self.places):
+                raise NoRoom from error
             yield from (unread(place, error) for place in left.values())
 
 
@@ -72,13 +88,17 @@ class _Running:
     def __init__(self, found: Sequence[Errand], schemas: bool, stopped: Callable[[], bool]) -> None:
         self._errands = {str(number): errand for number, errand in enumerate(found)}
         self._schedule = Schedule(_work(name, errand) for name, errand in self._errands.items())
-        self._answers: queue.SimpleQueue[tuple[str, Reading | None]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[str, Reading | NoRoom | None]] = queue.SimpleQueue()
+        self._crowding = Crowding()
+        self._tries = dict.fromkeys(self._errands, 0)
         self._schemas = schemas
         self._stopped = stopped
 
     def start(self) -> None:
         """Start what may start."""
         for name in self._schedule.start():
+            self._tries[name] += 1
+            self._crowding.begin(self._errands[name].server, name)
             # Not of an executor: its threads are waited for when the program ends.
             threading.Thread(target=self._run, args=(name,), daemon=True).start()
 
@@ -92,19 +112,34 @@ class _Running:
                 name, reading = self._answers.get(timeout=_TICK)
             except queue.Empty:
                 continue
-            if reading is None:
-                self._schedule.finish(name, succeeded=True)
-            else:
+            if isinstance(reading, Reading):
                 yield reading
+                continue
+            server, full = self._errands[name].server, isinstance(reading, NoRoom)
+            if limit := self._crowding.end(server, name, exhausted=full):
+                self._schedule.narrow(server, limit)
+            if full:
+                self._schedule.put_back(name)
+            else:
+                self._schedule.finish(name, succeeded=True)
 
     def _run(self, name: str) -> None:
+        errand, tries = self._errands[name], self._tries[name]
+        end: NoRoom | None = None
         try:
-            for reading in self._errands[name].read(schemas=self._schemas):
+            for reading in errand.read(schemas=self._schemas):
                 self._answers.put((name, reading))
                 if self._stopped():
                     break
+        except NoRoom as error:
+            if tries < _TRIES and not self._stopped():
+                end = error
+                time.sleep(_FIRST_PAUSE * 2 ** (tries - 1))
+            else:
+                for place in errand.places:
+                    self._answers.put((name, unread(place, error.__cause__ or error)))
         finally:
-            self._answers.put((name, None))
+            self._answers.put((name, end))
 
 
 def things(places: Sequence[Place]) -> dict[str, tuple[Thing, ...] | Exception]:

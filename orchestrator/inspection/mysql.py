@@ -22,7 +22,7 @@ from orchestrator.inspection.reading import (
 _TABLES_PER_UNION = 500
 _DATABASES_PER_LOOK = 50
 _STATEMENTS_AT_ONCE = 100
-_BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE})
+_BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE, Fault.CONNECTIONS})
 _NO_SUCH_TABLE = 1146
 _NAMES_ITS_DATABASE = frozenset({"VIEW", "SYSTEM VIEW"})
 

@@ -25,7 +25,7 @@ _TABLES_PER_UNION = 250
 _SCHEMAS_PER_LOOK = 250
 _TRAITS = ("search path", "encoding", "collation", "character type")
 _SETTINGS = ("date style", "interval style", "time zone", "quote all identifiers")
-_BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE})
+_BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE, Fault.CONNECTIONS})
 
 
 def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:

@@ -30,8 +30,12 @@ def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
 
 
 def _sameness(pair: Pair) -> Hashable:
-    _, outcome = pair
-    return outcome.state, outcome.failure, outcome.output
+    target, outcome = pair
+    failure = outcome.failure
+    if failure is not None and failure.exhausted and not failure.half_applied:
+        # The server is the cause; which statement met it is chance.
+        return outcome.state, target.server, failure.next_step
+    return outcome.state, failure, outcome.output
 
 
 def _title(group: Sequence[Pair]) -> Text:

@@ -57,6 +57,8 @@ class Failure:
     """For ``--debug``."""
     unseen: bool = False
     """The connection was lost: nobody knows what became of the last statement."""
+    exhausted: bool = False
+    """The server ran out of something: it may go better with fewer targets at once."""
     moved: bool = False
     """The target is not where the plan saw it, or would not end where the plan says."""
 

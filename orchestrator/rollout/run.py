@@ -96,6 +96,7 @@ class Run:
         self._passed = set(past.gates)
         self._waves = dict(past.waves)
         self._running: set[str] = set()
+        self._narrowed: dict[str, int] = {}
         self._offered: dict[str, None] = {}
         self._blocked: dict[str, Blocked] = {}
         self._schedule = Schedule(())
@@ -156,6 +157,11 @@ class Run:
             left = None if limit is None else limit - len(self._offered)
             self._offered |= dict.fromkeys(self._schedule.start(left))
         return list(islice(self._offered, limit))
+
+    def narrow(self, key: str, limit: int) -> None:
+        """Let fewer targets use a slot at once, in this wave and those that follow."""
+        self._narrowed[key] = limit
+        self._schedule.narrow(key, limit)
 
     def decide(self, at: int) -> list[Event]:
         """Return what follows from where the run stands, to be recorded and applied at ``at``.
@@ -330,6 +336,8 @@ class Run:
                 blocked.append(Blocked(work.name, cause))
         self._failed = sum(self.settled.get(work.name) in FAILURES for work in stage.works)
         self._schedule = Schedule(left)
+        for key, limit in self._narrowed.items():
+            self._schedule.narrow(key, limit)
         self._offered, self._blocked = {}, {}
         self._left = len(left) + len(blocked)
         self._block(blocked)

@@ -65,6 +65,7 @@ class Schedule:
         self._open: list[tuple[int, tuple[Slot, ...]]] = []
         self._parked: dict[str, list[tuple[int, tuple[Slot, ...]]]] = defaultdict(list)
         self._stopped = False
+        self._narrowed: dict[str, int] = {}
         for at, work in enumerate(self._works):
             self._enter(at, work)
 
@@ -87,6 +88,10 @@ class Schedule:
         """Start nothing more."""
         self._stopped = True
 
+    def narrow(self, key: str, limit: int) -> None:
+        """Let fewer works use a slot from now on. What runs is let be."""
+        self._narrowed[key] = limit
+
     def start(self, limit: int | None = None) -> list[str]:
         """Return the works that start now, in configured order, and count them as running.
 
@@ -97,10 +102,10 @@ class Schedule:
             position, slots = heappop(self._open)
             if not self._is_head(position, slots):
                 continue
-            full = next((s for s in slots if self._used[s.key] >= s.limit), None)
+            full = next((s for s in slots if not self._is_free(s)), None)
             if full is not None:
                 heappush(self._parked[full.key], (position, slots))
-                self._wake(s.key for s in slots if self._used[s.key] < s.limit)
+                self._wake(s.key for s in slots if self._is_free(s))
                 continue
             started.append(self._start_head(self._lanes[slots]))
         return started
@@ -129,6 +134,9 @@ class Schedule:
         self._unstarted.add(at)
         self._ready(at)
         self._wake(slot.key for slot in self._works[at].slots)
+
+    def _is_free(self, slot: Slot) -> bool:
+        return self._used[slot.key] < min(slot.limit, self._narrowed.get(slot.key, slot.limit))
 
     def _start_head(self, lane: _Lane) -> str:
         at = heappop(lane.ready)

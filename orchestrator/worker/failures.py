@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, PendingRollbackError
 
 from orchestrator.config.alembic_file import AlembicFileError
-from orchestrator.dialects import Dialect, Fault, dialect_of
+from orchestrator.dialects import EXHAUSTED, Dialect, Fault, dialect_of
 from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, words
 from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure
@@ -27,7 +27,7 @@ from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import LeftTarget, LostLock, NoSchema
 
-_SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE})
+_SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE}) | EXHAUSTED
 
 
 def fault_of(error: BaseException, backend: str) -> Fault | None:
@@ -62,6 +62,7 @@ def failure_of(
         executed=stays,
         half_applied=bool(stays),
         retryable=_is_retryable(fault, recorder, dialect_of(backend)),
+        exhausted=fault in EXHAUSTED,
         traceback="".join(traceback.format_exception(error)),
     )
 

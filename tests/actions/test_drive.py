@@ -34,7 +34,7 @@ def test_what_did_not_start_when_ctrl_c_was_pressed_does_not_start(at: int) -> N
     interrupts = Interrupts()
     pool: Any = PressedWhileStarting(interrupts, at)
     settings: Any = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
-    targets: Any = dict.fromkeys(names, SimpleNamespace(database="app"))
+    targets: Any = dict.fromkeys(names, SimpleNamespace(name="x", database="app", server="s"))
     job: Any = lambda _: None  # noqa: E731 - as short as it can be
     drive = Drive(pool, Silent(), interrupts, targets, job, lambda _: settings)
 

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
@@ -11,10 +11,12 @@ from orchestrator.actions.results import Observer
 from orchestrator.actions.runs.record import Record
 from orchestrator.actions.runs.trails import Trail, looked
 from orchestrator.actions.runs.waits import Waits
+from orchestrator.actions.works import server_slot
 from orchestrator.config.models import Rollout
 from orchestrator.engines.pool import Event as PoolEvent
 from orchestrator.engines.pool import Finished, Lost, Message, Pool
 from orchestrator.fleet.target import Target
+from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.events import (
     AttemptEnded,
     AttemptLost,
@@ -69,6 +71,7 @@ class Rolling:
     """Seconds for which a ledger that went away is waited for when nothing runs any more."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """The latest of every target that was worked on."""
+    _crowding: Crowding = field(default_factory=Crowding)
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _news: list[Event] = field(default_factory=list)
     _asked: list[tuple[str, Committing]] = field(default_factory=list)
@@ -113,7 +116,9 @@ class Rolling:
         for event, name in starts:
             if written:
                 self._begin(event, name)
-            elif name in self.run.running:
+                continue
+            self._crowding.end(self.targets[name].server, name)
+            if name in self.run.running:
                 heappush(self._retries, (time.monotonic(), name))
         self._more = bool(settled or news)
 
@@ -171,8 +176,7 @@ class Rolling:
             return given_up, []
         starts: list[tuple[AttemptStarted, str]] = []
         settled: list[Event] = []
-        while self._retries and self._retries[0][0] <= time.monotonic():
-            name = heappop(self._retries)[1]
+        for name in self._due():
             starts.append((self._started(name), name))
         taken = len(starts)
         while len(starts) < _BATCH and len(settled) < _SETTLED:
@@ -180,6 +184,8 @@ class Rolling:
             if not offered or self.interrupts.presses:
                 break
             outcome = self.settled(self.targets[offered[0]])
+            if outcome is None and not self._crowding.free(self.targets[offered[0]].server):
+                break
             if outcome is None:
                 starts.append((self._started(offered[0]), offered[0]))
             else:
@@ -187,7 +193,20 @@ class Rolling:
                 self._take_in(settled[-1:])
         return settled, starts
 
+    def _due(self) -> Iterator[str]:
+        """Yield what is to be tried again now, and that its server has room for."""
+        crowded = []
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            _, name = heappop(self._retries)
+            if self._crowding.free(self.targets[name].server):
+                yield name
+            else:
+                crowded.append((time.monotonic() + _TICK, name))
+        for entry in crowded:
+            heappush(self._retries, entry)
+
     def _started(self, name: str) -> AttemptStarted:
+        self._crowding.begin(self.targets[name].server, name)
         return AttemptStarted(self.record.now, name, self.trails[name].number + 1)
 
     def _begin(self, event: AttemptStarted, name: str) -> None:
@@ -199,6 +218,7 @@ class Rolling:
         trail.began = time.monotonic()
         self._heed()
         if self.interrupts.presses:
+            self._crowding.end(target.server, name)
             outcome = Outcome(name, State.NOT_STARTED)
             self._news.append(AttemptEnded(self.record.now, number, outcome))
             return
@@ -227,6 +247,7 @@ class Rolling:
 
     def _ended(self, outcome: Outcome) -> None:
         trail = self.trails[outcome.target]
+        self._make_room(outcome)
         seconds = round(time.monotonic() - trail.began, 3)
         outcome = replace(outcome, attempts=trail.tries, seconds=seconds)
         failure = outcome.failure
@@ -248,6 +269,15 @@ class Rolling:
             self._again(outcome, outcome.failure, delay)
         else:
             self._told(outcome)
+
+    def _make_room(self, outcome: Outcome) -> None:
+        """An attempt is over: where its server ran out of something, fewer go at once there."""
+        target, failure = self.targets[outcome.target], outcome.failure
+        exhausted = failure is not None and failure.exhausted
+        limit = self._crowding.end(target.server, target.name, exhausted=exhausted)
+        if limit is not None and failure is not None:
+            self.run.narrow(server_slot(target), limit)
+            self.observer.crowded(target.server, limit, failure)
 
     def _again(self, outcome: Outcome, failure: Failure, delay: float) -> None:
         heappush(self._retries, (time.monotonic() + delay, outcome.target))
@@ -281,16 +311,19 @@ class Rolling:
     def _delay(self, outcome: Outcome) -> float | None:
         if self._stopping or self.run.state in OVER or self.run.over_budget:
             return None
-        settings = self.settings(self.targets[outcome.target])
+        target = self.targets[outcome.target]
+        settings = self.settings(target)
         trail = self.trails[outcome.target]
         if trail.committing and not looked(outcome) and time.monotonic() - trail.lost_at < _LOOKS:
             return min(_LOOKS_AGAIN, settings.retry_delay * 2.0 ** (trail.tries - 1))
         luck = random.random()  # noqa: S311 - spreads load, guards nothing
-        return retry_delay(outcome, settings.retries, settings.retry_delay, luck)
+        retries = settings.retries and settings.retries + self._crowding.times(target.server)
+        return retry_delay(outcome, retries, settings.retry_delay, luck)
 
     def _lost(self, event: Lost) -> None:
         """A worker is gone."""
         trail = self.trails[event.key]
+        self._crowding.end(self.targets[event.key].server, event.key)
         failure = Failure(event.reason, next_step=_RESUME, revision=trail.revision)
         seconds = round(time.monotonic() - trail.began, 3)
         outcome = Outcome(event.key, State.IN_DOUBT, failure=failure, attempts=trail.tries)

@@ -1,0 +1,100 @@
+"""A server that runs out of something is given fewer targets at once, until it bears them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from orchestrator.render.words import count
+from tests.real.conftest import Fleet
+from tests.servers import MariaDB, Postgres, PostgresServer, Server, unique
+
+_SMALL = ("--max_locks_per_transaction=10", "--max_connections=30")
+SLOW = """
+op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))
+if op.get_bind().dialect.name == "postgresql":
+    op.execute("SELECT pg_sleep(0.5)")
+else:
+    op.execute("DO SLEEP(0.5)")
+"""
+MANY_LOCKS = """
+for n in range(150):
+    op.execute(f"CREATE TABLE t{n} (id int primary key)")
+op.execute("SELECT pg_sleep(0.5)")
+"""
+TOO_MANY_LOCKS = """
+for n in range({many}):
+    op.execute(f"CREATE TABLE t{n} (id int primary key)")
+"""
+
+
+@pytest.fixture(params=["mariadb", "mysql", "postgres"])
+def limited(request: pytest.FixtureRequest) -> Iterator[tuple[str, Server]]:
+    """A server as seen by a user who may have only few connections at once."""
+    admin: Server = request.getfixturevalue(request.param)
+    name = unique("few")
+    if isinstance(admin, Postgres):
+        made = [f"CREATE ROLE {name} LOGIN PASSWORD 'pw-few' CONNECTION LIMIT 3 CREATEDB"]
+        ends = [f"DROP ROLE {name}"]
+    else:
+        made = [
+            f"CREATE USER {name} IDENTIFIED BY 'pw-few' WITH MAX_USER_CONNECTIONS 3",
+            f"GRANT ALL ON *.* TO {name}",
+        ]
+        ends = [f"DROP USER {name}"]
+    for sql in made:
+        admin.execute(sql)
+    kind = Postgres if isinstance(admin, Postgres) else MariaDB
+    yield request.param, kind(admin.host, admin.port, name, "pw-few")
+    for sql in ends:
+        admin.execute(sql)
+
+
+def test_a_user_who_may_have_few_connections(
+    limited: tuple[str, Server], new_fleet: Callable[[str, Server], Fleet]
+) -> None:
+    fleet = new_fleet(*limited)
+    fleet.declare(8, max_parallel=8, max_per_server=8)
+    fleet.workshop.revision("a1", None, SLOW)
+
+    ran = fleet.workshop.run("upgrade")
+
+    assert "8 done" in ran.out
+    assert f"at most {count(4, 'target')} at once on" in ran.err
+    assert "8 current" in fleet.workshop.run("status").out
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[PostgresServer]:
+    """A PostgreSQL that holds few locks."""
+    with closing(PostgresServer(*_SMALL)) as server:
+        yield server.start()
+
+
+def test_a_server_with_too_little_memory_for_the_locks_of_all(
+    small: PostgresServer, new_fleet: Callable[[str, Server], Fleet]
+) -> None:
+    fleet = new_fleet("postgres", small)
+    fleet.declare(6, max_parallel=6, max_per_server=6)
+    fleet.workshop.revision("a1", None, MANY_LOCKS)
+
+    ran = fleet.workshop.run("upgrade")
+
+    assert "6 done" in ran.out
+    assert "at most 3 targets at once on" in ran.err
+
+
+def test_what_the_server_bears_for_nobody_is_told_once_with_its_setting(
+    small: PostgresServer, new_fleet: Callable[[str, Server], Fleet]
+) -> None:
+    fleet = new_fleet("postgres", small)
+    fleet.declare(3, max_failures=3, max_parallel=3, retries=1)
+    many = "hash(str(op.get_bind().engine.url)) % 50 + 2000"
+    fleet.workshop.revision("a1", None, TOO_MANY_LOCKS.replace("{many}", many))
+
+    ran = fleet.workshop.run("upgrade", code=3)
+
+    assert ran.out.count("out of shared memory") == 1, ran.out
+    assert "max_locks_per_transaction" in ran.out
+    assert "max_per_server" in ran.out
+    assert "mend revision" not in ran.out
