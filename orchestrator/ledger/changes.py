@@ -187,7 +187,8 @@ class _Fold:
 
     def _attempt_ended(self, event: e.AttemptEnded) -> None:
         outcome = event.outcome
-        doubt = outcome.state is State.IN_DOUBT
+        half = outcome.failure is not None and outcome.failure.half_applied
+        doubt = outcome.state is State.IN_DOUBT or (event.final and half)
         self._target(outcome.target, attempts=event.number, doubt=doubt)
         key = (self._place(outcome.target).position, event.number)
         self.changes.ended[key] = _ended(event, self._verb)

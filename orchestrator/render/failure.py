@@ -1,11 +1,14 @@
 """Targets that failed, each told in one block."""
 
+import re
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.fleet.target import Target
 from orchestrator.render.groups import Pair, block, grouped, target_names
 from orchestrator.render.states import style, word
 from orchestrator.render.words import count, safe, shortened
@@ -21,7 +24,9 @@ def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
     failed = [pair for pair in pairs if pair[1].state in FAILED]
     groups = grouped(failed, _sameness)
     for group in groups[:_BLOCKS]:
-        outcome = group[0][1]
+        target, outcome = group[0]
+        if len(group) > 1 and outcome.failure is not None:
+            outcome = replace(outcome, failure=_for_any(target, outcome.failure))
         body = [] if len(group) == 1 else [target_names(group)]
         yield block(_title(group), *body, details(outcome, debug=debug))
     if hidden := sum(map(len, groups[_BLOCKS:])):
@@ -35,7 +40,35 @@ def _sameness(pair: Pair) -> Hashable:
     if failure is not None and failure.exhausted and not failure.half_applied:
         # The server is the cause; which statement met it is chance.
         return outcome.state, target.server, failure.next_step
+    if failure is not None:
+        failure = _impersonal(target, _for_any(target, failure))
     return outcome.state, failure, outcome.output
+
+
+def _impersonal(target: Target, failure: Failure) -> Failure:
+    """Return a failure without the names of the one database or schema that it is about.
+
+    Servers put them into messages, which would make each of a fleet's failures one of its own.
+    """
+    address = target.address
+    own = {str(address.database), str(address.schema), target.tenant or ""}
+    words = sorted((re.escape(word) for word in own if len(word) > 1), key=len, reverse=True)
+    if not words:
+        return failure
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
+    return replace(
+        failure,
+        message=pattern.sub("…", failure.message),
+        statement=failure.statement and pattern.sub("…", failure.statement),
+        executed=tuple(pattern.sub("…", statement) for statement in failure.executed),
+        traceback=None,
+    )
+
+
+def _for_any(target: Target, failure: Failure) -> Failure:
+    """Say in its next step what is to be done with each target that failed alike."""
+    step = failure.next_step
+    return replace(failure, next_step=step and step.replace(target.name, "TARGET"))
 
 
 def _title(group: Sequence[Pair]) -> Text:

@@ -32,6 +32,11 @@ class State(StrEnum):
 UNKNOWN_REVISION_STEP = (
     "deploy the scripts that have it, or forget it: orchestrator stamp … --revision REV --purge"
 )
+RUN_TARGET = "RUN TARGET"
+"""In next steps of those who don't know which run it is; whoever does writes that in."""
+RETRY = f"orchestrator retry {RUN_TARGET}"
+LOOKED_AFTER = f"{RETRY}; or, for another revision, orchestrator skip {RUN_TARGET} --reason …"
+"""How to say that what was half applied is undone."""
 SUCCEEDED = frozenset({State.DONE, State.UNCHANGED, State.PLANNED})
 
 
@@ -50,7 +55,8 @@ class Failure:
     executed: tuple[str, ...] = ()
     """Statements of the failed revision that ran before it."""
     half_applied: bool = False
-    """The server could not roll back what ``executed`` lists."""
+    """The server could not roll back what ``executed`` lists: no run goes on before somebody
+    looked."""
     retryable: bool = False
     """Nothing was changed yet, and it may go better next time."""
     traceback: str | None = None

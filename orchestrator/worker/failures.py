@@ -13,7 +13,7 @@ from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import EXHAUSTED, Dialect, Fault, dialect_of
 from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, words
 from orchestrator.errors import OrchestratorError
-from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure
+from orchestrator.rollout.outcomes import LOOKED_AFTER, UNKNOWN_REVISION_STEP, Failure
 from orchestrator.worker.journal import NotRecorded
 from orchestrator.worker.loading import (
     IMPORT_STEP,
@@ -77,7 +77,7 @@ def with_left_behind(failure: Failure, left: Sequence[Sequence[str]]) -> Failure
         executed=(*failure.executed, *(f"{name} -- it failed and stays" for name, _ in left)),
         half_applied=True,
         retryable=False,
-        next_step=f"{removes}; then {failure.next_step or 'fix the revision and run it again'}",
+        next_step=f"{removes}; then {failure.next_step or f'fix the revision; {LOOKED_AFTER}'}",
     )
 
 
@@ -156,9 +156,8 @@ def _next_step(
             else "the server can't roll back DDL"
         )
         return (
-            f"{why}: revision {revision} is half applied. Undo the "
-            "executed statements by hand, or finish the revision by hand and stamp it; then run it "
-            "again"
+            f"{why}: revision {revision} is half applied, and no run touches it. Finish it by hand and "
+            f"stamp it; or undo the executed statements by hand, then: {LOOKED_AFTER}"
         )
     if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
         return (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
+from orchestrator.rollout.outcomes import LOOKED_AFTER, Failure, Outcome, Revision, State
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts import Scripts, UnknownRevision, heads_after, revisions_of
 
@@ -134,8 +134,8 @@ def _doubt(job: Job, scripts: Scripts, now: Heads) -> Failure | None:
             f"table says {words(now)}: it may be half {'applied' if goes_up else 'reverted'}"
         ),
         next_step=(
-            "compare the database with the revision, complete or undo it by hand (and stamp it "
-            "where you complete it); then `orchestrator retry` it, or `skip` it"
+            "compare the database with the revision; complete it by hand and stamp it, or undo it by "
+            f"hand, then: {LOOKED_AFTER}"
         ),
         revision=revision,
         half_applied=True,

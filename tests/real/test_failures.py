@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,14 +46,55 @@ def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet)
         assert fleet.rows("t001", "SELECT * FROM half") == [], "the INSERT was rolled back"
         assert "half" in fleet.tables("t001"), "MariaDB keeps what it says it keeps"
         assert fleet.heads("t001") == ["a1"]
-        fleet.rows("t001", "DROP TABLE half")
     else:
         assert failure["half_applied"] is False
         assert failure["executed"] == []
         assert "half" not in fleet.tables("t001")
-    text = fleet.workshop.run("upgrade", "prod/app/t001", code=3)
-    assert "INSERT INTO nowhere VALUES (1)" in text.out
-    assert "b2" in text.out
+    if not fleet.ddl_commits:
+        text = fleet.workshop.run("upgrade", "prod/app/t001", code=3)
+        assert "INSERT INTO nowhere VALUES (1)" in text.out
+        assert "b2" in text.out
+
+
+HALF_ON_ALL = """
+op.create_table("half", sa.Column("id", sa.Integer))
+if not op.get_bind().dialect.has_table(op.get_bind(), "mended"):
+    op.execute("INSERT INTO nowhere VALUES (1)")
+"""
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+def test_a_half_applied_revision_is_not_started_again_before_somebody_looked(
+    kind: str, new_fleet: Callable[[str], Fleet]
+):
+    fleet = new_fleet(kind)
+    fleet.declare(2, max_failures=2)
+    fleet.workshop.revision("a1", None, HALF_ON_ALL)
+
+    ran = fleet.workshop.run("upgrade", code=3)
+
+    assert "next       the server can't roll back DDL" in ran.out.replace("\n", " ")
+    assert "orchestrator retry 1 TARGET" in " ".join(ran.out.split()), "one block for both"
+    for arguments in (
+        ["upgrade"],
+        ["downgrade", "prod", "--revision", "base", "-y"],
+        ["retry", "1"],
+    ):
+        refused = fleet.workshop.run(*arguments, code=None)
+        assert refused.code in {2, 5}, refused
+        assert "half applied" in refused.err, refused
+        assert "orchestrator retry 1 prod/app/t000" in refused.err, refused
+        assert fleet.tables("t000") == {"half", "alembic_version"}
+    for tenant in ("t000", "t001"):
+        fleet.rows(tenant, "DROP TABLE half")
+        fleet.rows(tenant, "CREATE TABLE mended (id INT)")
+    fleet.workshop.run("retry", "1", "prod/app/t000", code=None)
+    assert fleet.heads("t000") == ["a1"]
+    fleet.workshop.run("upgrade", code=None)
+    assert fleet.rows("t001", "SELECT * FROM alembic_version") == []
+    fleet.workshop.run("stamp", "prod/app/t001", "--revision", "base", "-y")
+    fleet.workshop.run("upgrade")
+    assert fleet.heads("t001") == ["a1"]
 
 
 def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):

@@ -305,8 +305,9 @@ def refuse_doubts(ledger: Ledger, names: Sequence[str], but: int | None = None) 
         step = f"let that run look first: orchestrator resume {first.run}"
     else:
         step = (
-            "compare each with its revision, complete or undo that by hand, and say so:\n"
-            f"  orchestrator skip {first.run} {first.target} --reason …"
+            "compare each with its revision, complete or undo that by hand, and go on:\n"
+            f"  orchestrator retry {first.run} {first.target}, "
+            f"or orchestrator skip {first.run} {first.target} --reason …"
         )
     raise Refused(
         f"an earlier run may have left something half done:\n{shown}{more}\n{step}\n"
@@ -319,4 +320,6 @@ def _doubt(doubt: DoubtRecord) -> str:
         revisions = ", ".join(dict.fromkeys(r for c in doubt.committing for r in c.revisions))
         return f"{doubt.target}: run {doubt.run} began {revisions}, and nobody recorded the end"
     said = f": {doubt.failure.message}" if doubt.failure is not None else ""
+    if doubt.state is State.FAILED and doubt.failure is not None:
+        return f"{doubt.target}: {doubt.failure.revision} half applied by run {doubt.run}{said}"
     return f"{doubt.target}: in doubt since run {doubt.run}{said}"

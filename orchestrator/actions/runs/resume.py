@@ -49,13 +49,15 @@ def resume(setting: Setting, id_: int, how: Conduct) -> Result:
 def retry(setting: Setting, id_: int, names: Sequence[str], how: Conduct) -> Result:
     """Let failed targets of a run be tried again, and go on with it.
 
-    All that failed; or those of ``names``, which may also be in doubt, once somebody has mended
-    them. Raises as ``resume``, and ``UsageError`` for names that can't be tried again.
+    All that failed and changed nothing; or those of ``names``, which may also be in doubt or half
+    applied, once somebody has mended them. Raises as ``resume``, and ``UsageError`` for names that
+    can't be tried again.
     """
 
     def again(recorded: Recorded) -> list[str]:
         if not names:
-            found = [row.name for row in recorded.rows.values() if row.state in _RETRIED]
+            rows = recorded.rows.values()
+            found = [row.name for row in rows if row.state in _RETRIED and not row.doubt]
             if not found:
                 raise UsageError(f"run {id_} has no failed target to retry{_doubtful(recorded)}")
             return found
@@ -71,11 +73,13 @@ def retry(setting: Setting, id_: int, names: Sequence[str], how: Conduct) -> Res
 
 
 def _doubtful(recorded: Recorded) -> str:
-    names = [row.name for row in recorded.rows.values() if row.state is State.IN_DOUBT]
-    if not names:
+    rows = [row for row in recorded.rows.values() if row.doubt and row.state is not None]
+    if not rows:
         return ""
-    again = f"orchestrator retry {recorded.run.id} {names[0]}"
-    return f"\n  {names[0]} is in doubt: name it once it is mended, {again}"
+    name = rows[0].name
+    what = "is in doubt" if rows[0].state is State.IN_DOUBT else "was left half applied"
+    again = f"orchestrator retry {recorded.run.id} {name}"
+    return f"\n  {name} {what}: name it once it is mended, {again}"
 
 
 def _take_up(

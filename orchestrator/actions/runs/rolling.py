@@ -27,7 +27,7 @@ from orchestrator.rollout.events import (
     RunState,
     TargetSettled,
 )
-from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.rollout.outcomes import RUN_TARGET, Failure, Outcome, State
 from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.run import OVER, Run
 from orchestrator.worker.jobs import Committing, Go, Job, Running
@@ -249,7 +249,7 @@ class Rolling:
         trail = self.trails[outcome.target]
         self._make_room(outcome)
         seconds = round(time.monotonic() - trail.began, 3)
-        outcome = replace(outcome, attempts=trail.tries, seconds=seconds)
+        outcome = self._addressed(replace(outcome, attempts=trail.tries, seconds=seconds))
         failure = outcome.failure
         if failure is not None and failure.unseen:
             self._unseen(outcome, failure)
@@ -262,13 +262,21 @@ class Rolling:
             return
         delay = self._delay(outcome)
         final = delay is None and not self._keeps_open(outcome)
-        outcome = trail.seen(outcome, final=final)
+        outcome = self._addressed(trail.seen(outcome, final=final))
         self.outcomes[outcome.target] = outcome
         self._news.append(AttemptEnded(self.record.now, trail.number, outcome, final))
         if delay is not None and outcome.failure is not None:
             self._again(outcome, outcome.failure, delay)
         else:
             self._told(outcome)
+
+    def _addressed(self, outcome: Outcome) -> Outcome:
+        """Write into its next step which run and target it is about."""
+        failure = outcome.failure
+        if failure is None or failure.next_step is None:
+            return outcome
+        step = failure.next_step.replace(RUN_TARGET, f"{self.record.hold.run} {outcome.target}")
+        return replace(outcome, failure=replace(failure, next_step=step))
 
     def _make_room(self, outcome: Outcome) -> None:
         """An attempt is over: where its server ran out of something, fewer go at once there."""

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from orchestrator.rollout.events import RevisionCommitting
-from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.outcomes import RETRY, Outcome, State
 from orchestrator.worker.jobs import Committing
 
 Heads = tuple[str, ...]
@@ -87,7 +87,7 @@ class Trail:
         return outcome
 
 
-_LOOK = "once it can be reached, let the run look: orchestrator retry RUN TARGET"
+_LOOK = f"once it can be reached, let the run look: {RETRY}"
 
 
 def looked(outcome: Outcome) -> bool:
