@@ -30,6 +30,8 @@ class RunEnd:
     """Targets that were not there when the plan was sealed: they were left alone."""
     vanished: tuple[str, ...] = ()
     """Targets of the plan that are not there any more."""
+    unwritten: str = ""
+    """What of ``--events`` could not be written, and why. The run is not touched by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Result:
 
     ``exit_code``: 130 interrupted, else 6 when its run waits or is paused, else 3 when a target
     or the run failed, else 5 when a target was locked or the run aborted, else 4 when ``check``
-    found differences, else 0.
+    found differences, else 5 when ``--events`` could not be written, else 0.
     """
 
     verb: str
@@ -77,7 +79,9 @@ class Result:
             return 4 if states & _DIFFERENCES else 0
         if self.verb == "status":
             return 0
-        return 0 if states <= SUCCEEDED | {State.SKIPPED} else 3
+        if not states <= SUCCEEDED | {State.SKIPPED}:
+            return 3
+        return 5 if self.run is not None and self.run.unwritten else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from orchestrator.errors import NotWritten
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from orchestrator.actions.results import RunEnd
     from orchestrator.cli.invocation import Invocation
 
 
@@ -20,21 +21,28 @@ def show(
     as_text: "Callable[[], RenderableType]",
     as_json: Callable[[], dict[str, Any]],
     *,
-    run: int | None = None,
+    run: "RunEnd | None" = None,
 ) -> None:
     """Write a result to stdout in the form that was asked for.
 
-    ``run``: what it is the result of. Raises ``NotWritten``, which names it, where it can't.
+    ``run``: what it is the result of. Raises ``NotWritten``, which names it, where it can't; and
+    says on stderr what else of the run could not be written.
     """
     try:
         if invocation.json:
             write_json(as_json())
         else:
             write(as_text())
-    except NotWritten as error:
+    except NotWritten as lost:
         if run is None:
             raise
-        raise NotWritten(f"{error}; run {run} has it: orchestrator show {run}") from None
+        raise NotWritten(f"{lost}{_kept(run)}") from None
+    if run is not None and run.unwritten:
+        error(f"{run.unwritten}{_kept(run)}")
+
+
+def _kept(run: "RunEnd") -> str:
+    return f"; run {run.id} has it: orchestrator show {run.id}"
 
 
 def write(text: "RenderableType") -> None:

@@ -156,8 +156,8 @@ def _next_step(
             else "the server can't roll back DDL"
         )
         return (
-            f"{why}: revision {revision} is half applied, and no run touches it. Finish it by hand and "
-            f"stamp it; or undo the executed statements by hand, then: {LOOKED_AFTER}"
+            f"{why}: revision {revision} is half applied, and no run touches it. Finish it by "
+            f"hand and stamp it; or undo the executed statements by hand, then: {LOOKED_AFTER}"
         )
     if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
         return (

@@ -134,8 +134,8 @@ def _doubt(job: Job, scripts: Scripts, now: Heads) -> Failure | None:
             f"table says {words(now)}: it may be half {'applied' if goes_up else 'reverted'}"
         ),
         next_step=(
-            "compare the database with the revision; complete it by hand and stamp it, or undo it by "
-            f"hand, then: {LOOKED_AFTER}"
+            "compare the database with the revision; complete it by hand and stamp it, or "
+            f"undo it by hand, then: {LOOKED_AFTER}"
         ),
         revision=revision,
         half_applied=True,

@@ -226,6 +226,23 @@ def test_prod_requires_that_staging_has_had_it_for_a_while(shop: Shop) -> None:
     assert "the fix for the outage" in shop.run("show", "1").out
 
 
+def test_a_required_environment_without_targets_holds_back(shop: Shop) -> None:
+    shop.declare(prod='requires = { environment = "staging" }', staging=True)
+    file = shop.workshop.folder / "environments.toml"
+    nobody = 'url = "sqlite:///var/s-{tenant}.db"\ntenants = { files = "var/s-*.db" }'
+    file.write_text(file.read_text().replace('url = "sqlite:///var/staging.db"', nobody))
+    shop.workshop.revision("a1", None, CREATE)
+
+    ran = shop.run("upgrade", "prod", code=6)
+
+    assert "environment 'staging' has no tenants" in ran.out
+    assert shop.at("a1") == set()
+    (shop.workshop.folder / "var").mkdir()
+    (shop.workshop.folder / "var/s-one.db").touch()
+    ran = shop.run("resume", code=6)
+    assert "staging/app/one was never seen" in ran.out
+
+
 def test_nothing_starts_outside_of_a_window(shop: Shop) -> None:
     tomorrow = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(time.gmtime().tm_wday + 2) % 7]
     shop.declare(f'window = {{ days = ["{tomorrow}"], from = "10:00", to = "10:01" }}')

@@ -72,6 +72,18 @@ def test_a_full_disk_under_stderr_leaves_the_run_alone(fleet: Fleet):
     assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
 
 
+@pytest.mark.parametrize("form", [(), ("-o", "json")])
+def test_a_full_disk_under_the_events_is_told_and_leaves_the_run_alone(fleet: Fleet, form):
+    code, out, err = run(fleet, "upgrade", "--events", "/dev/full", *form)
+
+    assert code == 5
+    assert err.count("error:") == 1
+    assert "--events /dev/full: No space left on device" in err
+    assert "orchestrator show 1" in err
+    assert "done" in out
+    assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
+
+
 def test_a_terminal_that_goes_away_pauses_the_run(fleet: Fleet):
     """A hang-up reaches the whole process group, workers too, and writing to it fails."""
     go = fleet.workshop.folder / "go"

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import RunEnd
 from orchestrator.actions.runs import gates
-from orchestrator.actions.runs.eventlog import event_log
+from orchestrator.actions.runs.eventlog import EventLog
 from orchestrator.actions.runs.laying import gate_of
 from orchestrator.actions.runs.record import Record, Sink
 from orchestrator.actions.runs.requirements import Required
@@ -98,8 +98,10 @@ def conduct(
     last = _Last()
     with ExitStack() as stack:
         sinks: list[Sink] = [last.take]
+        log = None
         if how.events is not None:
-            sinks.append(stack.enter_context(event_log(how.events, course.id)))
+            log = stack.enter_context(EventLog(how.events, course.id))
+            sinks.append(log.write)
         record = stack.enter_context(Record(hold, sinks))
         event = first(record.now)
         if not record.write([event]):
@@ -109,7 +111,8 @@ def conduct(
         rolling.drive()
         if record.taken is not None:
             raise Refused(record.taken)
-        return Ended(last.end(course.id, run, record), rolling.outcomes, run)
+        end = last.end(course.id, run, record)
+        return Ended(replace(end, unwritten=log.lost if log else ""), rolling.outcomes, run)
 
 
 def stages(setting: Setting, course: Course) -> list[Stage]:

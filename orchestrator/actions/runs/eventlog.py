@@ -1,41 +1,52 @@
 """``--events``: what happens in a run as lines of JSON, described in ``docs/events.md``."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import fields
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from orchestrator.actions.runs.record import Sink
 from orchestrator.errors import UsageError
 from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.times import iso
 
 
-@contextmanager
-def event_log(path: Path, run: int) -> Iterator[Sink]:
-    """Return what appends an event to a file, at once. Raises ``UsageError`` where it can't.
+class EventLog:
+    """Appends each event to a file, at once.
 
-    A disk that is full later is no reason to stop a run: the ledger has it all.
+    A disk that is full later is no reason to stop a run, for the ledger has it all: nothing more is
+    then written, and ``lost`` says why.
     """
-    try:
-        file = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--events {path}: {error.strerror or error}") from None
 
-    def write(event: Event) -> None:
-        with suppress(OSError):
-            file.write(dumps(line(event, run), ensure_ascii=False) + "\n")
-            file.flush()
+    def __init__(self, path: Path, run: int) -> None:
+        """Raise ``UsageError`` where it can't be written to."""
+        self._path, self._run = path, run
+        self.lost = ""
+        try:
+            # No buffer: what was not written must not be tried again by close().
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise UsageError(f"--events {path}: {error.strerror or error}") from None
 
-    try:
-        yield write
-    finally:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):
-            file.close()
+            self._file.close()
+
+    def write(self, event: Event) -> None:
+        """Append one line, whole, unless one before could not be."""
+        if self.lost:
+            return
+        text = (dumps(line(event, self._run), ensure_ascii=False) + "\n").encode()
+        try:
+            while text:
+                text = text[self._file.write(text) :]
+        except OSError as error:
+            self.lost = f"--events {self._path}: {error.strerror or error}; the rest is missing"
 
 
 def line(event: Event, run: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.actions.runs.waits import Missing
 from orchestrator.config.rollouts import Requires
 from orchestrator.config.units import duration
+from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.requires import Lack, lacks, opens_at
@@ -31,8 +32,14 @@ class Required:
     def missing(self, now: int) -> Missing | None:
         """Return what is missing, or ``None`` where nothing is."""
         found: list[Lack] = []
+        try:
+            targets = self.targets()
+        except OrchestratorError as error:
+            # Nobody there: nothing could be tried first, so nothing may pass. The run waits.
+            what = f"{self.requires.environment} must have its revisions first"
+            return Missing(f"{what}, and has no targets to see: {error}")
         for database, wanted in self.revisions.items():
-            names = [target.name for target in self.targets() if target.database == database]
+            names = [target.name for target in targets if target.database == database]
             standings = self.ledger.standings(self.requires.environment, database)
             found += lacks(
                 names,

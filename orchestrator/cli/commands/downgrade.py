@@ -56,6 +56,6 @@ def downgrade(
         call,
         lambda: upgrade.report(result, revision, debug=call.debug),
         lambda: json.result(result, debug=call.debug),
-        run=None if result.run is None else result.run.id,
+        run=result.run,
     )
     raise typer.Exit(result.exit_code)

@@ -58,6 +58,6 @@ def retry(
         call,
         lambda: upgrade.report(result, "", debug=call.debug),
         lambda: json.result(result, debug=call.debug),
-        run=None if result.run is None else result.run.id,
+        run=result.run,
     )
     raise typer.Exit(result.exit_code)

@@ -68,6 +68,6 @@ def rollback(
         call,
         lambda: upgrade.report(result, "", debug=call.debug),
         lambda: json.result(result, debug=call.debug),
-        run=None if result.run is None else result.run.id,
+        run=result.run,
     )
     raise typer.Exit(result.exit_code)

@@ -113,7 +113,7 @@ def upgrade(
         call,
         lambda: upgrade.report(result, to if sealed is None else sealed.revision, debug=call.debug),
         lambda: json.result(result, debug=call.debug),
-        run=None if result.run is None else result.run.id,
+        run=result.run,
     )
     raise typer.Exit(result.exit_code)
 
