@@ -1,6 +1,6 @@
 """Where every target stands, read server by server; workers only tell what the scripts say."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.actions.crew import Crew
@@ -9,6 +9,7 @@ from orchestrator.actions.version_tables import written_version_table
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Timeouts
 from orchestrator.dialects.faults import NO_ACCESS, words
+from orchestrator.errors import UsageError
 from orchestrator.fleet.arguments import XOfClass, x_of_class
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
@@ -55,6 +56,8 @@ class Survey:
     unloaded: set[str] = field(default_factory=set)
     """Databases whose scripts could only be read."""
     _passwords: set[str] = field(default_factory=set)
+    _folded: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Whose database it is, by server and name in lower case, where the server takes it so."""
 
     def outcomes(self, targets: Sequence[Target], observer: Observer) -> dict[str, Outcome]:
         """Return an outcome of each target, as of ``status``."""
@@ -182,12 +185,32 @@ class Survey:
 
     def _read(self, targets: Sequence[Target]) -> Iterator[Reading]:
         self.places.update((target.name, self._place(target)) for target in targets)
-        return fleet.read(
+        readings = fleet.read(
             [self.places[target.name] for target in targets],
             schemas=self.schemas,
             stopped=lambda: self.crew.interrupted,
             abandoned=lambda: self.crew.interrupts.presses > 1,
         )
+        return self._apart(readings, {target.name: target for target in targets})
+
+    def _apart(
+        self, readings: Iterable[Reading], targets: Mapping[str, Target]
+    ) -> Iterator[Reading]:
+        """Raise ``UsageError`` where only the server can tell that two targets are one database."""
+        for reading in readings:
+            database = self.places[reading.target].location.database or ""
+            if reading.folds and reading.failure is None:
+                key = (targets[reading.target].server, database.lower())
+                first = self._folded.setdefault(key, reading.target)
+                if first != reading.target:
+                    other = self.places[first].location.database
+                    one, two = sorted((f"{first} ({other})", f"{reading.target} ({database})"))
+                    raise UsageError(
+                        f"{one} and {two} are one database: {key[0]} makes no difference between "
+                        "upper and lower case (lower_case_table_names)\n"
+                        "  leave one of them out, or put another label into the url"
+                    )
+            yield reading
 
     def _place(self, target: Target) -> Place:
         location = target.address.resolve(self.crew.secrets.value)

@@ -1,6 +1,6 @@
 """Reads many databases of one MySQL or MariaDB server through one connection."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -35,10 +35,14 @@ Described = tuple[tuple[str, ...], list[Shown]]
 class _Server:
     connection: Any
     product: str
-    fold: Callable[[str], str]
-    """Makes two spellings of one name equal."""
+    folds: bool
+    """Names of databases and tables are the same in upper and lower case."""
     shown_as: str
     """What makes reflection differ from that on other servers."""
+
+    def fold(self, name: str) -> str:
+        """Make two spellings of one name equal."""
+        return name.lower() if self.folds else name
 
 
 def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
@@ -49,7 +53,8 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
     with _server(places) as server:
         for batch in batches(places, _TABLES_PER_UNION):
             found = [
-                replace(one, server=server.product) for one in _heads(server.connection, batch)
+                replace(one, server=server.product, folds=server.folds)
+                for one in _heads(server.connection, batch)
             ]
             if not schemas:
                 yield from found
@@ -86,7 +91,7 @@ def _server(places: Sequence[Place]) -> Iterator[_Server]:
         number, _, rest = _text(version).partition("-")
         product = f"{'MariaDB' if 'mariadb' in rest.lower() else 'MySQL'} {number}"
         shown_as = mysql_schema.shown_as(quotes, _text(mode))
-        yield _Server(connection, product, str.lower if folds else str, shown_as)
+        yield _Server(connection, product, bool(folds), shown_as)
 
 
 def _heads(connection: Any, places: Sequence[Place]) -> list[Reading]:

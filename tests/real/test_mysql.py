@@ -147,6 +147,13 @@ def test_names_in_lower_case_ansi_quotes_and_generated_keys(workshop, private_my
     there_and_back(workshop)
 
     assert server.execute("SHOW TABLES LIKE 'bare'", "shop")
+    tenants = 'tenants = ["Shop", "shop"]'
+    text = path.read_text().replace('"Shop"', '"{tenant}"').replace("/Shop", "/{tenant}")
+    path.write_text(text.replace("[environments.prod]", f"[environments.prod]\n{tenants}"))
+    for command in (["status"], ["upgrade"], ["check"], ["plan"]):
+        refused = workshop.run(*command, code=2)
+        assert "prod/app/Shop (Shop) and prod/app/shop (shop) are one database" in refused.err
+    workshop.run("status", "--exclude", "prod/app/shop")
 
 
 def test_what_only_mysql_has_is_upgraded_checked_and_seen_as_drift(new_fleet):
