@@ -175,15 +175,22 @@ def _shown(server: _Server, places: Sequence[Place]) -> list[Described | Excepti
         described = found[at]
         if isinstance(described, Exception):
             continue
-        if not isinstance(answer, Exception):
-            text = _canonical(server.fold(database), type_, _text(answer[0][1]))
-            described[1].append((type_, name, text))
-        elif type_ == "VIEW":  # it may not be shown, or is broken
-            described[1].append((type_, name, f"can't be shown: {answer.args[0]}"))
-        else:
+        if isinstance(answer, Exception) and type_ != "VIEW" and not mysql_schema.is_code(type_):
             found[at] = answer
+        else:
+            text = _shown_text(server.fold(database), type_, answer)
+            described[1].append((type_, name, text))
     server.connection.commit()
     return found
+
+
+def _shown_text(database: str, type_: str, answer: Answer) -> str:
+    """Return how something is made. A view or code may not be shown to us, or be broken."""
+    if isinstance(answer, Exception):
+        return f"can't be shown: {answer.args[0]}"
+    row = [None if value is None else _text(value) for value in answer[0]]
+    text = mysql_schema.shown_text(type_, row)
+    return "can't be shown" if text is None else _canonical(database, type_, text)
 
 
 def _listed(
@@ -197,20 +204,25 @@ def _listed(
         for sql in (
             mysql_schema.defaults_sql(server.fold(database)),
             mysql_schema.list_sql(database),
+            mysql_schema.code_sql(server.fold(database)),
+            mysql_schema.triggers_sql(database),
         )
     ]
     answers = list(_several(server.connection, questions))
     found: list[tuple[tuple[str, ...], list[tuple[str, str]]] | Exception] = []
-    for place, defaults, tables in zip(places, answers[::2], answers[1::2], strict=True):
-        if isinstance(tables, Exception):
-            found.append(tables)
-        elif isinstance(defaults, Exception):
-            found.append(defaults)
-        else:
-            given = (*map(_text, defaults[0] if defaults else ()), server.shown_as)
-            skip = _own_version_table(server, place)
-            names = sorted((_text(type_), _text(name)) for name, type_ in tables)
-            found.append((given, [one for one in names if server.fold(one[1]) != skip]))
+    for place, *of in zip(places, *(answers[at::4] for at in range(4)), strict=True):
+        failed = next((answer for answer in of if isinstance(answer, Exception)), None)
+        if failed is not None:
+            found.append(failed)
+            continue
+        defaults, tables, code, triggers = of
+        given = (*map(_text, defaults[0] if defaults else ()), server.shown_as)
+        skip = _own_version_table(server, place)
+        names = sorted((_text(type_), _text(name)) for name, type_ in tables)
+        own = [one for one in names if server.fold(one[1]) != skip]
+        own += sorted((_text(type_), _text(name)) for name, type_ in code)
+        own += sorted(("TRIGGER", _text(name)) for name, *_ in triggers)
+        found.append((given, own))
     return found
 
 
@@ -226,7 +238,8 @@ def _is_missing(answer: object) -> bool:
 
 def _canonical(database: str, type_: str, text: str) -> str:
     # What does not name its own database is the same text for all that are of one class.
-    return _canonical_text(database if type_ in _NAMES_ITS_DATABASE else "", type_, text)
+    names = type_ in _NAMES_ITS_DATABASE or (mysql_schema.is_code(type_) and database in text)
+    return _canonical_text(database if names else "", type_, text)
 
 
 _canonical_text = lru_cache(maxsize=20_000)(mysql_schema.canonical)

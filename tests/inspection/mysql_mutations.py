@@ -1,6 +1,8 @@
-"""A MariaDB schema with one of everything, what changes it, and what does not."""
+"""A schema of MariaDB and one of MySQL with one of everything, what changes it, what does not."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 BASE = {
     "ticket": "CREATE SEQUENCE ticket START WITH 5 INCREMENT BY 2 CACHE 10",
@@ -60,13 +62,17 @@ CREATE TABLE parts (id int NOT NULL) PARTITION BY RANGE (id)
   (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE)""",
     "history": "CREATE TABLE history (id int, v int) WITH SYSTEM VERSIONING",
     "active": "CREATE VIEW active AS SELECT id, email FROM customers WHERE age > 3",
+    "fn": "CREATE FUNCTION fn(n int) RETURNS int DETERMINISTIC RETURN n + 1",
+    "pr": "CREATE PROCEDURE pr() SELECT 1",
+    "tr": "CREATE TRIGGER tr BEFORE INSERT ON parts FOR EACH ROW SET NEW.id = NEW.id + 1",
+    "ev": "CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM parts WHERE id = 1",
     "alembic_version": """
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
     INSERT INTO alembic_version VALUES ('base')""",
 }
 """Each by its name, after what it needs."""
 
-_NEEDS = {"orders": "customers", "active": "customers"}
+_NEEDS = {"orders": "customers", "active": "customers", "tr": "parts", "ev": "parts"}
 _NAME = re.compile(r"\w+")
 
 _COLUMN = "ALTER TABLE customers MODIFY"
@@ -74,6 +80,29 @@ _NO_KEY = "ALTER TABLE orders DROP FOREIGN KEY fk_other; ALTER TABLE orders"
 _MAY_CHANGE = "SET system_versioning_alter_history=KEEP;"
 
 MUTATIONS = {
+    "a function more": "CREATE FUNCTION fn2(n int) RETURNS int DETERMINISTIC RETURN n + 1",
+    "a function less": "DROP FUNCTION fn",
+    "a function's body": "DROP FUNCTION fn;"
+    "CREATE FUNCTION fn(n int) RETURNS int DETERMINISTIC RETURN n + 2",
+    "a function's result": "DROP FUNCTION fn;"
+    "CREATE FUNCTION fn(n int) RETURNS bigint DETERMINISTIC RETURN n + 1",
+    "a function's SQL mode": "DROP FUNCTION fn; SET sql_mode = 'PIPES_AS_CONCAT';"
+    "CREATE FUNCTION fn(n int) RETURNS int DETERMINISTIC RETURN n + 1",
+    "a function's security": "ALTER FUNCTION fn SQL SECURITY INVOKER",
+    "a procedure less": "DROP PROCEDURE pr",
+    "a procedure's body": "DROP PROCEDURE pr; CREATE PROCEDURE pr() SELECT 2",
+    "a procedure's comment": "ALTER PROCEDURE pr COMMENT 'why'",
+    "a procedure that is a function": "DROP PROCEDURE pr;"
+    "CREATE FUNCTION pr() RETURNS int DETERMINISTIC RETURN 1",
+    "a trigger less": "DROP TRIGGER tr",
+    "a trigger's body": "DROP TRIGGER tr;"
+    "CREATE TRIGGER tr BEFORE INSERT ON parts FOR EACH ROW SET NEW.id = NEW.id + 2",
+    "a trigger's time": "DROP TRIGGER tr;"
+    "CREATE TRIGGER tr BEFORE UPDATE ON parts FOR EACH ROW SET NEW.id = NEW.id + 1",
+    "an event less": "DROP EVENT ev",
+    "an event's body": "ALTER EVENT ev DO DELETE FROM parts WHERE id = 2",
+    "an event's interval": "ALTER EVENT ev ON SCHEDULE EVERY 2 DAY",
+    "an event enabled": "ALTER EVENT ev ENABLE",
     "a table more": "CREATE TABLE more (id int)",
     "a table less": "DROP TABLE parts",
     "a table renamed": "RENAME TABLE parts TO party",
@@ -239,8 +268,10 @@ HARMLESS = {
     " SELECT id, email FROM customers WHERE age > 3",
     "a view made by a role": "CREATE OR REPLACE DEFINER=somebody VIEW active AS"
     " SELECT id, email FROM customers WHERE age > 3",
-    "a trigger, which nobody looks at": "CREATE TRIGGER tr BEFORE INSERT ON parts"
-    " FOR EACH ROW SET NEW.id = 1",
+    "a trigger made by another": "DROP TRIGGER tr; CREATE DEFINER=somebody@localhost TRIGGER tr"
+    " BEFORE INSERT ON parts FOR EACH ROW SET NEW.id = NEW.id + 1",
+    "an event made later": "DROP EVENT ev; CREATE EVENT ev ON SCHEDULE EVERY 1 DAY"
+    " STARTS '2031-01-01 00:00:00' DISABLE DO DELETE FROM parts WHERE id = 1",
     "another head": "UPDATE alembic_version SET version_num = 'other'",
     "no heads": "DELETE FROM alembic_version",
     "no version table": "DROP TABLE alembic_version",
@@ -249,11 +280,126 @@ HARMLESS = {
 }
 
 
-def start(change: str) -> str:
-    """Return as much of the base as a change is about."""
-    named = set(_NAME.findall(change))
-    named |= {_NEEDS[name] for name in named if name in _NEEDS}
-    return ";".join(sql for name, sql in BASE.items() if name in named) or "DO 1"
+_ONLY_MARIADB = frozenset(
+    {
+        "a table's engine",
+        "no system versioning",
+        "more system versioning",
+        "a column not versioned",
+        "a period less",
+        "a period that may overlap",
+        "a column less",
+        "a default from a sequence",
+        "a column not compressed",
+        "an index ignored",
+        "nothing spatial",
+        "a sequence more",
+        "a sequence less",
+        "a sequence's step",
+        "a sequence's start",
+        "a sequence's end",
+        "a sequence's cache",
+        "a sequence that cycles",
+        "a sequence advanced",
+        "a table made again",
+        "a column by two steps",
+    }
+)
+"""Changes that MySQL has not: sequences, system versioning, periods, Aria."""
+_MYSQL_BASE = {
+    "pairs": "CREATE TABLE pairs (a int NOT NULL, b int NOT NULL, c int NOT NULL,"
+    " PRIMARY KEY (a, b), UNIQUE KEY uq (c))",
+    "words": "CREATE TABLE words (word varchar(20), place point NOT NULL SRID 4326,"
+    " FULLTEXT KEY ft (word), SPATIAL KEY sp (place))",
+    "modern": """
+CREATE TABLE modern (
+  id int NOT NULL,
+  word varchar(20) COLLATE utf8mb4_0900_ai_ci,
+  token binary(16) DEFAULT (uuid_to_bin('6ccd780c-baba-1026-9564-5b8c656024db')),
+  tags json DEFAULT (json_array()),
+  unseen int INVISIBLE,
+  KEY lower_word ((lower(word))),
+  KEY many_tags ((CAST(tags AS UNSIGNED ARRAY))),
+  KEY hidden (id) INVISIBLE,
+  CONSTRAINT ck_lax CHECK (id > 0) NOT ENFORCED
+)""",
+    "keyless": "SET sql_generate_invisible_primary_key = 1; CREATE TABLE keyless (v int);"
+    " SET sql_generate_invisible_primary_key = 0",
+}
+_MODERN = "ALTER TABLE modern"
+_MYSQL_MUTATIONS = {
+    "a functional index's expression": f"{_MODERN} DROP KEY lower_word,"
+    " ADD KEY lower_word ((upper(word)))",
+    "a functional index of a plain column": f"{_MODERN} DROP KEY lower_word,"
+    " ADD KEY lower_word (word)",
+    "a multi-valued index less": f"{_MODERN} DROP KEY many_tags",
+    "a multi-valued index's type": f"{_MODERN} DROP KEY many_tags,"
+    " ADD KEY many_tags ((CAST(tags AS CHAR(10) ARRAY)))",
+    "an index made visible": f"{_MODERN} ALTER INDEX hidden VISIBLE",
+    "an index made invisible": f"{_MODERN} ALTER INDEX lower_word INVISIBLE",
+    "an invisible column made visible": f"{_MODERN} ALTER COLUMN unseen SET VISIBLE",
+    "a column made invisible": f"{_MODERN} ALTER COLUMN word SET INVISIBLE",
+    "a generated key made visible": "ALTER TABLE keyless ALTER COLUMN my_row_id SET VISIBLE",
+    "a generated key less": "ALTER TABLE keyless DROP COLUMN my_row_id, DROP PRIMARY KEY",
+    "a default expression of JSON": f"{_MODERN} ALTER COLUMN tags SET DEFAULT (json_object())",
+    "a default expression less": f"{_MODERN} ALTER COLUMN token DROP DEFAULT",
+    "a column added at once": f"{_MODERN} ADD COLUMN late int DEFAULT 3, ALGORITHM=INSTANT",
+    "a column dropped at once": f"{_MODERN} DROP COLUMN unseen, ALGORITHM=INSTANT",
+    "a check enforced": f"{_MODERN} ALTER CHECK ck_lax ENFORCED",
+    "a check enforced no more": "ALTER TABLE customers ALTER CHECK ck_age NOT ENFORCED",
+    "a collation of MySQL 8": f"{_MODERN} MODIFY word varchar(20) COLLATE utf8mb4_0900_as_cs",
+    "a column's SRID": "ALTER TABLE words DROP KEY sp;"
+    " ALTER TABLE words MODIFY place point NOT NULL",
+    "a column in secondary engines": f"{_MODERN} MODIFY word varchar(20)"
+    " COLLATE utf8mb4_0900_ai_ci NOT SECONDARY",
+}
+_MYSQL_HARMLESS = {
+    "a column that came and went at once": f"{_MODERN} ADD COLUMN x int, ALGORITHM=INSTANT;"
+    f"{_MODERN} DROP COLUMN x, ALGORITHM=INSTANT",
+    "a hidden index seen and hidden": f"{_MODERN} ALTER INDEX hidden VISIBLE;"
+    f"{_MODERN} ALTER INDEX hidden INVISIBLE",
+    "histograms": "ANALYZE TABLE modern UPDATE HISTOGRAM ON word WITH 4 BUCKETS",
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is tried on one kind of server."""
+
+    base: Mapping[str, str]
+    mutations: Mapping[str, str]
+    harmless: Mapping[str, str]
+
+    @property
+    def changes(self) -> dict[str, str]:
+        return {**self.mutations, **self.harmless}
+
+    @property
+    def whole(self) -> str:
+        return ";".join(self.base.values())
+
+    def start(self, change: str) -> str:
+        """Return as much of the base as a change is about."""
+        named = set(_NAME.findall(change))
+        named |= {_NEEDS[name] for name in named if name in _NEEDS}
+        return ";".join(sql for name, sql in self.base.items() if name in named) or "DO 1"
+
+
+def _without(changes: Mapping[str, str]) -> dict[str, str]:
+    return {what: sql for what, sql in changes.items() if what not in _ONLY_MARIADB}
+
+
+PRODUCTS = {
+    "mariadb": Product(BASE, MUTATIONS, HARMLESS),
+    "mysql": Product(
+        {
+            **{name: sql for name, sql in BASE.items() if name not in {"ticket", "history"}},
+            **_MYSQL_BASE,
+        },
+        {**_without(MUTATIONS), **_MYSQL_MUTATIONS},
+        {**_without(HARMLESS), **_MYSQL_HARMLESS},
+    ),
+}
 
 
 HOSTILE = r"""

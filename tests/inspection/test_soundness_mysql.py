@@ -158,10 +158,11 @@ sa.Table(
 )
 
 
-@pytest.fixture(scope="module")
-def databases(mariadb: MariaDB) -> Iterator[tuple[MariaDB, list[str]]]:
-    with made(mariadb, {"first": "DO 1", "second": "DO 1"}) as names:
-        yield mariadb, list(names.values())
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def databases(request: pytest.FixtureRequest) -> Iterator[tuple[MariaDB, list[str]]]:
+    server: MariaDB = request.getfixturevalue(request.param)
+    with made(server, {"first": "DO 1", "second": "DO 1"}) as names:
+        yield server, list(names.values())
 
 
 def check(server: MariaDB, names: list[str], pair: tuple[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Databases of MariaDB that can't be read, or not all of them, among others that can."""
+"""Databases of MySQL and MariaDB that can't be read, or not all of them, among others that can."""
 
 from collections.abc import Iterator, Mapping
 
@@ -45,24 +45,30 @@ RIGHTS = {
 }
 
 
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def server(request: pytest.FixtureRequest) -> MariaDB:
+    """MariaDB and MySQL in turn."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def readings(mariadb: MariaDB) -> Iterator[Mapping[str, Reading]]:
+def readings(server: MariaDB) -> Iterator[Mapping[str, Reading]]:
     """Read all of them at once, and one that does not exist, as a user with some rights."""
     user = unique("reader")
-    with made(mariadb, SCHEMAS) as names:
-        run(mariadb, f"CREATE USER {user} IDENTIFIED BY '{PASSWORD}'")
+    with made(server, SCHEMAS) as names:
+        run(server, f"CREATE USER {user} IDENTIFIED BY '{PASSWORD}'")
         try:
             for key, name in names.items():
                 for right in RIGHTS.get(key, ["ALL ON {}.*"]):
-                    mariadb.execute(f"GRANT {right.format(name)} TO {user}")
-            reader = MariaDB(mariadb.host, mariadb.port, user, PASSWORD)
+                    server.execute(f"GRANT {right.format(name)} TO {user}")
+            reader = MariaDB(server.host, server.port, user, PASSWORD)
             places = [
                 place(reader.url(name), target=key)
                 for key, name in {"no such database": unique("none"), **names}.items()
             ]
             yield {reading.target: reading for reading in fleet.read(places, schemas=True)}
         finally:
-            run(mariadb, f"DROP USER {user}")
+            run(server, f"DROP USER {user}")
 
 
 def test_every_target_has_a_reading(readings):
@@ -116,26 +122,26 @@ def test_views_that_can_not_be_shown_are_there_all_the_same(readings):
     assert fingerprints["a broken view"] not in (None, fingerprints["good"])
 
 
-def test_heads_alone_are_read_like_that_too(mariadb):
-    with made(mariadb, {key: SCHEMAS[key] for key in ("good", "nothing", "utf16")}) as names:
+def test_heads_alone_are_read_like_that_too(server):
+    with made(server, {key: SCHEMAS[key] for key in ("good", "nothing", "utf16")}) as names:
         missing = unique("none")
-        urls = {key: mariadb.url(name) for key, name in {**names, "missing": missing}.items()}
+        urls = {key: server.url(name) for key, name in {**names, "missing": missing}.items()}
         found = read({key: place(url, target=key) for key, url in urls.items()})
         assert found["missing"].fault is Fault.MISSING
         assert [found[key].heads for key in names] == [("good",), (), ("é",)]
         assert {found[key].fingerprint for key in names} == {None}
 
-        (alone,) = read({"": place(mariadb.url(missing), target="")}).values()
+        (alone,) = read({"": place(server.url(missing), target="")}).values()
         assert alone.fault is Fault.MISSING
         assert missing in (alone.failure.message if alone.failure else "")
 
 
 @pytest.mark.parametrize("bad", [0, 1, 500, 1198])
-def test_one_of_many_that_fails_is_one(mariadb, bad):
-    with made(mariadb, {"good": GOOD, "bad": SCHEMAS["no such column"]}) as names:
+def test_one_of_many_that_fails_is_one(server, bad):
+    with made(server, {"good": GOOD, "bad": SCHEMAS["no such column"]}) as names:
         found = read(
             {
-                str(at): place(mariadb.url(names["bad" if at == bad else "good"]), target=str(at))
+                str(at): place(server.url(names["bad" if at == bad else "good"]), target=str(at))
                 for at in range(1199)
             }
         )
@@ -143,18 +149,18 @@ def test_one_of_many_that_fails_is_one(mariadb, bad):
     assert {reading.heads for reading in found.values()} == {("good",), ()}
 
 
-def test_a_version_table_elsewhere(mariadb):
+def test_a_version_table_elsewhere(server):
     shared = SCHEMAS["no heads"].replace("alembic_version", "versions_of_a")
-    with made(mariadb, {"a": "CREATE TABLE t (id int)", "b": f"{GOOD};{shared}"}) as names:
-        mariadb.execute("INSERT INTO versions_of_a VALUES ('elsewhere')", names["b"])
+    with made(server, {"a": "CREATE TABLE t (id int)", "b": f"{GOOD};{shared}"}) as names:
+        server.execute("INSERT INTO versions_of_a VALUES ('elsewhere')", names["b"])
         there = VersionTable("versions_of_a", names["b"])
         elsewhere = VersionTable("versions_of_x", names["b"])
         found = read(
             {
-                "there": placed(mariadb, names["a"], "there", there),
-                "not there": placed(mariadb, names["a"], "not there", elsewhere),
-                "no database": placed(mariadb, unique("none"), "no database", elsewhere),
-                "own": place(mariadb.url(names["b"]), target="own"),
+                "there": placed(server, names["a"], "there", there),
+                "not there": placed(server, names["a"], "not there", elsewhere),
+                "no database": placed(server, unique("none"), "no database", elsewhere),
+                "own": place(server.url(names["b"]), target="own"),
             },
         )
     assert (found["there"].heads, found["own"].heads) == (("elsewhere",), ("good",))
@@ -162,11 +168,11 @@ def test_a_version_table_elsewhere(mariadb):
     assert found["no database"].fault is Fault.MISSING
 
 
-def test_a_wrong_password_and_a_server_that_is_down(mariadb, private_mariadb):
+def test_a_wrong_password_and_a_server_that_is_down(server, private_mariadb):
     down = private_mariadb()
     down.stop()
-    with made(mariadb, {"good": GOOD}) as names:
-        good = mariadb.url(names["good"])
+    with made(server, {"good": GOOD}) as names:
+        good = server.url(names["good"])
         wrong = make_url(good).set(password="hunter2").render_as_string(hide_password=False)
         places = {
             "good": good,
