@@ -296,7 +296,7 @@ CODE = {
     "extended statistics": "CREATE STATISTICS together ON total, code FROM orders",
     "the kinds of extended statistics": "CREATE STATISTICS together (ndistinct) ON total, code"
     " FROM orders",
-    "a collation more": "CREATE COLLATION german (provider = icu, locale = 'de-DE')",
+    "a collation more": "CREATE COLLATION plainer (provider = libc, locale = 'POSIX')",
     "a replica identity": "ALTER TABLE orders REPLICA IDENTITY FULL",
     "a column's storage": _column("code SET STORAGE EXTERNAL"),
     "a column's options": _column("code SET (n_distinct = 5)"),
