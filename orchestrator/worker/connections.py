@@ -25,6 +25,7 @@ from orchestrator.worker.deferred import Deferred
 from orchestrator.worker.journal import Journal
 from orchestrator.worker.refusals import Elsewhere, NotRun
 from orchestrator.worker.session import Session
+from orchestrator.worker.theirs import arguments_of, assert_none_left, listening
 from orchestrator.worker.urls import is_in_memory, leads_to, shown_url
 
 _WHERE = "SELECT current_schema(), current_user"
@@ -48,6 +49,11 @@ class Connections:
         """What was refused last, also where whoever tried it has caught the exception."""
         self.journal: Journal | None = None
         """What looks at every statement and COMMIT of a revision before it is executed."""
+        self.arguments: dict[str, Any] = {}
+        """What engines of the target connect with and ours does not; learnt with ``compares``."""
+        self.heard = contextlib.ExitStack()
+        """Holds their listeners until ``env.py`` is through."""
+        self._known: list[Engine] = []
         self._compares = compares
         self._revising = False
         self._thread = threading.current_thread()
@@ -90,8 +96,7 @@ class Connections:
         if ours.in_transaction():
             # Whoever has it now must not have what it began ended by the next one's close().
             return _connect(self.session.engine)
-        if self._compares:
-            self._assert_leads_here(engine)
+        self._bring_over(engine)
         options = dict(engine.get_execution_options())
         level = getattr(engine.dialect, "_on_connect_isolation_level", None)
         if level is not None:
@@ -138,6 +143,26 @@ class Connections:
             return True
         # An engine of the same URL does not know which schema is the target's.
         return self.session.location.schema is None and self.is_targets(engine)
+
+    def _bring_over(self, engine: Engine) -> None:
+        """Let our connection have what those of an engine of ``env.py`` have. Raises ``NotRun``."""
+        own = self.session.engine
+        if engine.pool is own.pool or any(engine is known for known in self._known):
+            return
+        self._known.append(engine)
+        self.heard.enter_context(listening(engine, self.session.connection))
+        if self._compares:
+            self._assert_leads_here(engine)
+            self.arguments |= arguments_of(engine, own)
+        else:
+            assert_none_left(engine, own)
+        place = self.session.place_of(self.session.connection)
+        self.session.connection.rollback()
+        if place != self.session.place:
+            raise NotRun(
+                "a listener of env.py's engine leads to another database or schema than the target",
+                "say it in the URL, for example ?options=-csearch_path%3Dshop, or with schema = …",
+            )
 
     def _assert_leads_here(self, engine: Engine) -> None:
         """Compare what the engine itself would give: its arguments and listeners are not ours."""
@@ -203,6 +228,7 @@ def only_the_target(session: Session, *, compares: bool = False) -> Iterator[Con
     finally:
         _current = None
         connections.take_back()
+        connections.heard.close()
     if connections.refused is not None:
         raise connections.refused
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.redaction import Redactor
@@ -70,6 +71,11 @@ class Context:
         """The session's limits for the job's target."""
         settings = limits(self.file(job).config, job.environment, job.database)
         return Timeouts(settings.lock_timeout, settings.statement_timeout)
+
+    def arguments(self, job: Job) -> Mapping[str, Any]:
+        """What connections of the job's database are opened with besides, as far as it is known."""
+        habits = self.habits.get(job.database)
+        return {} if habits is None else habits.arguments
 
     def scripts(self, job: Job) -> Scripts:
         """The job's database's revisions, whose files are read once per worker.

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,18 @@ def openable(location: Location, *, write: bool) -> Location:
     return location
 
 
-def engine_of(location: Location, dialect: Dialect, timeouts: Timeouts, *, write: bool) -> Engine:
-    """Return an engine whose connections have short waits, the target's schema, our name."""
+def engine_of(
+    location: Location,
+    dialect: Dialect,
+    timeouts: Timeouts,
+    *,
+    write: bool,
+    more: Mapping[str, Any] | None = None,
+) -> Engine:
+    """Return an engine whose connections have short waits, the target's schema, our name.
+
+    ``more``: what the driver is called with besides.
+    """
     arguments: dict[str, Any] = {}
     url = own_url_of(location)
     driver = url.get_driver_name()
@@ -42,6 +53,7 @@ def engine_of(location: Location, dialect: Dialect, timeouts: Timeouts, *, write
         arguments["prepare_threshold"] = None
     if driver == "pymysql" and "read_timeout" not in url.query:
         arguments["read_timeout"] = _CONNECT_TIMEOUT  # its connect_timeout ends before the greeting
+    arguments |= more or {}
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
     statements = dialect.on_connect(timeouts, location.schema, _label())
     _prepare_connections(engine, statements)

@@ -80,7 +80,13 @@ def read_heads(
         if habits is None or habits.plain:
             return heads, VersionTable()
     arguments, options = asked(job, context)
-    return current(scripts, session, arguments, habits_of(job, context), **options)
+    known = job.database in context.habits
+    habits = habits_of(job, context)
+    if known or not habits.arguments:
+        return current(scripts, session, arguments, habits, **options)
+    place, more = context.location(job), habits.arguments
+    with open_session(place, context.timeouts(job), arguments=more) as own:
+        return current(scripts, own, arguments, habits, **options)
 
 
 def _are_known(heads: Heads, scripts: Scripts) -> bool:

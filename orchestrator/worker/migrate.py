@@ -48,7 +48,7 @@ def _held(job: Job, context: Context, give_up: float) -> Iterator[Session]:
     """Open a session with the job's target that holds its lock, tried for until ``give_up``."""
     location, timeouts = context.location(job), context.timeouts(job)
     with (
-        open_session(location, timeouts, write=True) as session,
+        open_session(location, timeouts, write=True, arguments=context.arguments(job)) as session,
         contextlib.ExitStack() as stack,
     ):
         yield _locked_at_last(session, stack, give_up)

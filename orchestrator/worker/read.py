@@ -1,5 +1,6 @@
 """status, check and sql: what is read from one target, changing nothing."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -29,11 +30,17 @@ def status(job: Job, target: str, context: Context) -> Outcome:
     scripts = context.scripts(job)
     if job.learn:
         habits_of(job, context)
-    with open_session(context.location(job), context.timeouts(job)) as session:
+    with _opened(job, context) as session:
         heads, table = read_heads(job, scripts, session, context)
         own = {session.location.schema, _mysql_database(session)}
         table = VersionTable(table.name, None if table.schema in own else table.schema)
         return replace(_standing(target, scripts, heads), data=table)
+
+
+def _opened(job: Job, context: Context) -> AbstractContextManager[Session]:
+    return open_session(
+        context.location(job), context.timeouts(job), arguments=context.arguments(job)
+    )
 
 
 def _mysql_database(session: Session) -> str | None:
@@ -49,14 +56,20 @@ def check(job: Job, target: str, context: Context) -> Outcome:
     revisions do. ``data`` says why the result is this target's alone, if it is.
     """
     scripts = context.scripts(job)
-    with open_session(context.location(job), context.timeouts(job)) as session:
+    with _opened(job, context) as session:
         standing = _standing(target, scripts, read_heads(job, scripts, session, context)[0])
         if standing.state is State.EMPTY and standing.revisions:
             return Outcome(target, State.BEHIND, revisions=standing.revisions)
         if standing.state not in {State.CURRENT, State.EMPTY}:
             return standing
-        diffs, beyond = _compare(job, scripts, session, context)
-        found = differences(diffs)
+        known = job.database in context.habits
+        compared = _compare(job, scripts, session, context) if known else None
+    if compared is None:
+        habits_of(job, context)  # first, since they say how to connect
+        with _opened(job, context) as session:
+            compared = _compare(job, scripts, session, context)
+    diffs, beyond = compared
+    found = differences(diffs)
     state = State.DIFFERS if found else State.IN_SYNC
     return Outcome(target, state, standing.heads, standing.heads, differences=found, data=beyond)
 
@@ -64,7 +77,8 @@ def check(job: Job, target: str, context: Context) -> Outcome:
 def sql(job: Job, target: str, context: Context) -> Outcome:
     """Return the SQL that an upgrade from the target's heads would run, as ``data``."""
     scripts = context.scripts(job)
-    with open_session(context.location(job), context.timeouts(job)) as session:
+    habits_of(job, context)
+    with _opened(job, context) as session:
         heads = read_heads(job, scripts, session, context)[0]
         scripts.assert_known(heads)
         steps = scripts.steps(Verb.UPGRADE, job.revision, heads)

@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Habits:
     """It configures several databases or schemas, one after the other."""
     plain: bool = True
     """Its version table is ``alembic_version`` where unqualified names lead."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What its engine connects with besides what the URL says: ``connect_args``."""
 
 
 class Run:
@@ -64,7 +66,8 @@ class Run:
             for call in self.calls
         )
         several = len({(call.database, call.place, call.table) for call in self.calls}) > 1
-        return Habits(several, plain and self.place == self.session.place)
+        plain = plain and self.place == self.session.place
+        return Habits(several, plain, self.connections.arguments)
 
     def takes(self, call: Configured) -> bool:
         """Whether a call's migrations are run: those of the target, and once.

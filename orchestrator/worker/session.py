@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,15 +123,22 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(
-    location: Location, timeouts: Timeouts, *, write: bool = False
+    location: Location,
+    timeouts: Timeouts,
+    *,
+    write: bool = False,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Connect to a target; to one that will be changed (``write``) with its folder made.
+
+    ``arguments``: what the driver is called with besides what the location says.
 
     Raises ``DBAPIError`` when it can't be reached. Everything is closed on exit, whatever state
     the connection is in.
     """
     dialect = dialect_of(location.backend)
-    engine = engine_of(openable(location, write=write), dialect, timeouts, write=write)
+    there = openable(location, write=write)
+    engine = engine_of(there, dialect, timeouts, write=write, more=arguments)
     try:
         connection = engine.connect()
         try:

@@ -15,7 +15,7 @@ import pytest
 from tests.servers import MariaDB, Postgres, Server, unique
 from tests.workshop import Ran, Workshop
 
-KINDS = ("mariadb", "sqlite", "postgres")
+KINDS = ("mariadb", "mysql", "sqlite", "postgres")
 PLAIN = "plain"
 """The database of each kind that plain Alembic migrates."""
 
@@ -147,7 +147,7 @@ def one_line(statement: str) -> str:
 
 @pytest.fixture
 def application(
-    tmp_path: Path, mariadb: MariaDB, postgres: Postgres
+    tmp_path: Path, mariadb: MariaDB, mysql: MariaDB, postgres: Postgres
 ) -> Iterator[Callable[..., Application]]:
     """Declare an application: its ``script_location``, its tenants."""
     python = _python()
@@ -155,7 +155,11 @@ def application(
 
         def make(script_location: str, *tenants: str) -> Application:
             workshop = Workshop(tmp_path, program=python.with_name("orchestrator"))
-            servers: dict[str, Server] = {"mariadb": mariadb, "postgres": postgres}
+            servers: dict[str, Server] = {
+                "mariadb": mariadb,
+                "mysql": mysql,
+                "postgres": postgres,
+            }
             made = Application(script_location, tenants, workshop, servers)
             return stack.enter_context(made)
 
