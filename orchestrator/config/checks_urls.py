@@ -26,12 +26,24 @@ _OF_TENANTS = _ALWAYS | {"tenant", "name"}
 def check_urls(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with any URL or schema of the file."""
     yield from _url(("project", "ledger"), config.project.ledger, frozenset())
+    for kind in ("postgresql", "mysql", "mariadb", "sqlite"):
+        url = getattr(config.project.scratch, kind)
+        if url:
+            yield from _scratch(("project", "scratch", kind), kind, url)
     for name, database in config.databases.items():
         if database.scratch:
             at = ("databases", name, "scratch")
             yield from _url(at, database.scratch, frozenset({"database"}))
     for name, environment in config.environments.items():
         yield from _environment(name, environment)
+
+
+def _scratch(at: Path, kind: str, url: str) -> Iterator[Problem]:
+    yield from _url(at, url, frozenset({"database"}))
+    alike = {kind, "mysql", "mariadb"} if kind in {"mysql", "mariadb"} else {kind}
+    if backend(url) not in {*alike, None}:
+        message = f"a scratch database for {kind} is on {backend(url)}"
+        yield Problem(at, message, hint="name it by the kind of server that its url leads to")
 
 
 def _environment(name: str, environment: Environment) -> Iterator[Problem]:

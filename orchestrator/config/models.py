@@ -56,6 +56,7 @@ __all__ = [
     "Requires",
     "Rollout",
     "Scalar",
+    "ScratchUrls",
     "TemplateText",
     "Tenant",
     "TenantItem",
@@ -74,6 +75,27 @@ __all__ = [
 _URL = "postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/{tenant}"
 
 
+class ScratchUrls(Model):
+    """Databases to throw away, by the kind of the targets; ``revision`` compares with one."""
+
+    postgresql: TemplateText | None = Field(
+        default=None, examples=["postgresql+psycopg://localhost/scratch_{database}"]
+    )
+    """For databases on PostgreSQL. May hold ``{database}``."""
+    mysql: TemplateText | None = None
+    """For databases on MySQL; on MariaDB too, where ``mariadb`` is left out."""
+    mariadb: TemplateText | None = None
+    """For databases on MariaDB; on MySQL too, where ``mysql`` is left out."""
+    sqlite: TemplateText | None = None
+    """For databases on SQLite. Left out: a temporary file."""
+
+    def of(self, backend: str | None) -> str | None:
+        """Return the URL for a kind of server, if there is one."""
+        if backend in {"mysql", "mariadb"}:
+            return self.mysql or self.mariadb if backend == "mysql" else self.mariadb or self.mysql
+        return getattr(self, backend) if backend in {"postgresql", "sqlite"} else None
+
+
 class ProjectSettings(Model):
     """What the project is called, and its promotion path."""
 
@@ -84,6 +106,8 @@ class ProjectSettings(Model):
     order of the file. An environment that is not listed is upgraded only when it is selected."""
     ledger: TemplateText = "sqlite:///.orchestrator/ledger.db"
     """The database of runs: any SQLAlchemy URL."""
+    scratch: ScratchUrls = ScratchUrls()
+    """Databases to throw away, for ``revision``, by the kind of the targets."""
 
 
 class Database(Model):

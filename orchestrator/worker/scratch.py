@@ -9,17 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate.api import RevisionContext
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.dialects import Timeouts
+from orchestrator.dialects.faults import words
+from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
+from orchestrator.fleet.plot import plot
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import learn, run_environment
 from orchestrator.worker.jobs import Job
+from orchestrator.worker.loading import BrokenScripts
 from orchestrator.worker.migrate import bring_to_head
 from orchestrator.worker.run import Steps
 from orchestrator.worker.session import locked, open_session
 
+_NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
+_EXAMPLES = {
+    "postgresql": "postgresql+psycopg://user:${env:PASSWORD}@localhost/scratch_{database}",
+    "mysql": "mysql+pymysql://user:${env:PASSWORD}@localhost/scratch_{database}",
+    "mariadb": "mariadb+pymysql://user:${env:PASSWORD}@localhost/scratch_{database}",
+}
 _TIMEOUTS = Timeouts(lock=5.0)
 
 
@@ -39,6 +51,7 @@ def run_env(
     options: dict[str, Any] = {} if collected is None else {"revision_context": collected}
     with (
         scratch(job, context) as location,
+        _told_of_kind(job, context, location),
         open_session(location, _TIMEOUTS, write=True) as session,
         locked(session) as held,
     ):
@@ -50,10 +63,44 @@ def run_env(
         template_args["config"] = run.environment.config
 
 
+def kind(job: Job, context: Context) -> str | None:
+    """Return the dialect of the database's targets: of those that are upgraded last, where they
+    differ. ``None`` where the URL can't be told."""
+    file, secrets = context.file(job), context.secrets(job)
+    for environment in reversed(file.config.order or tuple(file.config.environments)):
+        try:
+            url = plot(file.config, environment, job.database).url
+            address = AddressTemplate.parse(url, None, file.folder).blank
+            return address.opened(secrets.value).backend
+        except (OrchestratorError, ValueError):
+            continue  # a secret that only whoever migrates there has
+    return None
+
+
+@contextlib.contextmanager
+def _told_of_kind(job: Job, context: Context, location: Location) -> Iterator[None]:
+    """Raise ``BrokenScripts`` where what failed ran on SQLite, and is for another server."""
+    try:
+        yield
+    except (SQLAlchemyError, NotImplementedError, CommandError) as error:
+        theirs = kind(job, context)
+        if location.backend != "sqlite" or theirs in {"sqlite", None}:
+            raise
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        name = _NAMES[theirs]
+        raise BrokenScripts(
+            f"{words(cause)}\n  the scratch database that models are compared with is SQLite, and "
+            f"the targets of {job.database} are on {name}: its revisions do not run on SQLite",
+            f"create an empty database on {name} to throw away, and name it in environments.toml: "
+            f'[project.scratch] {theirs} = "{_EXAMPLES[theirs]}"',
+        ) from error
+
+
 @contextlib.contextmanager
 def scratch(job: Job, context: Context) -> Iterator[Location]:
     file = context.file(job)
     url = file.config.databases[job.database].scratch
+    url = url or file.config.project.scratch.of(kind(job, context))
     labels = {"database": job.database}
     if url is not None:
         address = AddressTemplate.parse(url, None, file.folder).fill(labels)

@@ -80,3 +80,61 @@ def test_a_revision_that_can_not_be_written_says_why(authored: Fleet):
 
     assert "no such luck" in ran.err
     assert len(list((shop.folder / "migrations/app/versions").glob("*.py"))) == 2
+
+
+ONLY_THERE = {
+    "postgres": "CREATE TABLE items (id serial PRIMARY KEY, tags int[] DEFAULT '{}'::int[])",
+    "mysql": "CREATE TABLE items (id int AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB",
+    "mariadb": "CREATE TABLE items (id int AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB",
+}
+
+
+@pytest.mark.parametrize("kind", ONLY_THERE)
+def test_one_scratch_database_for_all_of_a_kind(kind: str, new_fleet):
+    fleet: Fleet = new_fleet(kind)
+    fleet.declare(1)
+    shop = fleet.workshop
+    shop.revision("a1", None, f"op.execute({ONLY_THERE[kind]!r})")
+    (shop.folder / "models.py").write_text(MODELS)
+    path = shop.folder / "environments.toml"
+    with_model = '[databases.app]\nmetadata = "models:metadata"\n'
+    path.write_text(path.read_text().replace("[databases.app]\n", with_model))
+
+    ran = shop.run("revision", "app", "-m", "add note", code=3)
+
+    dialect = {"postgres": "postgresql"}.get(kind, "mysql")
+    assert "is SQLite, and the targets of app are on" in " ".join(ran.err.split()), ran
+    assert f"[project.scratch] {dialect} = " in ran.err, ran
+    assert 'near "' in ran.err or "unrecognized token" in ran.err, ran
+
+    name = unique("scratch")
+    with fleet.server.databases(f"{name}_app"):
+        url = fleet.url.partition(fleet.prefix)[0] + name + "_{database}"
+        scratch = f"\n[project.scratch]\n{dialect} = '{url}'\n[databases.app]\n"
+        path.write_text(path.read_text().replace("\n[databases.app]\n", scratch))
+        for _ in range(2):
+            written = shop.run("revision", "app", "-m", "add note", "-o", "json").json
+            text = (shop.folder / written["path"]).read_text()
+            assert "op.add_column('items', sa.Column('note'" in text
+            (shop.folder / written["path"]).unlink()
+        assert fleet.server.execute("SELECT version_num FROM alembic_version", f"{name}_app")
+
+
+def test_a_scratch_database_of_another_kind_is_a_mistake(workshop):
+    workshop.config(
+        """
+        [project]
+        name = "shop"
+        [project.scratch]
+        postgresql = "mysql+pymysql://me@localhost/scratch"
+        [databases.app]
+        script_location = "migrations/app"
+        [environments.prod]
+        url = "sqlite:///app.db"
+        """
+    )
+    workshop.scripts()
+
+    ran = workshop.run("config", "check", code=2)
+
+    assert "a scratch database for postgresql is on mysql" in ran.err
