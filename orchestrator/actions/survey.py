@@ -299,6 +299,7 @@ class Survey:
             heads,
             fingerprint=reading.fingerprint,
             server_version=reading.server,
+            invalid_indexes=reading.invalid,
         )
         if reading.failure is not None:
             state = State.UNREACHABLE if reading.fault in NO_ACCESS else State.FAILED

@@ -25,6 +25,13 @@ _SETTINGS = (
 # Names are then written in full, and as people write them. Compiling the query took longer than
 # running it.
 
+INVALID_INDEXES = (
+    "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname <> 'pg_toast' ORDER BY 1, 2"
+)
+"""Indexes that no query uses, since their building failed or goes on: schema and name."""
 OWN_SCHEMAS = (
     "SELECT nspname FROM pg_catalog.pg_namespace"
     " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"

@@ -36,14 +36,28 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
     """
     with connected(places[0].location, places[0].timeouts) as connection:
         session = _Session(connection, places[0].timeouts)
+        invalid = session.rows(postgresql_schema.INVALID_INDEXES)
         for batch in batches(places, _TABLES_PER_UNION):
-            standing = list(_heads(session, batch))
+            own = {place.target: place.location.schema for place in batch}
+            standing = [
+                replace(reading, invalid=_named_indexes(invalid, own[reading.target], session.own))
+                for reading in _heads(session, batch)
+            ]
             if not schemas:
                 yield from standing
                 continue
             of = {place.target: place for place in batch}
             for some in batches(standing, _SCHEMAS_PER_LOOK):
                 yield from _fingerprints(session, [(of[r.target], r) for r in some])
+
+
+def _named_indexes(
+    invalid: Rows, schema: str | None, session_schema: str | None
+) -> tuple[str, ...]:
+    """Return those of a schema; without one, all, as one would have to write them."""
+    if schema is not None:
+        return tuple(name for of, name in invalid if of == schema)
+    return tuple(name if of == session_schema else f"{of}.{name}" for of, name in invalid)
 
 
 def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:

@@ -38,6 +38,8 @@ class Reading:
     """Equal for targets that Alembic would see no difference between; ``None`` if not asked for."""
     server: str = ""
     """Product and version."""
+    invalid: tuple[str, ...] = ()
+    """Indexes that are INVALID (PostgreSQL)."""
     folds: bool = False
     """The server takes two spellings of a database's name that differ in case as one."""
     failure: Failure | None = None

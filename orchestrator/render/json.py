@@ -250,6 +250,7 @@ def outcome(of: Outcome, *, debug: bool) -> Object:
         "heads": list(of.heads),
         "fingerprint": of.fingerprint,
         "server_version": of.server_version or None,
+        "invalid_indexes": list(of.invalid_indexes),
         "revisions": [_revision(r) for r in of.revisions],
         "differences": [_difference(d) for d in of.differences],
         "failure": failure(of.failure, debug=debug) if of.failure else None,

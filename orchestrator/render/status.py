@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.actions.classes import SchemaClass, schema_classes
 from orchestrator.actions.results import Result
-from orchestrator.render.groups import Pair, spaced, troubles
+from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, troubles
 from orchestrator.render.states import cell, matrix
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, elapsed, heads, safe
@@ -19,8 +19,31 @@ def report(result: Result) -> Group:
     """Return the matrix of environments and databases, and below it the odd ones out."""
     pairs = list(zip(result.targets, result.outcomes, strict=True))
     return spaced(
-        matrix(pairs), *_classes(pairs), *troubles(pairs), *warnings(result), total(result)
+        matrix(pairs),
+        *_classes(pairs),
+        *_invalid(pairs),
+        *troubles(pairs),
+        *warnings(result),
+        total(result),
     )
+
+
+def _invalid(pairs: Sequence[Pair]) -> Iterator[Group]:
+    """Yield a block for the targets that have the same INVALID indexes."""
+    having = [pair for pair in pairs if pair[1].invalid_indexes]
+    for group in grouped(having, lambda pair: (pair[0].database, pair[1].invalid_indexes)):
+        target, outcome = group[0]
+        of = f"{count(len(group), 'target')} of {target.database}"
+        named = ", ".join(map(safe, outcome.invalid_indexes))
+        yield block(
+            Text.assemble(("invalid index", "yellow"), f": {of}"),
+            target_names(group),
+            Text(f"{named}: no query uses it; its building failed, or goes on"),
+            Text.assemble(
+                ("next: ", "bold"),
+                "where nobody builds it, DROP INDEX CONCURRENTLY, and build it again",
+            ),
+        )
 
 
 def warnings(result: Result) -> Iterator[Text]:

@@ -114,6 +114,8 @@ class Outcome:
     """Of its schema, where it was read."""
     server_version: str = ""
     """What runs there: ``MariaDB 10.11.6``; empty where nobody asked."""
+    invalid_indexes: tuple[str, ...] = ()
+    """INVALID ones of PostgreSQL, where it was read: their building failed, or goes on."""
     failure: Failure | None = None
     blocked_by: str | None = None
     attempts: int = 0

@@ -522,3 +522,10 @@ def test_an_invalid_index_that_stays_is_listed_with_what_drops_it(new_fleet):
     assert "INVALID index one" in ran.out
     assert "DROP INDEX CONCURRENTLY one" in ran.out
     fleet.rows("t000", "SELECT 'one'::regclass")
+    told = " ".join(fleet.workshop.run("status").out.split())
+    assert "invalid index: 1 target of app prod/app/t000 one: no query uses it" in told
+    assert fleet.workshop.run("status", "-o", "json").json["targets"][0]["invalid_indexes"] == [
+        "one"
+    ]
+    fleet.rows("t000", "DROP INDEX one")
+    assert "invalid" not in fleet.workshop.run("status").out

@@ -16,6 +16,7 @@ OUTCOME = TARGET | {
     "heads",
     "fingerprint",
     "server_version",
+    "invalid_indexes",
     "revisions",
     "differences",
     "failure",
