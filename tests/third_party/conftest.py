@@ -150,7 +150,7 @@ def application(
     tmp_path: Path, mariadb: MariaDB, mysql: MariaDB, postgres: Postgres
 ) -> Iterator[Callable[..., Application]]:
     """Declare an application: its ``script_location``, its tenants."""
-    python = _python()
+    python = third_party_python()
     with ExitStack() as stack:
 
         def make(script_location: str, *tenants: str) -> Application:
@@ -166,7 +166,7 @@ def application(
         yield make
 
 
-def _python() -> Path:
+def third_party_python() -> Path:
     """The Python of the third-party environment. Make names it; then it must be there."""
     named = os.environ.get("THIRD_PARTY_PYTHON")
     python = Path(named or Path(__file__).parents[2] / ".venv-third-party" / "bin" / "python")
