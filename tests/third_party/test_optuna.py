@@ -1,4 +1,4 @@
-"""Optuna's history, from empty databases, on three kinds of server."""
+"""Optuna's history, from empty databases, on four kinds of server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from tests.workshop import Ran
 
 pytestmark = pytest.mark.slow
 
-KINDS = ("sqlite", "postgres", "mariadb")
+KINDS = ("sqlite", "postgres", "mariadb", "mysql")
 HEAD, BEFORE = "v3.2.0.a", "v3.0.0.d"
 TENANTS = ("ada", "bob", "cyd")
 OWN = "own"
@@ -64,7 +64,7 @@ def test_optuna(application: Callable[..., Application]):
     ran = app.workshop.run("status", "-o", "json")
 
     behind = {"behind": 3} if upstream_fails else {}
-    assert ran.json["summary"]["states"] == {"current": 13 - len(behind) * 3, **behind}
+    assert ran.json["summary"]["states"] == {"current": 17 - len(behind) * 3, **behind}
 
     ran = app.workshop.run("check", "*/optuna", "-o", "json", code=4)
 
