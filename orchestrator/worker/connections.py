@@ -25,7 +25,7 @@ from orchestrator.worker.deferred import Deferred
 from orchestrator.worker.journal import Journal
 from orchestrator.worker.refusals import Elsewhere, NotRun
 from orchestrator.worker.session import Session
-from orchestrator.worker.theirs import arguments_of, assert_none_left, listening
+from orchestrator.worker.theirs import arguments_of, assert_none_left, greets, listening
 from orchestrator.worker.urls import is_in_memory, leads_to, shown_url
 
 _WHERE = "SELECT current_schema(), current_user"
@@ -150,19 +150,23 @@ class Connections:
         if engine.pool is own.pool or any(engine is known for known in self._known):
             return
         self._known.append(engine)
+        before = self._place() if greets(engine, own) else None
         self.heard.enter_context(listening(engine, self.session.connection))
+        if before is not None and self._place() != before:
+            raise NotRun(
+                "a listener of env.py's engine leads to another database or schema than the target",
+                "say it in the URL, for example ?options=-csearch_path%3Dshop, or with schema = …",
+            )
         if self._compares:
             self._assert_leads_here(engine)
             self.arguments |= arguments_of(engine, own)
         else:
             assert_none_left(engine, own)
+
+    def _place(self) -> str | None:
         place = self.session.place_of(self.session.connection)
         self.session.connection.rollback()
-        if place != self.session.place:
-            raise NotRun(
-                "a listener of env.py's engine leads to another database or schema than the target",
-                "say it in the URL, for example ?options=-csearch_path%3Dshop, or with schema = …",
-            )
+        return place
 
     def _assert_leads_here(self, engine: Engine) -> None:
         """Compare what the engine itself would give: its arguments and listeners are not ours."""

@@ -71,6 +71,14 @@ def assert_none_left(engine: Engine, own: Engine) -> None:
         )
 
 
+def greets(engine: Engine, own: Engine) -> bool:
+    """Whether listeners of an engine do something to each new connection."""
+    of_pool = ("first_connect", "connect", "checkout")
+    return any(_foreign(engine.pool, own.pool, name) for name in of_pool) or bool(
+        _foreign(engine, own, "engine_connect")
+    )
+
+
 @contextmanager
 def listening(engine: Engine, connection: Connection) -> Iterator[None]:
     """Let the listeners of an engine hear of a connection of ours as of a new one of its own, and
