@@ -15,7 +15,7 @@ RUN    := -q -n $(WORKERS) --durations=20 $(PYTEST)
 # What no version of a dependency changes, or what brings its own: our processes, signals, streams,
 # state machine and record, how they meet servers that fail, and what we ask servers ourselves. Of the
 # two servers that PyMySQL talks to, one will do.
-ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_party tests/config \
+ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_party \
                tests/test_docs.py tests/test_servers.py \
                $(patsubst %,tests/real/test_%.py,exhausted failures interrupts journal locks order \
                rollouts runs_crash runs_review services streams survey survey_traps terminal words) \
@@ -26,6 +26,8 @@ ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_p
 
 # Compiled modules make every process of ours start three times as fast.
 unexport PYTHONDONTWRITEBYTECODE
+
+ONCE := -k "not mysql and not (mariadb and (test_branches or test_authoring or test_contract))"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers servers-newer test test-newest test-lowest test-slow test-servers lint format types floors \
@@ -47,11 +49,12 @@ test-newest: $(NEWEST) servers  ## Run the tests with the newest versions
 
 test-lowest: $(LOWEST) servers  ## Run the tests with the lowest versions that pyproject.toml allows
 	@echo "== tests, lowest versions"
-	@.venv-lowest/bin/pytest -m "not slow" -k "not mysql" $(addprefix --ignore=,$(ONLY_NEWEST)) $(RUN)
+	@.venv-lowest/bin/pytest -m "not slow" $(ONCE) $(addprefix --ignore=,$(ONLY_NEWEST)) $(RUN)
 
-test-slow: $(NEWEST) $(THIRD) servers  ## Run what is slow by nature: others' histories, chaos
+test-slow: $(NEWEST) $(THIRD) servers  ## Run what is slow by nature: others' histories, chaos, properties
 	@echo "== slow tests"
-	@THIRD_PARTY_PYTHON="$(CURDIR)/$(dir $(THIRD))bin/python" $(BIN)/pytest -m slow $(RUN)
+	@THIRD_PARTY_PYTHON="$(CURDIR)/$(dir $(THIRD))bin/python" ORCHESTRATOR_TEST_EFFORT=full \
+	    $(BIN)/pytest -m "slow or hypothesis" $(RUN)
 
 test-servers: $(NEWEST) servers-newer  ## Run the tests that need servers on MariaDB 11.8 and PostgreSQL 18
 	@echo "== tests, newer servers"

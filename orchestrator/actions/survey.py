@@ -7,7 +7,7 @@ from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Observer, Silent
 from orchestrator.actions.version_tables import written_version_table
 from orchestrator.config.redaction import Redactor
-from orchestrator.dialects import Timeouts
+from orchestrator.dialects import Fault, Timeouts
 from orchestrator.dialects.faults import NO_ACCESS, words
 from orchestrator.errors import UsageError
 from orchestrator.fleet.arguments import XOfClass, x_of_class
@@ -16,7 +16,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Place, Reading
-from orchestrator.rollout.limits import limits
+from orchestrator.rollout.limits import creates, limits
 from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure, Outcome, State
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.worker.jobs import Verb
@@ -301,6 +301,9 @@ class Survey:
             server_version=reading.server,
             invalid_indexes=reading.invalid,
         )
+        if reading.fault is Fault.MISSING and self._creates(target):
+            pending = revisions.pending(()) if isinstance(revisions, Revisions) else ()
+            return replace(seen, state=State.EMPTY, revisions=pending)
         if reading.failure is not None:
             state = State.UNREACHABLE if reading.fault in NO_ACCESS else State.FAILED
             return replace(seen, state=state, failure=self._redacted(reading.failure))
@@ -315,6 +318,10 @@ class Survey:
         pending = revisions.pending(heads)
         state = (State.BEHIND if pending else State.CURRENT) if heads else State.EMPTY
         return replace(seen, state=state, revisions=pending)
+
+    def _creates(self, target: Target) -> bool:
+        config = self.crew.file.config
+        return creates(config, target.environment, target.database)
 
     def _not_own(self, target: Target) -> Failure | None:
         place = self.places[target.name]

@@ -164,6 +164,14 @@ class DatabaseOverrides(Model):
     """Its own number of retries."""
     retry_delay: Duration | None = None
     """Its own wait before the first retry."""
+    create: Flag | None = None
+    """Make a target's database, or its schema, where ``upgrade`` finds none."""
+    create_owner: Text | None = Field(default=None, examples=["app"])
+    """PostgreSQL: who is to own what is made. Left out: the user of the url."""
+    create_charset: Text | None = Field(default=None, examples=["utf8mb4"])
+    """The character set of a database that is made, on PostgreSQL its encoding."""
+    create_collation: Text | None = Field(default=None, examples=["utf8mb4_0900_ai_ci"])
+    """The collation of a database that is made."""
 
 
 class Environment(Model):
@@ -182,6 +190,14 @@ class Environment(Model):
     and secrets. ``true`` gives the key alone."""
     protected: Flag = False
     """Ask before changing anything, or need ``--yes``."""
+    create: Flag = False
+    """Make a target's database, or its schema, where ``upgrade`` finds none."""
+    create_owner: Text | None = Field(default=None, examples=["app"])
+    """PostgreSQL: who is to own what is made. Left out: the user of the url."""
+    create_charset: Text | None = Field(default=None, examples=["utf8mb4"])
+    """The character set of a database that is made, on PostgreSQL its encoding."""
+    create_collation: Text | None = Field(default=None, examples=["utf8mb4_0900_ai_ci"])
+    """The collation of a database that is made."""
     requires: Requires | None = None
     """What another environment must have first, and for how long."""
     databases: Mapping[str, DatabaseOverrides] = {}

@@ -19,7 +19,7 @@ NEXT_STEP: Mapping[Fault, str] = {
         "install 'alembic-orchestrator[mysql]', or connect by TLS (ssl_ca=… in the URL), "
         "which needs no such package"
     ),
-    Fault.MISSING: "create the database first; the orchestrator creates none",
+    Fault.MISSING: "create it first, or let upgrade do so: create = true in its environment",
     Fault.LOCK_WAIT: "find the session that holds the table, or raise lock_timeout",
     Fault.DEADLOCK: "run it again when the database is less busy",
     Fault.STATEMENT_TIMEOUT: "raise statement_timeout, or make the statement cheaper",
@@ -38,7 +38,7 @@ NEXT_STEP: Mapping[Fault, str] = {
     ),
     Fault.LOST: "check the server's log; run it again once the server is well",
 }
-NO_SCHEMA_STEP = "create it first; the orchestrator creates no schemas"
+NO_SCHEMA_STEP = "create it first, or let upgrade do so: create = true in its environment"
 NO_ACCESS = frozenset(
     {
         Fault.UNREACHABLE,

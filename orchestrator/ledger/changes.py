@@ -96,6 +96,7 @@ class _Fold:
             e.TargetSettled: self._settled,
             e.TargetSkipped: self._skipped,
             e.TargetRetried: self._retried,
+            e.TargetMade: self._made,
         }
 
     def add(self, event: e.Event) -> None:
@@ -231,6 +232,11 @@ class _Fold:
     def _retried(self, event: e.TargetRetried) -> None:
         self._target(event.target, state=None, blocked_by=None, settled_at=None, doubt=False)
         self._remark(event, "retried", "")
+
+    def _made(self, event: e.TargetMade) -> None:
+        position = self._place(event.target).position
+        row = {"position": position, "what": event.what, "at": event.at, "by": ""}
+        self.changes.remarks.append({**row, "reason": codec.text(event.detail)})
 
     def _remark(self, event: Any, what: str, reason: str) -> None:
         position = self._place(event.target).position

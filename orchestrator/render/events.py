@@ -9,6 +9,7 @@ from orchestrator.rollout.events import (
     RunPaused,
     RunResumed,
     RunWaiting,
+    TargetMade,
     WaveEnded,
     WaveStarted,
     WaveState,
@@ -43,6 +44,8 @@ def _told(event: Event) -> tuple[str, str] | None:
             return "gate", f"{name}: {kind} failed: {detail}"
         case Overridden(kind=kind, by=by, reason=reason):
             return "overridden", f"{kind}, by {by}: {reason}"
+        case TargetMade(target=target, what=what, detail=detail):
+            return what, f"{target}  {detail}"
         case RunWaiting(reason=reason):
             return "waiting", reason
         case _:

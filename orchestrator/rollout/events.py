@@ -6,6 +6,7 @@ failures are redacted before they leave a worker.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from orchestrator.rollout.outcomes import Outcome
 
@@ -221,6 +222,16 @@ class TargetSkipped(Event):
     target: str
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMade(Event):
+    """A target's database or schema was made, taken away again, or kept since it is not empty."""
+
+    target: str
+    what: Literal["created", "dropped", "kept"]
+    detail: str
+    """Which one it is: ``schema acme``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,14 @@
-"""The limits that apply to one database in one environment."""
+"""The settings that apply to one database in one environment."""
 
 from orchestrator.config.models import Config, Rollout
+
+
+def creates(config: Config, environment: str, database: str) -> bool:
+    """Return whether ``upgrade`` makes a database or schema that is not there."""
+    settings = config.environments[environment]
+    overrides = settings.databases.get(database)
+    own = None if overrides is None else overrides.create
+    return settings.create if own is None else own
 
 
 def limits(config: Config, environment: str, database: str) -> Rollout:

@@ -9,12 +9,13 @@ from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
 from orchestrator.dialects import Timeouts
+from orchestrator.dialects.creating import Creation
 from orchestrator.errors import Refused
 from orchestrator.fleet.arguments import x_arguments
 from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
-from orchestrator.rollout.limits import limits
+from orchestrator.rollout.limits import creates, limits
 from orchestrator.worker.jobs import Committing, Job
 from orchestrator.worker.run import Habits
 from orchestrator.worker.scripts import Scripts, load_scripts
@@ -30,6 +31,8 @@ class Context:
     """Told each revision as it starts; true where nobody is left to hear it."""
     record: Callable[[Committing], bool] = lambda _: True
     """Writes down what a revision is about to commit, and returns whether it could."""
+    made: Callable[[Any, str], Any] = lambda *_: None
+    """Told that a database or schema was made, or taken away, or kept."""
     habits: dict[str, Habits] = field(default_factory=dict)
     """What the ``env.py`` of each database does, as far as it was seen."""
     _file: ConfigFile | None = None
@@ -71,6 +74,20 @@ class Context:
         """The session's limits for the job's target."""
         settings = limits(self.file(job).config, job.environment, job.database)
         return Timeouts(settings.lock_timeout, settings.statement_timeout)
+
+    def creation(self, job: Job) -> Creation | None:
+        """How the job's target is to be made where it is not there; ``None`` where it is not to."""
+        config = self.file(job).config
+        if not creates(config, job.environment, job.database):
+            return None
+        settings = config.environments[job.environment]
+        own = settings.databases.get(job.database)
+        return Creation(
+            *(
+                getattr(own, name, None) or getattr(settings, name)
+                for name in ("create_owner", "create_charset", "create_collation")
+            )
+        )
 
     def arguments(self, job: Job) -> Mapping[str, Any]:
         """What connections of the job's database are opened with besides, as far as it is known."""

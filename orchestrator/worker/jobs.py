@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 
 class Verb(StrEnum):
@@ -79,6 +80,9 @@ class Job:
     patience: float = 0.0
     """For how many seconds the target's lock is tried for: a server may still work for a client
     that is dead."""
+    drops: bool = False
+    """``downgrade`` to nothing: take away the database or schema that an upgrade had made, if it is
+    empty then."""
     look_only: bool = False
     """Tell what became of an earlier attempt, and change nothing."""
 
@@ -101,6 +105,14 @@ class Committing:
     """Revisions right after it that may do so, too, without another ``Committing``."""
     waits: bool = True
     """Not where it only says that fewer are ``following`` than were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Sent by a worker that has made a database or schema, or taken one away, or has not."""
+
+    what: Literal["created", "dropped", "kept"]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

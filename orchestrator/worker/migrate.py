@@ -4,12 +4,16 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, State
 from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
+from orchestrator.worker.creating import create, drop_if_empty, is_missing
 from orchestrator.worker.environment import run_environment
 from orchestrator.worker.failures import failure_of, with_left_behind
 from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
@@ -19,7 +23,7 @@ from orchestrator.worker.moves import Move, crossed, judged, move_of, words
 from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.run import Habits, Run, watched
 from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Locked, Session, locked, open_session
+from orchestrator.worker.session import Locked, NoSchema, Session, locked, open_session
 
 
 def migrate(job: Job, target: str, context: Context) -> Outcome:
@@ -28,19 +32,38 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
     ``DONE`` and ``UNCHANGED`` are said only when the version table, read after everything, shows
     exactly the heads that Alembic's own bookkeeping leads to.
     """
-    give_up = time.monotonic() + job.patience
     try:
-        if job.database not in context.habits:
-            with _held(job, context, give_up) as session:
-                outcome = _before_env_py(job, target, context, session)
-                if outcome is not None:
-                    return outcome
-                if job.database not in context.habits:
-                    learn_habits(job, context, session)
-        with _held(job, context, give_up) as session:
-            return _under_lock(job, target, context, session)
+        return _migrate(job, target, context)
+    except (NoSchema, DBAPIError) as error:
+        creation = context.creation(job) if job.verb is Verb.UPGRADE else None
+        location = context.location(job)
+        if creation is None or location.backend == "sqlite" or not is_missing(error, location):
+            raise
     except Locked as error:
         return Outcome(target, State.LOCKED, failure=_locked(str(error)))
+    try:
+        create(location, context.timeouts(job), creation, partial(context.made, "created"))
+        return _migrate(job, target, context)
+    except Locked as error:
+        return Outcome(target, State.LOCKED, failure=_locked(str(error)))
+
+
+def _migrate(job: Job, target: str, context: Context) -> Outcome:
+    give_up = time.monotonic() + job.patience
+    if job.database not in context.habits:
+        with _held(job, context, give_up) as session:
+            outcome = _before_env_py(job, target, context, session)
+            if outcome is not None:
+                return outcome
+            if job.database not in context.habits:
+                learn_habits(job, context, session)
+    with _held(job, context, give_up) as session:
+        outcome = _under_lock(job, target, context, session)
+        if job.drops and outcome.state in SUCCEEDED and not outcome.heads:
+            _, table = read_heads(job, context.scripts(job), session, context)
+            detail = drop_if_empty(session, table)
+            context.made("kept" if " is kept" in detail else "dropped", detail)
+        return outcome
 
 
 @contextlib.contextmanager

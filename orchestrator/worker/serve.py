@@ -19,7 +19,7 @@ from orchestrator.worker.context import Context
 from orchestrator.worker.ddl import shown
 from orchestrator.worker.failures import failure_of, fault_of
 from orchestrator.worker.isolation import unchanged_process
-from orchestrator.worker.jobs import Committing, Go, Job, Running, Verb
+from orchestrator.worker.jobs import Committing, Go, Job, Made, Running, Verb
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import NoSchema
 
@@ -68,6 +68,7 @@ def serve(
     context = Context(
         commands,
         notify=lambda revision: not _told(pipe, sending, Running(revision)),
+        made=lambda what, detail: _told(pipe, sending, Made(what, detail)),
         record=lambda committing: _ask(pipe, sending, committing, context.redactor()),
     )
     try:
@@ -95,7 +96,7 @@ def run(job: Job, context: Context) -> Outcome:
         return _failed(job, target, error, backend, context)
 
 
-def _told(pipe: Connection, sending: threading.Lock, message: Running | Committing) -> bool:
+def _told(pipe: Connection, sending: threading.Lock, message: Running | Committing | Made) -> bool:
     """Send a message, and return whether there is somebody to hear it."""
     try:
         with sending:

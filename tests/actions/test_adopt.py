@@ -18,6 +18,7 @@ from orchestrator.actions.init import init
 from orchestrator.actions.project import Project
 from orchestrator.config.load import load
 from orchestrator.errors import UsageError
+from tests.effort import examples
 from tests.workshop import ENV_PY, Workshop
 
 TEMPLATES = Path(alembic.__file__).with_name("templates")
@@ -314,7 +315,7 @@ SECTIONS = TEXT.filter(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(SECTIONS, max_size=3, unique=True), TEXT, TEXT, TEXT)
 def test_any_names_give_a_valid_file(
     sections: list[str], name: str, password: str, table: str

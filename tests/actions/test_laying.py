@@ -14,6 +14,7 @@ from orchestrator.fleet.order import dependencies, ordered
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedTarget
 from orchestrator.rollout.shares import count_of
+from tests.effort import examples
 from tests.fleet.examples import make_config, rows, targets_of
 
 DATABASES = {"base": (), "catalog": ("base",), "orders": ("catalog",), "reports": ("orders",)}
@@ -102,7 +103,7 @@ def _laid_out(
     return lay_out(config, targets, planned, needs, SEED, waves=True, passed=lambda *_: passed)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(fleets())
 def test_every_target_is_in_one_wave_after_all_that_it_needs(fleet: Fleet) -> None:
     found = fleet.layout
@@ -120,7 +121,7 @@ def test_every_target_is_in_one_wave_after_all_that_it_needs(fleet: Fleet) -> No
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(fleets())
 def test_gates_and_budgets_are_those_of_what_has_work(fleet: Fleet) -> None:
     busy = Counter(t.wave for t in fleet.layout.targets if not t.idle)
@@ -148,7 +149,7 @@ def test_gates_and_budgets_are_those_of_what_has_work(fleet: Fleet) -> None:
         assert list(wave.entry) == (["requires"] if required else [])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(fleets())
 def test_waves_without_targets_are_left_out_and_noted(fleet: Fleet) -> None:
     names = [wave.name for wave in fleet.layout.waves]
@@ -160,7 +161,9 @@ def test_waves_without_targets_are_left_out_and_noted(fleet: Fleet) -> None:
             assert (note in fleet.layout.notes) == (f"{name}/{wave.name}" not in names)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
 @given(fleets())
 def test_what_is_idle_changes_no_place_of_what_is_not(fleet: Fleet) -> None:
     """Without the idle ones, a pick takes the same.

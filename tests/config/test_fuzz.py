@@ -14,6 +14,7 @@ from orchestrator.config.load import ConfigFile, load
 from orchestrator.errors import ConfigError
 from tests.config.examples import ALL, PASSWORD
 from tests.config.test_positions import inline, key
+from tests.effort import examples
 
 PLACE = re.compile(r"^\S*environments\.toml:\d+:\d+: \S")
 SHOWN = re.compile(r"^ {2,}(\d+ )?(\||\S)")
@@ -90,13 +91,13 @@ def broken_documents(draw):
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(broken_texts())
 def test_broken_text(text):
     outcome(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(broken_documents())
 def test_broken_structure(text):
     outcome(text)

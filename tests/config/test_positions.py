@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.config.positions import Positions, Span
+from tests.effort import examples
 
 TEXT = dedent("""\
     a.b = 1
@@ -96,7 +97,7 @@ DOCUMENTS = st.dictionaries(
 STYLES = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(DOCUMENTS, STYLES)
 def test_what_stands_at_a_position_is_what_was_looked_for(document, style):
     text = "".join(written((), document, style))

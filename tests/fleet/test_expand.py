@@ -9,6 +9,7 @@ from sqlalchemy import URL, make_url
 
 from orchestrator.config.problems import Problems
 from orchestrator.fleet.expand import expand, target
+from tests.effort import examples
 from tests.fleet.examples import (
     FOLDER,
     location,
@@ -260,7 +261,7 @@ def test_no_accepted_value_leaves_its_folder(x, y):
     assert "\0" not in str(path)
 
 
-@settings(suppress_health_check=FILTERS, max_examples=50)
+@settings(suppress_health_check=FILTERS, max_examples=examples(50))
 @given(st.lists(WILD, min_size=2, max_size=3))
 def test_accepted_targets_have_names_of_three_parts(tenants):
     config = make_config({"d": ()}, dev={"url": "mysql://u:{tenant}@h/{i}", "tenants": DISCOVERED})

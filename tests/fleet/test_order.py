@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.fleet.order import dependencies, ordered, reversed_, sorted_databases
+from tests.effort import examples
 from tests.fleet.examples import make_config, names, rows, targets_of
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -58,7 +59,7 @@ def test_nothing_comes_before_what_it_depends_on(fleet):
         assert all(position[n] < position[target.name] for n in needs(config, everything, target))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(fleets())
 def test_a_target_waits_for_exactly_what_it_needs(fleet):
     config, everything, chosen = fleet

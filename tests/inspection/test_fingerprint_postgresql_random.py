@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import MetaData
 
+from tests.effort import examples
 from tests.inspection.looking import compared, reflected
 from tests.inspection.postgresql_database import Database
 from tests.inspection.postgresql_mutations import PUBLIC
@@ -66,7 +67,7 @@ def alembic_tells_apart(database: Database, *schemas: str) -> bool:
 
 
 def test_what_alembic_tells_apart_has_different_fingerprints(database):
-    @settings(max_examples=50, deadline=None, derandomize=True)
+    @settings(max_examples=examples(50), deadline=None, derandomize=True)
     @given(changed())
     def holds(pair):
         assume(statements(pair[0]) != statements(pair[1]))

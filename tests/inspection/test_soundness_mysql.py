@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, event, given, reject, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql
 
+from tests.effort import examples
 from tests.inspection.looking import fingerprint, reflected, things
 from tests.inspection.mysql_databases import made, run
 from tests.inspection.verdicts import verdicts
@@ -183,7 +184,7 @@ def check(server: MariaDB, names: list[str], pair: tuple[str, str]) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore")  # SQLAlchemy's, of what it can't reflect
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(pair=pairs())
 def test_where_alembic_sees_a_difference_fingerprints_differ(databases, pair):
     event("seen" if check(*databases, pair) else "not seen")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, event, given, reject, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.inspection.looking import fingerprint, reflected, things
 from tests.inspection.verdicts import made, verdicts
 
@@ -158,7 +159,7 @@ def check(first: str, second: str) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore")  # SQLAlchemy's, of what it can't reflect
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(pairs())
 def test_where_alembic_sees_a_difference_fingerprints_differ(pair):
     event("seen" if check(*pair) else "not seen")

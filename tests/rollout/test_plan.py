@@ -21,6 +21,7 @@ from orchestrator.rollout.plan import (
     unsealed,
     vanished,
 )
+from tests.effort import examples
 
 TEXT = st.text(st.characters(), max_size=8) | st.sampled_from(['"', "\0", "\ud800", "é\u2028", ""])
 HEADS = st.lists(TEXT, max_size=2).map(tuple)
@@ -71,7 +72,7 @@ PLAN = Plan(
 SEALED = "".join(PLAN.sealed())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(PLANS)
 def test_it_comes_back_as_it_was(plan: Plan) -> None:
     text = "".join(plan.sealed())
@@ -89,7 +90,7 @@ def _turned(value: object) -> object:
     return [_turned(of) for of in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(PLANS)
 def test_its_digest_does_not_ask_for_the_order_of_keys(plan: Plan) -> None:
     turned = _turned(json.loads("".join(plan.sealed())))
@@ -197,7 +198,7 @@ def test_anything_else_is_refused(text: str) -> None:
         unsealed(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(JSON, st.sampled_from(PLACES))
 def test_no_json_is_more_than_refused(value: object, at: tuple[str | int, ...]) -> None:
     for text in (json.dumps(value), resealed(_changed(json.loads(SEALED), at, value))):

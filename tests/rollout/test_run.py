@@ -12,6 +12,7 @@ from orchestrator.rollout.events import GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.run import OVER, Past, Run, Stage
 from orchestrator.rollout.schedule import Slot, Work
+from tests.effort import examples
 from tests.rollout.world import World
 
 LIMITS = {"a": 1, "b": 2, "all": 4}
@@ -141,7 +142,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestHistories.settings = settings(max_examples=examples(200), stateful_step_count=50, deadline=None)
 
 
 def big_stages(luck: random.Random, count: int) -> list[Stage]:
@@ -188,7 +189,7 @@ def step(world: World, luck: random.Random) -> None:
         world.crash(written=luck.random() < 0.5)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(st.integers(0, 2**32))
 def test_thousands_of_targets_keep_the_promises(seed: int) -> None:
     luck = random.Random(seed)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.rollout.schedule import Schedule, Slot, Work
+from tests.effort import examples
 
 LIMITS = {"a": 1, "b": 2, "c": 3, "all": 4}
 
@@ -60,7 +61,7 @@ class Simulation:
         self.schedule.put_back(name)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(works(), st.data())
 def test_every_history_keeps_the_promises_and_ends(plan: list[Work], data: st.DataObject) -> None:
     run = Simulation(plan)
@@ -76,7 +77,7 @@ def test_every_history_keeps_the_promises_and_ends(plan: list[Work], data: st.Da
     assert run.schedule.unstarted == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(works(), st.data())
 def test_nothing_waits_that_could_start(plan: list[Work], data: st.DataObject) -> None:
     run = Simulation(plan)
@@ -90,7 +91,7 @@ def test_nothing_waits_that_could_start(plan: list[Work], data: st.DataObject) -
         run.finish(data.draw(st.sampled_from(run.running)), succeeded=data.draw(st.booleans()))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(works())
 def test_one_at_a_time_runs_in_the_order_given(plan: list[Work]) -> None:
     single = Slot("single", 1)
@@ -104,7 +105,7 @@ def test_one_at_a_time_runs_in_the_order_given(plan: list[Work]) -> None:
     assert order == [work.name for work in plan]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(works(), st.data())
 def test_after_stop_nothing_starts(plan: list[Work], data: st.DataObject) -> None:
     run = Simulation(plan)
@@ -132,7 +133,7 @@ def test_what_needs_a_failed_one_is_blocked_and_the_rest_goes_on() -> None:
     assert schedule.done
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(works(), st.integers(1, 3))
 def test_what_starts_in_portions_is_what_starts_at_once(plan: list[Work], limit: int) -> None:
     schedule = Schedule(plan)

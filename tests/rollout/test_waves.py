@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.config.models import Wave
 from orchestrator.fleet.order import dependencies, ordered, reversed_
 from orchestrator.rollout.waves import Candidate, assign, ordered_wave, uncovered
+from tests.effort import examples
 from tests.fleet.examples import make_config, rows, targets_of
 
 SEED = "0" * 64
@@ -229,7 +230,7 @@ WAVES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(fleets(), WAVES)
 def test_nothing_is_in_a_later_wave_than_what_needs_it(fleet, waves):
     found = dict(zip((c.name for c in fleet), assign(fleet, waves, SEED), strict=True))
@@ -237,7 +238,7 @@ def test_nothing_is_in_a_later_wave_than_what_needs_it(fleet, waves):
         assert all(found[need] <= found[candidate.name] for need in candidate.needs)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(fleets(), WAVES)
 def test_nothing_is_earlier_than_it_matches_but_for_what_needs_it(fleet, waves):
     found = dict(zip((c.name for c in fleet), assign(fleet, waves, SEED), strict=True))
@@ -250,7 +251,7 @@ def test_nothing_is_earlier_than_it_matches_but_for_what_needs_it(fleet, waves):
         assert at <= min(sure, default=len(waves))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(fleets(), WAVES, st.randoms())
 def test_the_order_in_which_targets_come_says_nothing(fleet, waves, rand):
     mixed = rand.sample(fleet, len(fleet))
@@ -259,7 +260,7 @@ def test_the_order_in_which_targets_come_says_nothing(fleet, waves, rand):
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(fleets(), st.integers(1, 5))
 def test_as_many_are_picked_as_there_should_be(fleet, count):
     alone = [
@@ -271,7 +272,7 @@ def test_as_many_are_picked_as_there_should_be(fleet, count):
     assert len(found) == min(count, len({c.tenant for c in alone}))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(st.tuples(VALUE, VALUE, st.sampled_from("ABC")), min_size=1, max_size=12))
 def test_a_pick_that_is_large_enough_covers_everything(kinds):
     fleet = [
@@ -316,7 +317,7 @@ def test_order_by(order_by, names):
     assert "".join(name[-1] for name in found) == names
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(fleets(), st.lists(st.sampled_from(["x", "-x", "y", "-y", "name"]), max_size=2))
 def test_nothing_runs_before_what_it_needs(fleet, order_by):
     found = ordered_wave(fleet, Wave(name="w", order_by=order_by))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from orchestrator.config.models import Window
 from orchestrator.config.rollouts import DAYS
 from orchestrator.rollout.windows import closes_at, is_open, opens_at
+from tests.effort import examples
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -136,7 +137,7 @@ MOMENTS = st.one_of(
 ).map(lambda d: round(d.replace(tzinfo=UTC).timestamp() * 1000))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(windows(), MOMENTS, st.lists(st.floats(0, 1, exclude_max=True), max_size=20))
 @example(window("02:15", "02:45", ["sun"], "Europe/Berlin"), at("2026-03-28T00:00"), [0.5])
 def test_it_is_closed_until_it_opens_and_open_until_it_closes(chosen, moment, parts):
@@ -157,7 +158,7 @@ def test_it_is_closed_until_it_opens_and_open_until_it_closes(chosen, moment, pa
         assert is_open(chosen, opens + int(part * (closes - opens)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(windows(), MOMENTS)
 def test_away_from_changes_of_the_clock_the_clock_decides(chosen, moment):
     zone = ZoneInfo(chosen.tz)

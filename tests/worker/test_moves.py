@@ -14,13 +14,16 @@ from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.moves import Move, judged
 from orchestrator.worker.scripts import Scripts, heads_after, load_scripts
+from tests.effort import examples
 from tests.worker.test_written import histories, write
 
 FOLDERS = count()
 Heads = tuple[str, ...]
 
 many = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

@@ -13,6 +13,7 @@ from orchestrator.rollout.outcomes import Revision
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.worker.scripts import heads_after, revision_of
 from orchestrator.worker.written import written_revisions
+from tests.effort import examples
 
 FOLDERS = count()
 
@@ -46,7 +47,9 @@ def write(folder: Path, history: list[tuple[str, tuple[str, ...], tuple[str, ...
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(history=histories(), data=st.data())
 def test_as_alembic_has_it(tmp_path: Path, history: list, data: st.DataObject) -> None:

@@ -58,6 +58,8 @@ class Course:
     purge: bool = False
     back_to: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Where each target goes back to, in a rollback."""
+    created: frozenset[str] = frozenset()
+    """In a rollback: targets whose database or schema the run that is rolled back had made."""
     held_to: bool = False
     """Whether a target must stand where the plan saw it."""
 
@@ -190,6 +192,7 @@ def _job(setting: Setting, crew: Crew, course: Course, target: Target, trail: Tr
         purge=course.purge,
         origin=trail.origin,
         back_to=course.back_to.get(target.name),
+        drops=target.name in course.created,
         goal=goal,
         committing=trail.committing if looks else (),
         patience=settings.target_timeout if looks else 0.0,

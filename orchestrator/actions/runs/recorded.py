@@ -94,6 +94,12 @@ def _has_looked(attempt: AttemptRecord) -> bool:
     return failure is None or not failure.retryable
 
 
+def created_by(ledger: Ledger, run: int | None) -> frozenset[str]:
+    """Return the targets whose database or schema a run has made."""
+    remarks = [] if run is None else ledger.remarks(run)
+    return frozenset(one.target for one in remarks if one.what == "created")
+
+
 def back_to(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return where each target of a rollback goes back to; nothing for other runs."""
     if plan.parent is None:

@@ -8,7 +8,14 @@ from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Result
 from orchestrator.actions.runs.begin import HELD_TO, outcomes_of, refuse_doubts
 from orchestrator.actions.runs.conduct import Course, Ended, conduct
-from orchestrator.actions.runs.recorded import ENDED_BEFORE, Recorded, back_to, past_of, trails_of
+from orchestrator.actions.runs.recorded import (
+    ENDED_BEFORE,
+    Recorded,
+    back_to,
+    created_by,
+    past_of,
+    trails_of,
+)
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.runs.unchanged import assert_unchanged
 from orchestrator.actions.skipping import nothing_to_do
@@ -207,6 +214,7 @@ def _course(
         trails=trails,
         settled=_fresh(survey, candidates) if plain else lambda _: None,
         back_to=back_to(plan),
+        created=created_by(ledger, plan.parent),
         purge=bool(plan.selection.get("purge")),
         held_to=bool(plan.selection.get(HELD_TO)),
     )

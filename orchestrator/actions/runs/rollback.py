@@ -9,7 +9,7 @@ from orchestrator.actions.results import Result, Silent
 from orchestrator.actions.runs.begin import driven, outcomes_of, record_run, refuse_doubts
 from orchestrator.actions.runs.conduct import Course
 from orchestrator.actions.runs.planning import Planning
-from orchestrator.actions.runs.recorded import Recorded
+from orchestrator.actions.runs.recorded import Recorded, created_by
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
@@ -64,6 +64,7 @@ class Rollback:
                 needs=needs,
                 histories={},
                 back_to={t.name: t.goal for t in self.plan.targets if t.goal is not None},
+                created=created_by(ledger, self.plan.parent),
                 held_to=True,
             )
             ended = driven(setting, crew, ledger, course, how)
@@ -126,6 +127,8 @@ def _changed(ledger: Ledger, id_: int) -> dict[str, tuple[Heads, Heads]]:
         before, after = of[0].heads_before or (), of[-1].heads_after or ()
         if before != after:
             found[name] = before, after
+    for name in created_by(ledger, id_):
+        found.setdefault(name, ((), ()))
     return found
 
 

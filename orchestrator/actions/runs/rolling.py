@@ -25,12 +25,13 @@ from orchestrator.rollout.events import (
     RunAborted,
     RunPaused,
     RunState,
+    TargetMade,
     TargetSettled,
 )
 from orchestrator.rollout.outcomes import RUN_TARGET, Failure, Outcome, State
 from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.run import OVER, Run
-from orchestrator.worker.jobs import Committing, Go, Job, Running
+from orchestrator.worker.jobs import Committing, Go, Job, Made, Running
 
 _TICK = 0.2
 """Seconds between looks at Ctrl-C and at what others ask."""
@@ -236,6 +237,9 @@ class Rolling:
                 self._asked.append((name, committing))
                 if not committing.waits:
                     self.trails[name].answered(committing, go=True)
+            case Message(content=Made(what=what, detail=detail)):
+                made = TargetMade(self.record.now, name, what, detail)
+                self._news.append(made)
             case Finished(content=outcome):
                 self._ended(outcome)
             case Lost():
