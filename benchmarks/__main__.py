@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workload", choices=sorted(WORKLOADS), default="one", help="upgrade: what they do")
     add("--at-head", type=int, default=1000, help="at-head: SQLite files")
     add("--databases", type=int, default=1000, help="check: MariaDB databases")
+    add("--mysql-databases", type=int, default=500, help="check: MySQL databases")
     add("--schemas", type=int, default=1000, help="check: PostgreSQL schemas")
     add("--files", type=int, default=10_000, help="check: SQLite files")
     add("--tables", type=int, default=20, help="check: tables of each")

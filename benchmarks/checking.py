@@ -1,4 +1,4 @@
-"""``check`` against Alembic's own ways, on all three servers, with the same verdicts."""
+"""``check`` against Alembic's own ways, on all four servers, with the same verdicts."""
 
 import argparse
 from collections.abc import Callable
@@ -21,6 +21,7 @@ def check(folder: Path, options: argparse.Namespace) -> None:
     notes: list[str] = []
     servers: tuple[tuple[str, Make, int, int, bool], ...] = (
         ("MariaDB databases", fleets.mariadb, options.databases, options.compared, True),
+        ("MySQL databases", fleets.mysql, options.mysql_databases, options.compared, True),
         ("PostgreSQL schemas", fleets.postgresql, options.schemas, options.compared_schemas, True),
         ("SQLite files", fleets.sqlite, options.files, options.compared_files, False),
     )

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -16,7 +16,7 @@ from pymysql.constants import CLIENT
 from benchmarks import contenders, modelled
 from benchmarks.subject import Subject
 from benchmarks.tables import preparing
-from tests.servers import MariaDBServer, PostgresServer
+from tests.servers import MariaDBServer, MySQLServer, PostgresServer
 
 DRIFT = (
     ("CREATE INDEX ix_tmp ON accounts (amount)",),
@@ -57,17 +57,37 @@ class Fleet:
         return tuple(sorted((*plain[::every][:wanted], *sorted(self.drifted)[:drifted])))
 
 
-@contextmanager
-def mariadb(folder: Path, count: int, tables: int, *, drift: bool = False) -> Iterator[Fleet]:
+def mariadb(
+    folder: Path, count: int, tables: int, *, drift: bool = False
+) -> AbstractContextManager[Fleet]:
     """Databases of a private MariaDB server, tuned as in the tests: fast is harder for us."""
-    server = MariaDBServer()
+    return _databases(MariaDBServer(), "MariaDB", folder, count, tables, drift=drift)
+
+
+def mysql(
+    folder: Path, count: int, tables: int, *, drift: bool = False
+) -> AbstractContextManager[Fleet]:
+    """Databases of a private MySQL server."""
+    return _databases(MySQLServer(), "MySQL", folder, count, tables, drift=drift)
+
+
+@contextmanager
+def _databases(
+    server: MariaDBServer | MySQLServer,
+    product: str,
+    folder: Path,
+    count: int,
+    tables: int,
+    *,
+    drift: bool,
+) -> Iterator[Fleet]:
     try:
         server.start()
         tenants = _names(count)
         template = server.url("TENANT").replace("TENANT", "{tenant}")
         urls = [server.url(tenant) for tenant in tenants]
         subject = modelled.write(folder, template, urls, tables)
-        with preparing(f"{count} MariaDB databases"):
+        with preparing(f"{count} {product} databases"):
             server.create(tenants[0])
             statements = _as_shown(server, tenants[0], contenders.recorded_sql(subject))
             work = partial(_mariadb_databases, server.port, server.password, statements)
@@ -148,7 +168,9 @@ def _in_parallel(work: Callable[[Sequence[str]], None], tenants: Sequence[str]) 
         pool.map(work, chunks, chunksize=1)
 
 
-def _as_shown(server: MariaDBServer, first: str, recorded: Sequence[str]) -> list[str]:
+def _as_shown(
+    server: MariaDBServer | MySQLServer, first: str, recorded: Sequence[str]
+) -> list[str]:
     """Migrate the first database by what Alembic would run, and tell how to make its like.
 
     What the server itself shows of a table makes the same table again, with its indexes, at once.

@@ -9,22 +9,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import monotonic
+from typing import TypeVar
 
 from benchmarks import contenders, tables
 from benchmarks.subject import Subject, write
-from tests.servers import MariaDBServer
+from tests.servers import MariaDBServer, MySQLServer
 
+Private = TypeVar("Private", MariaDBServer, MySQLServer)
 LOOPED_AT_HEAD = 20
 
 
 def upgrades(folder: Path, options: argparse.Namespace) -> None:
-    """Empty databases to head, on MariaDB and SQLite."""
+    """Empty databases to head, on MariaDB, MySQL and SQLite."""
     size = f"{options.targets} targets by {options.revisions} revisions"
     title = f"Upgrade of {size}, {options.workload} statement(s) each"
     tables.begin(title, "server", "way", "seconds", "against the orchestrator", texts=2)
-    with mariadb() as server:
-        for name, new in (("MariaDB", on_mariadb(server, folder)), ("SQLite", on_sqlite(folder))):
-            _compare(name, new, options)
+    with private(MariaDBServer()) as server:
+        _compare("MariaDB", on_mysql(server, folder / "mariadb"), options)
+    with private(MySQLServer()) as server:
+        _compare("MySQL", on_mysql(server, folder / "mysql"), options)
+    _compare("SQLite", on_sqlite(folder), options)
     tables.end()
 
 
@@ -57,8 +61,8 @@ def start_up(rounds: int) -> None:
     tables.end()
 
 
-def on_mariadb(server: MariaDBServer, folder: Path) -> Callable[..., Subject]:
-    """Make fresh subjects on a MariaDB server."""
+def on_mysql(server: MariaDBServer | MySQLServer, folder: Path) -> Callable[..., Subject]:
+    """Make fresh subjects on a MariaDB or MySQL server."""
 
     def new(count: int, options: argparse.Namespace) -> Subject:
         tenants = [f"t{number:04}" for number in range(count)]
@@ -66,7 +70,7 @@ def on_mariadb(server: MariaDBServer, folder: Path) -> Callable[..., Subject]:
         server.create(*tenants)
         urls = tuple(server.url(tenant) for tenant in tenants)
         template = server.url("TENANT").replace("TENANT", "{tenant}")
-        return write(folder / "mariadb", template, urls, tenants, options)
+        return write(folder, template, urls, tenants, options)
 
     return new
 
@@ -87,9 +91,8 @@ def on_sqlite(folder: Path) -> Callable[..., Subject]:
 
 
 @contextmanager
-def mariadb() -> Iterator[MariaDBServer]:
-    """A private MariaDB server, tuned as in the tests: the faster it is, the harder for us."""
-    server = MariaDBServer()
+def private(server: Private) -> Iterator[Private]:
+    """A private server, tuned as in the tests: the faster it is, the harder for us."""
     try:
         yield server.start()
     finally:

@@ -9,6 +9,7 @@ that (``tests/cli/test_program.py``), and what is killed or interrupted, starts 
 import array
 import atexit
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -108,6 +109,9 @@ def serve(connection: socket.socket, program: str) -> None:
     sys.path[0] = str(Path(program).parent)  # as in the program itself
     for name in _IMPORTED:
         importlib.import_module(name)
+    # A command that looked through all of this for garbage would copy every page of it.
+    gc.collect()
+    gc.freeze()
     size = array.array("i").itemsize
     while True:
         message, ancillary, *_ = connection.recvmsg(16, socket.CMSG_SPACE(3 * size))

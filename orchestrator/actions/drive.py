@@ -8,9 +8,9 @@ from heapq import heappop, heappush
 
 from orchestrator.actions.interrupts import Interrupts
 from orchestrator.actions.results import Observer
-from orchestrator.actions.works import server_slot
+from orchestrator.actions.works import MACHINE, server_slot
 from orchestrator.config.models import Rollout
-from orchestrator.engines.pool import Event, Finished, Lost, Message, Pool
+from orchestrator.engines.pool import CannotStart, Event, Finished, Lost, Message, Pool
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.outcomes import Failure, Outcome, State
@@ -56,23 +56,38 @@ class Drive:
         # One at a time: starting a worker takes long enough for a Ctrl-C in between.
         while names := schedule.start(limit=1):
             self._began[names[0]] = time.monotonic()
-            self._submit(names[0])
+            self._submit(names[0], schedule)
             self._heed_interrupts(schedule)
         while self._retries and self._retries[0][0] <= time.monotonic():
             name = heappop(self._retries)[1]
             if not self._crowding.free(self.targets[name].server):
                 heappush(self._retries, (time.monotonic() + _TICK, name))
                 continue
-            self._submit(name)
+            self._submit(name, schedule)
             self._heed_interrupts(schedule)
 
-    def _submit(self, name: str) -> None:
+    def _submit(self, name: str, schedule: Schedule) -> None:
         target = self.targets[name]
         self._crowding.begin(target.server, name)
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         timeout = self.settings(target).target_timeout
-        self.pool.submit(name, self.job(target), timeout, kind=target.database)
+        try:
+            self.pool.submit(name, self.job(target), timeout, kind=target.database)
+        except CannotStart as error:
+            self._not_begun(target, str(error), schedule)
+            return
         self.observer.started(target, attempt)
+
+    def _not_begun(self, target: Target, why: str, schedule: Schedule) -> None:
+        """Put a target back that the system has no process for: fewer at once may do."""
+        if busy := self.pool.busy:
+            self._crowding.end(target.server, target.name)
+            self._attempts[target.name] -= 1
+            schedule.put_back(target.name)
+            schedule.narrow(MACHINE, busy)
+            self.observer.crowded(MACHINE, busy, Failure(why))
+        else:
+            self._ended(Outcome(target.name, State.FAILED, failure=Failure(why)), schedule)
 
     def _patience(self) -> float:
         if not self._retries:

@@ -220,7 +220,8 @@ class Survey:
         settings = limits(config, target.environment, target.database)
         timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
         table = self._tables[self._group(target)]
-        return Place(target.name, location, table, timeouts, settings.max_per_server)
+        grants = config.databases[target.database].drift.grants
+        return Place(target.name, location, table, timeouts, settings.max_per_server, grants)
 
     def _know_revisions(self, *, wait: bool) -> bool:
         """Take what workers found out about the scripts, and tell whether that is all."""

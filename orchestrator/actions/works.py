@@ -8,6 +8,9 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedWave
 from orchestrator.rollout.schedule import Slot, Work
 
+MACHINE = "this machine"
+"""The key of the slot that all targets share."""
+
 
 def works(
     config: Config,
@@ -19,7 +22,7 @@ def works(
 
     No more are at work at once than this process may have files open for.
     """
-    machine = Slot("this machine", workers_allowed())
+    machine = Slot(MACHINE, workers_allowed())
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
     result = []
     for target in targets:

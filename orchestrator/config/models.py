@@ -46,6 +46,7 @@ __all__ = [
     "Config",
     "Database",
     "DatabaseOverrides",
+    "Drift",
     "Environment",
     "Gate",
     "GateCommand",
@@ -110,6 +111,13 @@ class ProjectSettings(Model):
     """Databases to throw away, for ``revision``, by the kind of the targets."""
 
 
+class Drift(Model):
+    """What else counts as a difference between the schemas of two targets."""
+
+    grants: Flag = False
+    """Owners and rights."""
+
+
 class Database(Model):
     """A logical database: one model and one Alembic migration history."""
 
@@ -136,6 +144,8 @@ class Database(Model):
     """A function that gets Alembic's ``Config`` before ``env.py`` runs: ``package.module:name``."""
     python_path: tuple[Text, ...] = Field(default=(), examples=[["src"]])
     """Folders to import from, before all others."""
+    drift: Drift = Drift()
+    """What else counts as a difference between targets."""
     scratch: TemplateText | None = None
     """The URL of a disposable database that ``revision`` may bring to head and compare with.
     Left out: a temporary SQLite file."""

@@ -48,6 +48,8 @@ _TABLE_OPTIONS = {
     "CHARSET": "character set",
     "ENGINE": "engine",
 }
+RIGHTS = "RIGHTS"
+"""The type of what is granted, among what is shown."""
 _SHOW = {"VIEW": "VIEW", "SYSTEM VIEW": "VIEW", "SEQUENCE": "SEQUENCE"}
 # Where SHOW CREATE says how it is made; the SQL mode, which is part of that, stands second.
 _CODE = {
@@ -149,6 +151,33 @@ def shown_text(type_: str, row: Sequence[str | None]) -> str | None:
     return f"{row[1] or ''}\n{text}" if text is not None and type_ in _CODE else text
 
 
+def grants_sql(database: str) -> str:
+    """Return a statement for the rights that one may see: on what, whose, which, passed on."""
+    of = literal(database)
+    views = {
+        "schema_privileges": "'database'",
+        "table_privileges": "CONCAT('table ', table_name)",
+        "column_privileges": "CONCAT('column ', table_name, '.', column_name)",
+    }
+    return " UNION ALL ".join(
+        f"SELECT {name}, grantee, privilege_type, is_grantable FROM information_schema.{view}"
+        f" WHERE table_schema = {of}"
+        for view, name in views.items()
+    )
+
+
+def rights(rows: Sequence[Sequence[str]]) -> list[Shown]:
+    """Return what is granted, sorted, as if it were shown: each thing's rights by name."""
+    granted: dict[str, dict[str, list[str]]] = {}
+    for name, who, what, passed_on in rows:
+        star = "*" if passed_on == "YES" else ""
+        granted.setdefault(name, {}).setdefault(who, []).append(what + star)
+    return [
+        (RIGHTS, name, "; ".join(f"{who}: {', '.join(sorted(of[who]))}" for who in sorted(of)))
+        for name, of in sorted(granted.items())
+    ]
+
+
 def show_sql(database: str, type_: str, name: str) -> str:
     """Return a statement for how one of them is made."""
     what = type_ if type_ in _CODE else _SHOW.get(type_, "TABLE")
@@ -190,7 +219,9 @@ def things(defaults: Sequence[str], shown: Sequence[Shown]) -> Iterator[Thing]:
     given = zip(names, map(str, defaults), strict=False)
     yield Thing("database", "", "", tuple((name, value) for name, value in given if value))
     for type_, name, text in shown:
-        if type_ in _CODE:
+        if type_ == RIGHTS:
+            yield Thing("rights", "", name, (("granted", text),))
+        elif type_ in _CODE:
             yield _code(type_, name, text)
         elif type_ in _KINDS:
             yield Thing(_KINDS[type_], "", name, (("definition", text),))

@@ -83,6 +83,44 @@ _PUBLISHED_SCHEMAS = """  UNION ALL
     JOIN ns ON ns.oid = pn.pnnspid
     JOIN pg_publication pu ON pu.oid = pn.pnpubid
 """
+# The owner's own rights, too: one may take them from oneself.
+_GRANTS = """  UNION ALL
+  SELECT held.prefix, 'rights', '', held.name, json_build_object(
+           'owner', CASE WHEN held.owner IS NOT NULL THEN pg_get_userbyid(held.owner) END,
+           'granted', (
+             SELECT string_agg(who || ': ' || rights, '; ' ORDER BY who)
+               FROM (SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END
+                              AS who,
+                            string_agg(privilege_type || CASE WHEN is_grantable THEN '*'
+                              ELSE '' END, ', ' ORDER BY privilege_type) AS rights
+                       FROM aclexplode(held.acl) GROUP BY grantee) granted))
+    FROM (
+      SELECT ns.prefix, 'schema' AS name, n.nspowner AS owner,
+             coalesce(n.nspacl, acldefault('n', n.nspowner)) AS acl
+        FROM pg_namespace n JOIN ns ON ns.oid = n.oid
+      UNION ALL
+      SELECT ns.prefix, CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || c.relname,
+             c.relowner, coalesce(c.relacl, acldefault(
+               CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))
+        FROM pg_class c JOIN ns ON ns.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+         AND (ns.nspname || '.' || c.relname) <> ALL (:without)
+      UNION ALL
+      SELECT att.prefix, 'column ' || att.relname || '.' || att.attname, NULL::oid, att.attacl
+        FROM att WHERE att.attacl IS NOT NULL
+      UNION ALL
+      SELECT ns.prefix, 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid)
+             || ')', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+        FROM pg_proc p JOIN ns ON ns.oid = p.pronamespace
+       WHERE ('pg_proc'::regclass, p.oid) NOT IN (SELECT classid, objid FROM extended)
+      UNION ALL
+      SELECT ns.prefix, 'type ' || t.typname, t.typowner,
+             coalesce(t.typacl, acldefault('T', t.typowner))
+        FROM pg_type t JOIN ns ON ns.oid = t.typnamespace
+       WHERE t.typtype IN ('e', 'd', 'r')
+         AND ('pg_type'::regclass, t.oid) NOT IN (SELECT classid, objid FROM extended)
+    ) held
+"""
 # Details in which a name followed by a dot is only text.
 _NO_SQL = frozenset(
     {"comment", "options", "tablespace", "of constraint", "schema", "foreign options"}
@@ -90,7 +128,7 @@ _NO_SQL = frozenset(
 # In which a name followed by a dot may be a table's other name, or a row's.
 _VIEWS = frozenset({"view", "materialized view", "rule", "policy"})
 # Whose names hold types.
-_SIGNED = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
+_SIGNED = frozenset({"function", "procedure", "aggregate", "operator", "cast", "rights"})
 # Languages whose words are read as SQL's.
 _SQL_BODIES = frozenset({"sql", "plpgsql"})
 _ROWS = frozenset({"old", "new"})
@@ -130,6 +168,8 @@ class Asked:
     """Tables that are none of it, as ``schema.name``."""
     version: int
     """The server's, as ``server_version_num``: 150002."""
+    grants: bool = False
+    """Whether owners and rights are part of it."""
 
 
 def digests_sql(asked: Asked) -> str:
@@ -145,6 +185,7 @@ def facts_sql(asked: Asked) -> str:
 
 def _query(asked: Asked, details: str) -> str:
     published = more = ""
+    grants = _GRANTS.replace(":without", _array(asked.without)) if asked.grants else ""
     if asked.version >= _PUBLISHES_PARTS:
         published, more = _PUBLISHED, _PUBLISHED_SCHEMAS
     given = {
@@ -152,7 +193,7 @@ def _query(asked: Asked, details: str) -> str:
         ":without": _array(asked.without),
         ":details": details,
         ":published": published,
-        ":more": more,
+        ":more": more + grants,
     }
     # At once: a name may look like a placeholder.
     return re.sub(r"(?<!:):\w+\b", lambda found: given[found[0]], _things())

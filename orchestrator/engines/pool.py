@@ -70,6 +70,10 @@ class _Worker:
     jobs: int = field(default=0)
 
 
+class CannotStart(Exception):
+    """The system starts no more processes for us."""
+
+
 class Pool:
     """Worker processes that run ``serve(pipe, *arguments)``, at most ``size`` of them busy.
 
@@ -108,7 +112,7 @@ class Pool:
 
         ``kind``: which user code the job imports. What one kind's modules are called or register
         must not reach another's. The caller never submits more than ``size`` at once. Raises
-        ``RuntimeError`` if it does.
+        ``RuntimeError`` if it does, and ``CannotStart``.
         """
         if self.busy >= self._size:
             raise RuntimeError("more jobs than workers")
@@ -189,14 +193,18 @@ class Pool:
         process = self._context.Process(
             target=self._serve, args=(theirs, *self._arguments), daemon=True
         )
-        _start_resource_tracker()
         try:
+            _start_resource_tracker()
             with theirs, starting(), _signals_blocked():
                 process.start()
-        except (EOFError, ConnectionError):  # its fork server died over it; the next is a new one
+        except (EOFError, ConnectionError, BlockingIOError):
+            # Its fork server died over it, or there is none to be had; the next is a new one.
             ours.close()
             if tries == 1:
-                raise RuntimeError("no worker process can be started: they die at once") from None
+                raise CannotStart(
+                    "no more worker processes can be started: raise the limit of processes "
+                    "(ulimit -u), or lower max_parallel"
+                ) from None
             time.sleep(_DYING)
             return self._new_process(tries - 1)
         return process, ours

@@ -159,7 +159,7 @@ def errands(places: Iterable[Place]) -> list[Errand]:
     """Group places by the connection that reaches them."""
     groups: dict[Any, list[Place]] = {}
     for place in places:
-        groups.setdefault(_reached(place.location), []).append(place)
+        groups.setdefault((place.grants, _reached(place.location)), []).append(place)
     return [
         Errand(tuple(some))
         for group in groups.values()

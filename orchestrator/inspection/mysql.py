@@ -180,8 +180,24 @@ def _shown(server: _Server, places: Sequence[Place]) -> list[Described | Excepti
         else:
             text = _shown_text(server.fold(database), type_, answer)
             described[1].append((type_, name, text))
+    _add_rights(server, places, found)
     server.connection.commit()
     return found
+
+
+def _add_rights(
+    server: _Server, places: Sequence[Place], found: list[Described | Exception]
+) -> None:
+    asked = [at for at, place in enumerate(places) if place.grants]
+    names = [server.fold(places[at].location.database or "") for at in asked]
+    answers = _several(server.connection, [mysql_schema.grants_sql(name) for name in names])
+    for at, answer in zip(asked, answers, strict=True):
+        described = found[at]
+        if isinstance(answer, Exception):
+            found[at] = answer
+        elif not isinstance(described, Exception):
+            texts = [[_text(value) for value in row] for row in answer]
+            described[1].extend(mysql_schema.rights(texts))
 
 
 def _shown_text(database: str, type_: str, answer: Answer) -> str:

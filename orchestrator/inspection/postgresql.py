@@ -119,7 +119,7 @@ class _Session:
     def asked(self, schemas: Sequence[str], places: Sequence[Place]) -> postgresql_schema.Asked:
         """Return what is to be told of schemas that belong to some places."""
         without = [".".join(self.table(place)) for place in places]
-        return postgresql_schema.Asked(schemas, without, self._version)
+        return postgresql_schema.Asked(schemas, without, self._version, places[0].grants)
 
     def table(self, place: Place) -> tuple[str, str]:
         """Return the schema and the name of a place's version table."""

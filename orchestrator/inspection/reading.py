@@ -24,6 +24,8 @@ class Place:
     timeouts: Timeouts
     max_per_server: int = 4
     """How many connections its server may get."""
+    grants: bool = False
+    """Whether owners and rights are part of its fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)

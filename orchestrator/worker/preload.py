@@ -3,6 +3,10 @@
 import contextlib
 import gc
 import importlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
 
 import alembic.autogenerate
 import alembic.command
@@ -24,6 +28,20 @@ for _module in (
     with contextlib.suppress(ImportError):  # a driver is an extra
         importlib.import_module(_module)
 
+
+def _fork_or_end(fork: Callable[[], int] = os.fork, server: int = os.getpid()) -> int:
+    # The fork server itself has nobody to tell but its standard error; who asked it is told by its
+    # end.
+    try:
+        return fork()
+    except OSError:
+        if os.getpid() == server:
+            os._exit(1)
+        raise
+
+
+if "multiprocessing.forkserver" in sys.modules and multiprocessing.parent_process() is None:
+    os.fork = _fork_or_end
 share_unverified_context()
 let_env_py_register_again()
 # What is here stays: a worker that looked through it for garbage would copy every page of it.

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.engines.pool import CannotStart, Finished, Lost, Message, Pool
 from orchestrator.engines.pool import Event as PoolEvent
-from orchestrator.engines.pool import Finished, Lost, Message, Pool
 from tests.workshop import wait_until
 
 
@@ -216,7 +216,7 @@ def test_a_fork_server_that_dies_while_it_starts_a_worker_is_replaced(slow_pool:
 
 
 def test_fork_servers_that_all_die_are_told(slow_pool: Pool) -> None:
-    told = pytest.raises(RuntimeError, match="no worker process can be started")
+    told = pytest.raises(CannotStart, match="no more worker processes can be started")
     with fork_servers_killed(3), told:
         slow_pool.submit("b", ("talk", 0), 30, kind="two")
 

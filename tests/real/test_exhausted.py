@@ -1,15 +1,21 @@
 """A server that runs out of something is given fewer targets at once, until it bears them."""
 
+import os
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from orchestrator.render.words import count
 from tests.real.conftest import Fleet
 from tests.servers import MariaDB, Postgres, PostgresServer, Server, unique
+from tests.workshop import Workshop
 
 _SMALL = ("--max_locks_per_transaction=10", "--max_connections=30")
+CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))\n'
 SLOW = """
 op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))
 if op.get_bind().dialect.name == "postgresql":
@@ -98,3 +104,50 @@ def test_what_the_server_bears_for_nobody_is_told_once_with_its_setting(
     assert "max_locks_per_transaction" in ran.out
     assert "max_per_server" in ran.out
     assert "mend revision" not in ran.out
+
+
+def unprivileged(processes: int) -> list[str]:
+    """A command's beginning: a user of its own who may have only so many processes and threads."""
+    limit = ["prlimit", f"--nproc={processes}"]
+    if os.getuid() != 0:
+        return limit
+    # Limits of processes don't bind root. What is root's alone stays readable.
+    rights = "+dac_override,+dac_read_search"
+    user = str(40_000 + os.getpid() % 20_000)
+    as_user = ["setpriv", f"--reuid={user}", "--clear-groups", f"--inh-caps={rights}"]
+    return [*as_user, f"--ambient-caps={rights}", *limit]
+
+
+@pytest.fixture
+def folder_for_all() -> Iterator[Path]:
+    """A folder that every user may write to; those of pytest are ours alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("processes", [9, 14])
+def test_few_processes_end_no_run(processes: int, folder_for_all: Path) -> None:
+    fleet = Fleet("sqlite", Workshop(folder_for_all), None)
+    fleet.declare(30, max_parallel=30, max_per_server=30)
+    shop = fleet.workshop
+    shop.revision("a1", None, CREATE + 'time.sleep(0.3)\nop.execute("SELECT 1")')
+    program = [*unprivileged(processes), str(shop.program)]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*program, *arguments]
+        return subprocess.run(
+            command, cwd=shop.folder, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    ran = run("upgrade")
+    tries = 0
+    while ran.returncode == 6 and tries < 20:
+        ran, tries = run("resume"), tries + 1
+
+    assert ran.returncode == 0, ran
+    for text in (ran.stdout, ran.stderr):
+        assert "Traceback" not in text
+        assert "internal error" not in text
+    assert "at once on this machine" in ran.stderr
+    assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)

@@ -11,10 +11,10 @@ from orchestrator.actions.results import Observer
 from orchestrator.actions.runs.record import Record
 from orchestrator.actions.runs.trails import Trail, looked
 from orchestrator.actions.runs.waits import Waits
-from orchestrator.actions.works import server_slot
+from orchestrator.actions.works import MACHINE, server_slot
 from orchestrator.config.models import Rollout
+from orchestrator.engines.pool import CannotStart, Finished, Lost, Message, Pool
 from orchestrator.engines.pool import Event as PoolEvent
-from orchestrator.engines.pool import Finished, Lost, Message, Pool
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.events import (
@@ -76,6 +76,8 @@ class Rolling:
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _news: list[Event] = field(default_factory=list)
     _asked: list[tuple[str, Committing]] = field(default_factory=list)
+    _full: bool = False
+    """Whether the system has no more processes for the targets that are about to start."""
     _more: bool = False
     """Whether what was settled may let more start at once."""
     _seen_presses: int = 0
@@ -114,6 +116,7 @@ class Rolling:
         for name, committing in asked:
             if committing.waits:
                 self._answer(name, committing, go=written)
+        self._full = False
         for event, name in starts:
             if written:
                 self._begin(event, name)
@@ -224,8 +227,32 @@ class Rolling:
             self._news.append(AttemptEnded(self.record.now, number, outcome))
             return
         timeout = self.settings(target).target_timeout
-        self.pool.submit(name, self.job(target, trail), timeout, kind=target.database)
+        if self._full:
+            self._not_begun(target, number)
+            return
+        try:
+            self.pool.submit(name, self.job(target, trail), timeout, kind=target.database)
+        except CannotStart as error:
+            self._full = True
+            self._not_begun(target, number)
+            self._have_fewer(str(error))
+            return
         self.observer.started(target, trail.tries)
+
+    def _not_begun(self, target: Target, number: int) -> None:
+        """Put a target back that the system has no process for."""
+        self._crowding.end(target.server, target.name)
+        self.trails[target.name].tries -= 1
+        nothing = Outcome(target.name, State.NOT_STARTED)
+        self._news.append(AttemptEnded(self.record.now, number, nothing))
+
+    def _have_fewer(self, why: str) -> None:
+        """Go on with as many as there are, which may do; with none, leave it to ``resume``."""
+        if busy := self.pool.busy:
+            self.run.narrow(MACHINE, busy)
+            self.observer.crowded(MACHINE, busy, Failure(why))
+        else:
+            self._stop(RunPaused(self.record.now, why))
 
     def _handle(self, event: PoolEvent) -> None:
         name = event.key
