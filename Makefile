@@ -11,23 +11,24 @@ LOWEST := .venv-lowest/.ready
 THIRD  := .venv-third-party/.ready
 # Half of a test's time is waiting for servers and processes: two workers for each core.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-RUN    := -q -n $(WORKERS) --durations=20 $(PYTEST)
+RUN    := -q -n $(WORKERS) --dist worksteal --durations=20 $(PYTEST)
 # What no version of a dependency changes, or what brings its own: our processes, signals, streams,
 # state machine and record, how they meet servers that fail, and what we ask servers ourselves. Of the
 # two servers that PyMySQL talks to, one will do.
 ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_party \
                tests/test_docs.py tests/test_servers.py \
-               $(patsubst %,tests/real/test_%.py,exhausted failures interrupts journal locks order \
-               rollouts runs_crash runs_review services streams survey survey_traps terminal words) \
+               $(patsubst %,tests/real/test_%.py,creating exhausted failures grants interrupts \
+               journal locks mysql order robust rollouts runs_crash runs_review services streams \
+               survey survey_traps terminal words) \
                $(patsubst %,tests/inspection/test_%.py,fingerprint_mysql fingerprint_postgresql \
                fingerprint_postgresql_names fingerprint_postgresql_random fingerprint_sqlite \
                reading_postgresql unreadable_mysql) \
-               $(patsubst %,tests/ledger/test_%.py,holder losing plans)
+               $(patsubst %,tests/ledger/test_%.py,holder losing opening plans)
 
 # Compiled modules make every process of ours start three times as fast.
 unexport PYTHONDONTWRITEBYTECODE
 
-ONCE := -k "not mysql and not (mariadb and (test_branches or test_authoring or test_contract))"
+ONCE := -k "not mysql and not (mariadb and not (test_upgrade or test_connection or test_env_py))"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers servers-newer test test-newest test-lowest test-slow test-servers lint format types floors \

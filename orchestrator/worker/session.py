@@ -193,7 +193,17 @@ def _acquire(session: Session, key: str) -> None:
             raise
         had = 0
     if not had:
-        raise Locked(session.value(session.dialect.holder(key)) or "another connection")
+        raise Locked(_holder(session, key) or "another connection")
+
+
+def _holder(session: Session, key: str) -> str | None:
+    """Who holds the lock, where that can be told: a server may have done away with what tells."""
+    try:
+        found = session.value(session.dialect.holder(key))
+    except DBAPIError:
+        session.connection.rollback()
+        return None
+    return None if found is None else str(found)
 
 
 def _stay_connected(connection: Connection) -> None:
