@@ -29,6 +29,7 @@ def report(of: Story, *, debug: bool = False) -> Group:
         _head(of.run),
         *_waves(of),
         *_decisions(of),
+        *_made(of),
         *_slowest(of),
         *_open(of),
         *_troubles(of, debug=debug),
@@ -136,6 +137,19 @@ def _open(of: Story) -> Iterator[Group]:
     if _holder(of) is not None:
         title = Text(f"{attempts} under way", style="dim")
     yield block(title, Columns(["", "", ""], rows, headed=False))
+
+
+def _made(of: Story) -> Iterator[Group]:
+    """Yield which databases and schemas were created, dropped or kept."""
+    for what in ("created", "dropped", "kept"):
+        made = [one for one in of.remarks if one.what == what]
+        if not made:
+            continue
+        rows = [[Text(safe(one.target)), Text(safe(one.reason))] for one in made[:NAMES_SHOWN]]
+        if hidden := len(made) - len(rows):
+            rows.append([Text(f"and {hidden:,} more (-o json lists all)"), Text()])
+        title = Text.assemble((what, "bold"), f": {count(len(made), 'target')}")
+        yield block(title, Columns(["", ""], rows, headed=False))
 
 
 def _troubles(of: Story, *, debug: bool) -> Iterator[Group]:

@@ -50,6 +50,7 @@ def test_it_is_made_upgraded_and_taken_back(bare: Fleet) -> None:
     assert "3 done" in ran.out
     assert ran.err.count("created") == 3
     assert "3 current" in run("status").out
+    assert "created: 3 targets" in run("show", "1").out
     story = run("show", "1", "-o", "json").json
     assert [one["what"] for one in story["remarks"]] == ["created"] * 3
     assert "created" not in run("upgrade").err
