@@ -114,7 +114,8 @@ def test_check_by_class_says_what_checking_every_target_says(mess: Mess) -> None
     runs = ran(mess.runs)
     each = mess.shop.run("check", "--every-target", "-o", "json", code=3)
 
-    assert verdicts(by_class.json) == verdicts(each.json)
+    found, expected = verdicts(by_class.json), verdicts(each.json)
+    assert [(found[name], expected[name]) for name in found if found[name] != expected[name]] == []
     states = by_class.states()
     assert list(states.values()).count("in_sync") == ALIKE
     assert {name: states[mess.target(name)] for name in mess.odd} == {
