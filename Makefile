@@ -9,8 +9,8 @@ BIN    := .venv/bin
 NEWEST := .venv/.ready
 LOWEST := .venv-lowest/.ready
 THIRD  := .venv-third-party/.ready
-# Half of a test's time is waiting for servers and processes: two workers for each core.
-WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Tests wait for servers and processes, too: three workers for each two cores.
+WORKERS ?= $(shell echo $$(((3 * $$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 RUN    := -q -n $(WORKERS) --dist worksteal --durations=20 $(PYTEST)
 # What no version of a dependency changes, or what brings its own: our processes, signals, streams,
 # state machine and record, how they meet servers that fail, and what we ask servers ourselves. Of the
