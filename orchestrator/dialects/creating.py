@@ -73,8 +73,7 @@ def mysql_database_of(name: str, creation: Creation) -> Making:
     return Making(
         f"database {name}",
         f"SELECT CONCAT('orchestrator:', LEFT(SHA2({folded}, 256), 40))",
-        "SELECT 1 FROM information_schema.schemata WHERE schema_name ="
-        f" {mysql_schema.literal(name)}",
+        f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {folded}",
         sql,
     )
 
@@ -94,16 +93,13 @@ def postgresql_remains(version_table: str) -> str:
     )
 
 
-def mysql_remains(database: str, version_table: str) -> str:
-    """SQL that returns a row for whatever is in a database but a version table."""
-    of, table = mysql_schema.literal(database), mysql_schema.literal(version_table)
-    return (
-        "SELECT table_name FROM information_schema.tables WHERE table_schema ="
-        f" {of} AND table_name <> {table} UNION ALL "
-        f"SELECT routine_name FROM information_schema.routines WHERE routine_schema = {of}"
-        " UNION ALL "
-        f"SELECT event_name FROM information_schema.events WHERE event_schema = {of}"
-    )
+_HERE = "IF(@@lower_case_table_names = 0, DATABASE(), LOWER(DATABASE()))"
+MYSQL_CODE_REMAINS = (
+    f"SELECT routine_name FROM information_schema.routines WHERE routine_schema = {_HERE}"
+    " UNION ALL "
+    f"SELECT event_name FROM information_schema.events WHERE event_schema = {_HERE}"
+)
+"""SQL that returns a row for each routine and event of the session's database."""
 
 
 def _text(value: str) -> str:

@@ -1,23 +1,24 @@
 """Makes a target's database or schema where there is none, and takes it away if it is empty."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.dialects import Fault, Timeouts, dialect_of
 from orchestrator.dialects.creating import (
+    MYSQL_CODE_REMAINS,
     Creation,
     Making,
     mysql_database_of,
-    mysql_remains,
     postgresql_database_of,
     postgresql_remains,
     schema_of,
 )
+from orchestrator.dialects.mysql_schema import list_sql
 from orchestrator.dialects.mysql_schema import quoted as mysql_quoted
 from orchestrator.dialects.postgresql_schema import quoted
 from orchestrator.fleet.location import Location
@@ -28,8 +29,7 @@ from orchestrator.worker.session import Locked, NoSchema, Session
 
 _HOMES = ("postgres", "template1")
 """Databases of PostgreSQL that one can be asked for from: the first that lets us in."""
-_BEGUN = 2
-"""A database and a schema in it."""
+Fate = Literal["dropped", "kept"]
 
 
 def is_missing(error: BaseException, location: Location) -> bool:
@@ -37,28 +37,25 @@ def is_missing(error: BaseException, location: Location) -> bool:
     return isinstance(error, NoSchema) or fault_of(error, location.backend) is Fault.MISSING
 
 
-def create(
-    location: Location,
-    timeouts: Timeouts,
-    creation: Creation,
-    told: Callable[[str], Any],
-) -> None:
-    """Make the target's database, and its schema where it is one, and tell what was made.
+def create(location: Location, timeouts: Timeouts, creation: Creation) -> tuple[str, ...]:
+    """Make the target's database, and its schema where it is one, and return what was made.
 
     Under a lock that everybody who makes it or takes it away holds: of two, one makes it. Raises
     ``Locked``, ``DBAPIError``.
     """
-    for _ in range(_BEGUN):
-        try:
-            with _home(location, timeouts, creation) as (connection, making):
-                if _make(connection, making, timeouts):
-                    told(making.what)
-                return
-        except DBAPIError as error:
-            if location.schema is None or not is_missing(error, location):
-                raise
-        # The schema's database is not there either.
-        create(replace(location, schema=None), timeouts, creation, told)
+    try:
+        return _made(location, timeouts, creation)
+    except DBAPIError as error:
+        if location.schema is None or not is_missing(error, location):
+            raise
+    # The schema's database is not there either.
+    database = _made(replace(location, schema=None), timeouts, creation)
+    return (*database, *_made(location, timeouts, creation))
+
+
+def _made(location: Location, timeouts: Timeouts, creation: Creation) -> tuple[str, ...]:
+    with _home(location, timeouts, creation) as (connection, making):
+        return (making.what,) if _make(connection, making, timeouts) else ()
 
 
 @contextlib.contextmanager
@@ -108,56 +105,80 @@ def _connected(location: Location, timeouts: Timeouts) -> Iterator[Connection]:
 def _make(connection: Connection, making: Making, timeouts: Timeouts) -> bool:
     """Return whether it was made; it was not where it is there by now."""
     _lock(connection, making, timeouts)
-    if connection.exec_driver_sql(making.there).first():
+    if _run(connection, making.there).first():
         return False
-    connection.exec_driver_sql(making.sql.replace("%", "%%"))
+    _run(connection, making.sql)
     return True
 
 
 def _lock(connection: Connection, making: Making, timeouts: Timeouts) -> None:
     """Hold the lock until the connection is closed. Raises ``Locked``."""
     dialect = dialect_of(connection.dialect.name)
-    key = str(connection.exec_driver_sql(making.key.replace("%", "%%")).scalar())
+    key = str(_run(connection, making.key).scalar())
     had = connection.exec_driver_sql(dialect.acquire(key, timeouts)).first()
     if had is None or not had[0]:
         raise Locked("another connection")
 
 
-def drop_if_empty(session: Session, table: VersionTable) -> str:
+def drop_if_empty(session: Session, table: VersionTable) -> tuple[Fate, str]:
     """Take away a target that holds nothing but an empty version table, and say what became of it.
 
     The session holds the target's lock; it is of no use afterwards.
     """
-    location, connection = session.location, session.connection
-    if location.backend == "postgresql" and location.schema is not None:
+    location = session.location
+    if location.backend != "postgresql":
+        return _drop_mysql_database(session, location.database or "", table)
+    if location.schema is not None:
         return _drop_schema(session, location.schema, table)
-    name = location.database or ""
-    mysql = location.backend != "postgresql"
-    remains = session.rows(
-        mysql_remains(name, table.name) if mysql else postgresql_remains(table.name)
-    )
+    return _drop_postgresql_database(session, location.database or "", table)
+
+
+def _drop_mysql_database(session: Session, name: str, table: VersionTable) -> tuple[Fate, str]:
+    # The server tells what it takes the name for, whatever it makes of upper and lower case.
+    remains = [row[0] for row in session.rows(list_sql(name)) if row[0] != table.name]
+    remains = remains or [row[0] for row in session.rows(MYSQL_CODE_REMAINS)]
     if remains:
-        return f"database {name} is kept: {remains[0][0]} is in it"
-    if mysql:
-        connection.exec_driver_sql(f"DROP DATABASE {mysql_quoted(name)}".replace("%", "%%"))
-        return f"database {name} was empty, and is dropped"
-    connection.close()
-    with _let_in(location, session.timeouts) as other:
+        return _kept(f"database {name}", f"{remains[0]} is in it")
+    _run(session.connection, f"DROP DATABASE {mysql_quoted(name)}")
+    return _dropped(f"database {name}")
+
+
+def _drop_postgresql_database(session: Session, name: str, table: VersionTable) -> tuple[Fate, str]:
+    if remains := session.rows(postgresql_remains(table.name)):
+        return _kept(f"database {name}", f"{remains[0][0]} is in it")
+    session.connection.close()
+    with _let_in(session.location, session.timeouts) as other:
         _lock(other, postgresql_database_of(name, Creation()), session.timeouts)
         try:
-            other.exec_driver_sql(f"DROP DATABASE {quoted(name)}".replace("%", "%%"))
+            _run(other, f"DROP DATABASE {quoted(name)}")
         except DBAPIError as error:
-            return f"database {name} is kept: {str(error.orig).splitlines()[0]}"
-    return f"database {name} was empty, and is dropped"
+            return _kept(f"database {name}", _first_line(error))
+    return _dropped(f"database {name}")
 
 
-def _drop_schema(session: Session, schema: str, table: VersionTable) -> str:
-    own = f"{quoted(table.schema or schema)}.{quoted(table.name)}"
-    connection = session.connection
+def _drop_schema(session: Session, schema: str, table: VersionTable) -> tuple[Fate, str]:
     try:
-        with connection.begin():
-            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {own}".replace("%", "%%"))
-            connection.exec_driver_sql(f"DROP SCHEMA {quoted(schema)}".replace("%", "%%"))
+        with session.connection.begin():
+            own = f"{quoted(table.schema or schema)}.{quoted(table.name)}"
+            _run(session.connection, f"DROP TABLE IF EXISTS {own}")
+            _run(session.connection, f"DROP SCHEMA {quoted(schema)}")
     except DBAPIError as error:
-        return f"schema {schema} is kept: {str(error.orig).splitlines()[0]}"
-    return f"schema {schema} was empty, and is dropped"
+        return _kept(f"schema {schema}", _first_line(error))
+    return _dropped(f"schema {schema}")
+
+
+def _kept(what: str, why: str) -> tuple[Fate, str]:
+    return "kept", f"{what} is kept: {why}"
+
+
+def _dropped(what: str) -> tuple[Fate, str]:
+    return "dropped", f"{what} was empty, and is dropped"
+
+
+def _run(connection: Connection, sql: str) -> Any:
+    # Drivers would take a percent sign in a name for a parameter.
+    return connection.exec_driver_sql(sql.replace("%", "%%"))
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).splitlines()[0]

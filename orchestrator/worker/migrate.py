@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -33,16 +32,15 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
     exactly the heads that Alembic's own bookkeeping leads to.
     """
     try:
-        return _migrate(job, target, context)
-    except (NoSchema, DBAPIError) as error:
-        creation = context.creation(job) if job.verb is Verb.UPGRADE else None
-        location = context.location(job)
-        if creation is None or location.backend == "sqlite" or not is_missing(error, location):
-            raise
-    except Locked as error:
-        return Outcome(target, State.LOCKED, failure=_locked(str(error)))
-    try:
-        create(location, context.timeouts(job), creation, partial(context.made, "created"))
+        try:
+            return _migrate(job, target, context)
+        except (NoSchema, DBAPIError) as error:
+            location = context.location(job)
+            creation = context.creation(job) if is_missing(error, location) else None
+            if creation is None or job.verb is not Verb.UPGRADE or location.backend == "sqlite":
+                raise
+        if made := create(location, context.timeouts(job), creation):
+            context.made("created", ", ".join(made))
         return _migrate(job, target, context)
     except Locked as error:
         return Outcome(target, State.LOCKED, failure=_locked(str(error)))
@@ -61,8 +59,7 @@ def _migrate(job: Job, target: str, context: Context) -> Outcome:
         outcome = _under_lock(job, target, context, session)
         if job.drops and outcome.state in SUCCEEDED and not outcome.heads:
             _, table = read_heads(job, context.scripts(job), session, context)
-            detail = drop_if_empty(session, table)
-            context.made("kept" if " is kept" in detail else "dropped", detail)
+            context.made(*drop_if_empty(session, table))
         return outcome
 
 

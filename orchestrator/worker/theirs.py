@@ -27,7 +27,7 @@ _NO_MATTER = frozenset(
     | {"prepare_threshold", "statement_cache_size", "prepared_statement_cache_size"}
     | {"prepared_statement_name_func", "max_cached_statement_lifetime", "cached_statements"}
     | {"check_same_thread", "isolation_level", "uri", "cursorclass", "cursor_factory"}
-    | {"row_factory", "client_flag", "autocommit", "loop", "pool_recycle"}
+    | {"row_factory", "autocommit", "loop"}
 )
 _VALUES = (str, bytes, int, float, bool, type(None), list, tuple, dict)
 _STEP = "say it in the url of environments.toml, as ?{}=…; or pass env.py no engine of its own"

@@ -80,6 +80,24 @@ def test_what_is_not_empty_is_kept(bare: Fleet) -> None:
     assert "prod/app/t001" in next(line for line in ran.err.splitlines() if "is kept" in line)
 
 
+def test_a_schema_whose_database_is_not_there_either(
+    new_fleet: Callable[[str], Fleet], postgres: Postgres
+) -> None:
+    fleet = new_fleet("postgres")
+    fleet.declare(2)
+    fleet.drop()
+    path = fleet.workshop.folder / "environments.toml"
+    both = '[environments.prod]\ncreate = true\nschema = "{tenant}"\n'
+    path.write_text(path.read_text().replace("[environments.prod]\n", both))
+    fleet.workshop.revision("a1", None, CREATE, DROP)
+
+    ran = fleet.workshop.run("upgrade")
+
+    assert f"database {fleet.database('t000')}, schema t000" in ran.err
+    assert "2 done" in ran.out
+    fleet.workshop.run("rollback", "1", "--yes")
+
+
 def test_without_the_setting_nothing_is_made(bare: Fleet) -> None:
     path = bare.workshop.folder / "environments.toml"
     path.write_text(path.read_text().replace("create = true", "create = false"))

@@ -87,6 +87,13 @@ APPLIED = {
         "SELECT @word",
         "42",
     ),
+    "several statements at once": (
+        "mariadb",
+        ", connect_args={'client_flag': 65536}",
+        "",
+        "SELECT 7; SELECT 8",
+        "7",
+    ),
     "a listener that rewrites statements": (
         "postgres",
         "",

@@ -156,6 +156,27 @@ def test_names_in_lower_case_ansi_quotes_and_generated_keys(workshop, private_my
     workshop.run("status", "--exclude", "prod/app/shop")
 
 
+@pytest.mark.parametrize("kind", ["private_mysql", "private_mariadb"])
+def test_a_database_whose_name_the_server_folds_is_not_taken_for_empty(workshop, kind, request):
+    server: MySQLServer = request.getfixturevalue(kind)("--lower-case-table-names=1")
+    server.execute(f"CREATE USER kim@'%' IDENTIFIED BY '{SECRET}'")
+    server.execute("GRANT ALL ON *.* TO kim@'%'")
+    project(workshop, url_of(server, "kim", "Shop"))
+    (workshop.folder / "migrations/app/versions/b2.py").unlink()
+    plain = "op.execute('CREATE TABLE plain (n INT)')"
+    workshop.revision("a1", None, plain, "op.execute('DROP TABLE plain')")
+    path: Path = workshop.folder / "environments.toml"
+    made = "[environments.prod]\ncreate = true"
+    path.write_text(path.read_text().replace("[environments.prod]", made))
+    workshop.run("upgrade")
+    server.execute("CREATE TABLE kept (n INT)", "shop")
+
+    ran = workshop.run("rollback", "1", "--yes")
+
+    assert "is kept: kept is in it" in ran.err
+    assert server.execute("SHOW TABLES LIKE 'kept'", "shop")
+
+
 def test_what_only_mysql_has_is_upgraded_checked_and_seen_as_drift(new_fleet):
     fleet: Fleet = new_fleet("mysql")
     fleet.declare(2)
