@@ -117,12 +117,11 @@ class Drive:
 
     def _make_room(self, outcome: Outcome, schedule: Schedule) -> None:
         """An attempt is over: where its server ran out of something, fewer go at once there."""
-        target, failure = self.targets[outcome.target], outcome.failure
-        exhausted = failure is not None and failure.exhausted
-        limit = self._crowding.end(target.server, target.name, exhausted=exhausted)
-        if limit is not None and failure is not None:
+        target = self.targets[outcome.target]
+        limit = self._crowding.end(target.server, target.name, exhausted=outcome.exhausted)
+        if limit is not None and outcome.failure is not None:
             schedule.narrow(server_slot(target), limit)
-            self.observer.crowded(target.server, limit, failure)
+            self.observer.crowded(target.server, limit, outcome.failure)
 
     def _finish(self, outcome: Outcome, schedule: Schedule) -> None:
         self._settle(outcome)
@@ -138,7 +137,7 @@ class Drive:
         target = self.targets[outcome.target]
         settings = self.settings(target)
         luck = random.random()  # noqa: S311 - spreads load, guards nothing
-        retries = settings.retries and settings.retries + self._crowding.times(target.server)
+        retries = self._crowding.retries(target.server, settings.retries)
         return retry_delay(outcome, retries, settings.retry_delay, luck)
 
     def _lost(self, event: Lost) -> Outcome:

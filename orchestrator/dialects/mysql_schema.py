@@ -7,7 +7,7 @@ tell as much 1.5 to 2 s together.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from orchestrator.dialects.sql_text import pieces, splitter, unquoted
@@ -28,6 +28,7 @@ _CHANGES_ANSWERS = frozenset(
 _TEXT = r"'(?:[^'\\]|''|\\.)*'"
 _NAME = r"`(?:[^`]|``)*`"
 _TOKEN = splitter(_TEXT, _NAME, r"/\*.*?\*/")
+_NAMES_AND_TEXTS = re.compile(f"({_TEXT}|{_NAME})", re.DOTALL)
 _QUOTED_LINE = re.compile(rf"(?:[^`'\n]+|{_NAME}|{_TEXT})+", re.DOTALL)
 _COUNTER = re.compile(r"\A(\) (?:/\*[^\n]*?\*/ )?ENGINE=\w+) AUTO_INCREMENT=\d+")
 _MADE_BY = re.compile(rf"(CREATE (?:ALGORITHM=\w+ )?)DEFINER=(?:{_NAME}|[^`@]+)@(?:{_NAME}|\S+) ")
@@ -200,7 +201,8 @@ def canonical(database: str, type_: str, text: str) -> str:
     if type_ in _CODE:
         return _canonical_code(database, type_, text)
     if type_ in _KINDS:
-        return _without_database(database, _MADE_BY.sub(r"\1", text, count=1))
+        made = _MADE_BY.sub(r"\1", text, count=1)
+        return _without_database({quoted(database)}, _NAMES_AND_TEXTS.split(made))
     lines = _lines(text)
     if lines is None:
         return text
@@ -229,12 +231,13 @@ def things(defaults: Sequence[str], shown: Sequence[Shown]) -> Iterator[Thing]:
             yield from _table(type_, name, text)
 
 
-def _without_database(database: str, text: str) -> str:
-    """Return a view without the name of its own database; not where a text holds those letters."""
-    own = quoted(database)
+def _without_database(own: Collection[str], tokens: Iterable[str]) -> str:
+    """Return a text without the name of its own database where that stands first before a dot; what
+    is within a text or a comment is one token, and stays."""
     found: list[str] = []
-    for token in re.split(f"({_TEXT}|{_NAME})", text, flags=re.DOTALL):
-        if token.startswith(".") and found and found[-1] == own:
+    for token in tokens:
+        ours = len(found) > 1 and found[-1] in own and not found[-2].endswith(".")
+        if ours and token.startswith("."):
             found.pop()
             token = token[1:]
         found.append(token)
@@ -247,20 +250,8 @@ def _canonical_code(database: str, type_: str, text: str) -> str:
     if type_ == "EVENT":
         made = _STARTS.sub(r"\1", made, count=1)
     if database and not {"ANSI_QUOTES", "NO_BACKSLASH_ESCAPES"} & set(mode.split(",")):
-        made = _code_without_database(database, made)
+        made = _without_database({database, quoted(database)}, _TEXT_OF_CODE.split(made))
     return f"{mode}\n{made}"
-
-
-def _code_without_database(database: str, text: str) -> str:
-    """Return code without the name of its own database where that stands before a dot."""
-    own = {database, quoted(database)}
-    found: list[str] = []
-    for token in _TEXT_OF_CODE.split(text):
-        if token.startswith(".") and found and found[-1] in own and found[-2][-1:] != ".":
-            found.pop()
-            token = token[1:]
-        found.append(token)
-    return "".join(found)
 
 
 def _code(type_: str, name: str, text: str) -> Thing:

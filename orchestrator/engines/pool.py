@@ -194,9 +194,10 @@ class Pool:
             target=self._serve, args=(theirs, *self._arguments), daemon=True
         )
         try:
-            _start_resource_tracker()
-            with theirs, starting(), _signals_blocked():
-                process.start()
+            with theirs:
+                _start_resource_tracker()
+                with starting(), _signals_blocked():
+                    process.start()
         except (EOFError, ConnectionError, BlockingIOError):
             # Its fork server died over it, or there is none to be had; the next is a new one.
             ours.close()

@@ -35,7 +35,7 @@ class Crowding:
             return None
         self._limits[server] = among // 2
         self._narrowed[server] = self._begun
-        self._times[server] = self.times(server) + 1
+        self._times[server] = self._times.get(server, 0) + 1
         return among // 2
 
     def free(self, server: str) -> bool:
@@ -43,6 +43,6 @@ class Crowding:
         limit = self._limits.get(server)
         return limit is None or len(self._began[server]) < limit
 
-    def times(self, server: str) -> int:
-        """How often fewer were tried: as many attempts more than ``retries`` are due."""
-        return self._times.get(server, 0)
+    def retries(self, server: str, retries: int) -> int:
+        """How many more attempts are due: one for each time that fewer were tried, besides."""
+        return retries and retries + self._times.get(server, 0)

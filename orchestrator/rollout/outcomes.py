@@ -124,3 +124,8 @@ class Outcome:
     """What the migration printed, redacted."""
     data: Any = None
     """What a job without a target returns: a file's path, a list of revisions, SQL."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether its server ran out of something."""
+        return self.failure is not None and self.failure.exhausted

@@ -18,7 +18,7 @@ def test_failures_side_by_side_halve_the_number_once() -> None:
 
     assert crowding.end("db1", "a", exhausted=True) == 3
     assert [crowding.end("db1", name, exhausted=True) for name in "bcd"] == [None] * 3
-    assert crowding.times("db1") == 1
+    assert crowding.retries("db1", 3) == 4
     assert crowding.free("db1"), "two are at work, three may be"
     crowding.begin("db1", "a")
     assert not crowding.free("db1")
@@ -33,7 +33,7 @@ def test_an_attempt_that_began_later_halves_it_again() -> None:
         crowding.begin("db1", name)
 
     assert crowding.end("db1", "c", exhausted=True) == 1
-    assert crowding.times("db1") == 2
+    assert crowding.retries("db1", 3) == 5
 
 
 def test_what_fails_alone_or_of_something_else_changes_nothing() -> None:
@@ -57,4 +57,4 @@ def test_whatever_a_server_bears_all_come_through(count: int, bears: int) -> Non
             crowding.end("db1", name, exhausted=name in failed)
         waiting += failed
         assert rounds <= 2 * count + 8
-    assert crowding.times("db1") <= 6
+    assert crowding.retries("db1", 1) <= 7

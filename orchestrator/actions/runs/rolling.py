@@ -311,12 +311,11 @@ class Rolling:
 
     def _make_room(self, outcome: Outcome) -> None:
         """An attempt is over: where its server ran out of something, fewer go at once there."""
-        target, failure = self.targets[outcome.target], outcome.failure
-        exhausted = failure is not None and failure.exhausted
-        limit = self._crowding.end(target.server, target.name, exhausted=exhausted)
-        if limit is not None and failure is not None:
+        target = self.targets[outcome.target]
+        limit = self._crowding.end(target.server, target.name, exhausted=outcome.exhausted)
+        if limit is not None and outcome.failure is not None:
             self.run.narrow(server_slot(target), limit)
-            self.observer.crowded(target.server, limit, failure)
+            self.observer.crowded(target.server, limit, outcome.failure)
 
     def _again(self, outcome: Outcome, failure: Failure, delay: float) -> None:
         heappush(self._retries, (time.monotonic() + delay, outcome.target))
@@ -356,7 +355,7 @@ class Rolling:
         if trail.committing and not looked(outcome) and time.monotonic() - trail.lost_at < _LOOKS:
             return min(_LOOKS_AGAIN, settings.retry_delay * 2.0 ** (trail.tries - 1))
         luck = random.random()  # noqa: S311 - spreads load, guards nothing
-        retries = settings.retries and settings.retries + self._crowding.times(target.server)
+        retries = self._crowding.retries(target.server, settings.retries)
         return retry_delay(outcome, retries, settings.retry_delay, luck)
 
     def _lost(self, event: Lost) -> None:
