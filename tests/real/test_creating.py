@@ -44,6 +44,9 @@ def test_it_is_made_upgraded_and_taken_back(bare: Fleet) -> None:
     run = bare.workshop.run
     assert "3 empty" in run("status").out
     assert "3 targets" in run("plan").out
+    assert "3 behind" in run("check", code=None).out
+    assert run("drift", code=None).code in {0, 3}
+    assert "3 planned" in run("upgrade", "--dry-run").out
 
     ran = run("upgrade")
 
