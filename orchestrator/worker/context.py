@@ -1,24 +1,30 @@
 """What a worker process keeps between jobs: the file, its secrets, the scripts."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.config.load import ConfigFile, load
+from orchestrator.config.models import Database
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
 from orchestrator.dialects import Timeouts
 from orchestrator.dialects.creating import Creation
-from orchestrator.errors import Refused
+from orchestrator.errors import OrchestratorError, Refused
+from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.arguments import x_arguments
 from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
+from orchestrator.fleet.plot import plot
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import creates, limits
+from orchestrator.worker.command_line import command_options
 from orchestrator.worker.jobs import Committing, Job
 from orchestrator.worker.run import Habits
 from orchestrator.worker.scripts import Scripts, load_scripts
+from orchestrator.worker.urls import url_of
 
 
 @dataclass(slots=True)
@@ -64,6 +70,19 @@ class Context:
         file = self.file(job)
         return make_target(file.config, file.folder, job.environment, job.database, job.labels)
 
+    def driver(self, job: Job) -> str | None:
+        """Return the driver of the database's targets: of those that are upgraded last, where they
+        differ. ``None`` where the URL can't be told."""
+        file, secrets = self.file(job), self.secrets(job)
+        for environment in reversed(file.config.order or tuple(file.config.environments)):
+            try:
+                url = plot(file.config, environment, job.database).url
+                address = AddressTemplate.parse(url, None, file.folder).blank
+                return address.opened(secrets.value).driver
+            except (OrchestratorError, ValueError):
+                continue  # a secret that only whoever migrates there has
+        return None
+
     def secrets(self, job: Job) -> Secrets:
         """The resolver of the job's file."""
         self.file(job)
@@ -103,10 +122,21 @@ class Context:
         known = self._scripts.get(job.database)
         if known is None:
             database = file.config.databases[job.database]
-            known = self._scripts[job.database] = load_scripts(job.database, database, file.folder)
+            known = load_scripts(job.database, database, file.folder, *self._first(job, database))
+            self._scripts[job.database] = known
         else:
             known.settings.enter()
         return known
+
+    def _first(self, job: Job, database: Database) -> tuple[str | None, Namespace]:
+        """What a ``configure`` sees while the scripts are read: the URL and the command line."""
+        if database.configure is None:
+            return None, command_options("current", (), verbose=False)
+        if not job.environment:  # a URL that leads nowhere: an application may want one to start
+            driver = self.driver(job) or "sqlite"
+            return f"{driver}://", command_options("current", job.x, verbose=False)
+        url = url_of(self.location(job)).render_as_string(hide_password=False)
+        return url, command_options("current", self.x_arguments(job), verbose=False)
 
     def x_arguments(self, job: Job) -> tuple[str, ...]:
         """What ``context.get_x_argument()`` gives for the job's target. Raises ``Refused``."""

@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from alembic.config import Config as AlembicConfig
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
@@ -47,14 +48,17 @@ def run_environment(
             run.migrated.append(call)
             return fn(heads, run)
 
-        run.environment = _environment(run, arguments, fn=once, **options)
+        config = _config(run, arguments)
         try:
-            with run.environment:
-                _execute(scripts)
-            if run.error is not None:
-                raise run.error
-            if commits:
-                session.connection.commit()
+            with scripts.settings.customised(config):
+                scripts.assert_same_history(config)
+                run.environment = _environment(run, config, fn=once, **options)
+                with run.environment:
+                    _execute(scripts)
+                if run.error is not None:
+                    raise run.error
+                if commits:
+                    session.connection.commit()
         finally:
             session.end_transaction()
     if habits is not None:
@@ -70,17 +74,21 @@ def _execute(scripts: Scripts) -> None:
             raise
 
 
-def _environment(run: Run, arguments: Namespace, **options: Any) -> EnvironmentContext:
+def _config(run: Run, arguments: Namespace) -> AlembicConfig:
+    """Return the target's ``Config``, before ``configure`` has seen it."""
+    url = url_of(run.session.location).render_as_string(hide_password=False)
+    config = run.scripts.settings.config(url, arguments)
+    config.attributes["connection"] = run.session.connection
+    sys.argv = argv(arguments)
+    return config
+
+
+def _environment(run: Run, config: AlembicConfig, **options: Any) -> EnvironmentContext:
     """Bind an ``EnvironmentContext`` to one target.
 
     Not a subclass: Alembic's proxies know only its own class, and look ``configure`` up on it.
     """
     session, scripts = run.session, run.scripts
-    sys.argv = argv(arguments)
-    url = url_of(session.location).render_as_string(hide_password=False)
-    config = scripts.settings.config(url, arguments)
-    config.attributes["connection"] = session.connection
-    scripts.settings.customise(config)
     environment = EnvironmentContext(config, scripts.directory, **options)
     configure = environment.configure
     dont_mutate = bool(options.get("dont_mutate"))

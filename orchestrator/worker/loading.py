@@ -3,6 +3,7 @@
 import linecache
 import traceback
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -33,6 +34,21 @@ def checked(directory: ScriptDirectory) -> ScriptDirectory:
     """
     directory.revision_map = RevisionMap(lambda: _revisions(directory))
     return directory
+
+
+def loaded(directory: ScriptDirectory) -> ScriptDirectory:
+    """Read the revisions of ``directory`` now; where that fails, it is told once they are wanted."""
+    try:
+        found = list(_revisions(directory))
+    except BrokenScripts as error:
+        directory.revision_map = RevisionMap(partial(_raise, error))
+    else:
+        directory.revision_map = RevisionMap(lambda: found)
+    return directory
+
+
+def _raise(error: BrokenScripts) -> Sequence[Script]:
+    raise error
 
 
 def _revisions(directory: ScriptDirectory) -> Iterator[Script]:
@@ -74,7 +90,7 @@ def _ids(ids: object) -> Sequence[str]:
     return (ids,) if isinstance(ids, str) else tuple(ids)  # type: ignore[arg-type]  # else a list
 
 
-def _unreadable(error: BaseException) -> Exception:
+def _unreadable(error: BaseException) -> BrokenScripts:
     path = _file_of(error)
     if path is None:  # a folder that can't be read, for example
         return BrokenScripts(_words(error), "see that the version locations can be read")

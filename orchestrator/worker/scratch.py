@@ -14,10 +14,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.dialects import Timeouts
 from orchestrator.dialects.faults import words
-from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.address import AddressTemplate
-from orchestrator.fleet.location import Location
-from orchestrator.fleet.plot import plot
+from orchestrator.fleet.location import Location, backend_of
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import learn, run_environment
 from orchestrator.worker.jobs import Job
@@ -64,17 +62,9 @@ def run_env(
 
 
 def kind(job: Job, context: Context) -> str | None:
-    """Return the dialect of the database's targets: of those that are upgraded last, where they
-    differ. ``None`` where the URL can't be told."""
-    file, secrets = context.file(job), context.secrets(job)
-    for environment in reversed(file.config.order or tuple(file.config.environments)):
-        try:
-            url = plot(file.config, environment, job.database).url
-            address = AddressTemplate.parse(url, None, file.folder).blank
-            return address.opened(secrets.value).backend
-        except (OrchestratorError, ValueError):
-            continue  # a secret that only whoever migrates there has
-    return None
+    """Return the dialect of the database's targets, ``None`` where it can't be told."""
+    driver = context.driver(job)
+    return None if driver is None else backend_of(driver)
 
 
 @contextlib.contextmanager

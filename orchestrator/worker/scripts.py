@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import re
 import types
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,17 @@ from sqlalchemy import MetaData
 from orchestrator.config.models import Database
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import Revision
-from orchestrator.worker.loading import IMPORT_STEP, BrokenScripts, checked
+from orchestrator.worker.loading import IMPORT_STEP, BrokenScripts, checked, loaded
 from orchestrator.worker.settings import AlembicSettings, imported, read_settings
+
+_OF_A_HISTORY = (
+    "script_location",
+    "version_locations",
+    "path_separator",
+    "version_path_separator",
+    "recursive_version_locations",
+    "sourceless",
+)
 
 
 class UnknownRevision(Exception):
@@ -65,6 +75,17 @@ class Scripts:
     def files(self) -> frozenset[Path]:
         """Every Python file in the version locations."""
         return frozenset(path for folder in self.folders[1:] for path in folder.rglob("*.py"))
+
+    def assert_same_history(self, config: AlembicConfig) -> None:
+        """Raise ``BrokenScripts`` where ``config`` names other scripts than those that were read."""
+        for name in _OF_A_HISTORY:
+            here, there = config.get_main_option(name), self.config.get_main_option(name)
+            if here != there:
+                raise BrokenScripts(
+                    f"configure sets {name} to {here!r} here, and to {there!r} for another target",
+                    "a database has one history for all its targets: let configure set the same "
+                    "for each, or make two of it in environments.toml",
+                )
 
     @property
     def version_table(self) -> VersionTable | None:
@@ -244,16 +265,23 @@ def heads_after(heads: Iterable[str], steps: Iterable[Any]) -> tuple[str, ...]:
     return tuple(sorted(simulated.heads))
 
 
-def load_scripts(name: str, database: Database, folder: Path) -> Scripts:
+def load_scripts(
+    name: str, database: Database, folder: Path, url: str | None, options: Namespace
+) -> Scripts:
     """Read a script directory, in whose folder and import path the process is left.
 
-    Raises ``CommandError`` where there is none, ``AlembicFileError`` for its configuration.
+    ``configure`` comes before anything else of the project, for the target of ``url``. Raises
+    ``CommandError`` where there is none, ``AlembicFileError`` for its configuration.
     """
     settings = read_settings(database, folder)
     settings.enter()
-    config = settings.config()
-    with settings.noting_import_path():
-        directory = checked(ScriptDirectory.from_config(config))
+    if database.configure is None:
+        config = settings.config()
+        return Scripts(name, database, settings, checked(settings.directory(config)), config)
+    settings.note_import_path()
+    config = settings.config(url, options)
+    with settings.customised(config):
+        directory = loaded(settings.directory(config))
     return Scripts(name, database, settings, directory, config)
 
 

@@ -2,15 +2,18 @@
 
 import contextlib
 import importlib
+import inspect
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from orchestrator.config.alembic_file import (
@@ -39,17 +42,27 @@ class AlembicSettings:
         os.chdir(self.base)
         sys.path[:0] = self.import_path
 
-    @contextlib.contextmanager
-    def noting_import_path(self) -> Iterator[None]:
-        """Keep what Alembic puts before ``sys.path`` while it reads the configuration."""
+    def directory(self, config: AlembicConfig) -> ScriptDirectory:
+        """Return the script directory of ``config``, and keep what Alembic puts before ``sys.path``.
+
+        Reads no revision. Raises ``CommandError`` where there is no such directory.
+        """
         before = len(sys.path)
-        yield
+        found = ScriptDirectory.from_config(config)
         count = len(sys.path) - before
         added = [os.path.abspath(self.base / path) for path in sys.path[:count]]  # noqa: PTH100 - keeps symbolic links as they were named
         del sys.path[:count]
+        added = [path for path in added if path not in self.import_path]
         at = len(self.import_path)
         sys.path[at:at] = added
         self.import_path.extend(added)
+        return found
+
+    def note_import_path(self) -> None:
+        """Have what the file says of ``sys.path`` there before ``configure`` is imported."""
+        config = self.config()
+        config.set_main_option("script_location", _quoted(str(self.base)))  # imports no package
+        self.directory(config)
 
     def config(self, url: str | None = None, options: Namespace | None = None) -> AlembicConfig:
         """Return a fresh ``Config``; what it holds in memory goes nowhere else.
@@ -67,10 +80,25 @@ class AlembicSettings:
                 config.set_section_option(self.file.name, "sqlalchemy.url", _quoted(url))
         return config
 
-    def customise(self, config: AlembicConfig) -> None:
-        """Let the function that ``configure`` names do what it wants with a ``Config``."""
-        if self.database.configure is not None:
-            imported(self.database.configure)(config)
+    @contextlib.contextmanager
+    def customised(self, config: AlembicConfig) -> Iterator[None]:
+        """Within it, ``config`` is what the function that ``configure`` names makes of it.
+
+        That function may return a context manager or be a generator: it is entered, and left at
+        the end. What is raised within is raised, also where the function catches it.
+        """
+        if self.database.configure is None:
+            yield
+            return
+        error: BaseException | None = None
+        with _entered(imported(self.database.configure)(config), self.database.configure):
+            try:
+                yield
+            except BaseException as caught:
+                error = caught
+                raise
+        if error is not None:
+            raise error
 
     def _files(self) -> dict[str, Any]:
         if self.file is None:
@@ -99,6 +127,16 @@ def read_settings(database: Database, folder: Path) -> AlembicSettings:
     settings = AlembicSettings(database, location, base, file)
     settings.import_path.extend(str(folder / path) for path in database.python_path)
     return settings
+
+
+def _entered(made: Any, name: str) -> AbstractContextManager[Any]:
+    if inspect.isgenerator(made):
+        return contextlib.contextmanager(lambda: made)()
+    if inspect.isawaitable(made) or inspect.isasyncgen(made):
+        if inspect.iscoroutine(made):
+            made.close()
+        raise TypeError(f"configure = '{name}' is async, and nothing awaits it; make it a plain def")
+    return made if hasattr(made, "__enter__") else contextlib.nullcontext()
 
 
 def imported(reference: str) -> Any:
