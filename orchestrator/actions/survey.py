@@ -17,7 +17,7 @@ from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Place, Reading
 from orchestrator.rollout.limits import creates, limits
-from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure, Outcome, State
+from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure, Outcome, State, past
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.worker.jobs import Verb
 
@@ -233,7 +233,7 @@ class Survey:
                 self._revisions[database] = outcome.failure or Failure("its scripts can't be read")
                 continue
             revisions, warning = outcome.data
-            self._revisions[database] = Revisions(revisions)
+            self._revisions[database] = Revisions(revisions, outcome.heads)
             if warning is not None:
                 self.unloaded.add(database)
                 self._unredacted.append(f"the scripts of {database} can't be loaded: {warning}")
@@ -316,6 +316,9 @@ class Survey:
             message = f"the database is at revision '{unknown[0]}', which the scripts don't have"
             failure = Failure(message, UNKNOWN_REVISION_STEP)
             return replace(seen, state=State.UNKNOWN_REVISION, failure=failure)
+        if passed := revisions.passed(heads):
+            failure = past(target.name, heads, ", ".join(passed))
+            return replace(seen, failure=failure)
         pending = revisions.pending(heads)
         state = (State.BEHIND if pending else State.CURRENT) if heads else State.EMPTY
         return replace(seen, state=state, revisions=pending)

@@ -1,5 +1,6 @@
 """What types can't say: names that must exist, cycles, duplicates, labels that nothing fills."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.config.checks_rollout import check_requires, check_rollout
@@ -18,6 +19,7 @@ def check(config: Config) -> list[Problem]:
         *_names("environments", config.environments, "an environment"),
         *_order(config),
         *_scripts(config.databases),
+        *_revision(config.databases),
         *_after(config.databases),
         *_cycles(config.databases),
         *_overrides(config),
@@ -50,6 +52,16 @@ def _scripts(databases: Mapping[str, Database]) -> Iterator[Problem]:
         if database.ini_section is not None and database.config_file is None:
             at = ("databases", name, "ini_section")
             yield Problem(at, "this is a section of what?", 'add config_file = "alembic.ini"')
+
+
+def _revision(databases: Mapping[str, Database]) -> Iterator[Problem]:
+    for name, database in databases.items():
+        revision = database.revision or ""
+        relative = re.search(r"[+-]\d+$", revision)
+        if relative or ":" in revision or revision == "base":
+            at = ("databases", name, "revision")
+            hint = 'for example: revision = "main@head", or the id of a revision'
+            yield Problem(at, f"'{revision}' is no place where all targets can be", hint)
 
 
 def _after(databases: Mapping[str, Database]) -> Iterator[Problem]:

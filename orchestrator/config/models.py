@@ -127,12 +127,22 @@ class Database(Model):
     config_file: Text | None = Field(default=None, examples=["alembic.ini"])
     """Alembic's own configuration, an ``alembic.ini`` or a ``pyproject.toml``. All that it says
     keeps its meaning, but for the URL."""
+    version_locations: tuple[Text, ...] = Field(
+        default=(), examples=[["migrations/orders/versions", "plugins:versions"]]
+    )
+    """The folders of revisions, as in Alembic, in place of those that ``config_file`` says. Left
+    out: ``versions`` of the script location."""
+    recursive_version_locations: Flag | None = None
+    """Whether their sub-folders are read, too, as in Alembic."""
     ini_section: Text | None = Field(default=None, examples=["orders"])
     """The section of the ini file, as ``alembic -n``; or one of those that its ``databases``
     lists, as in Alembic's multidb template. Left out: ``alembic``."""
     metadata: Reference | None = Field(default=None, examples=["migrations.orders.models:Base"])
     """Where the model's ``MetaData``, or its declarative base, is: ``package.module:name``. Used
     where ``env.py`` passes no ``target_metadata`` of its own."""
+    revision: Text | None = Field(default=None, examples=["main@head"])
+    """Where its targets are to be, as of ``alembic upgrade``: a branch's head, or a revision. It is
+    what ``heads`` means. Left out: all heads."""
     after: tuple[str, ...] = Field(default=(), examples=[["catalog"]])
     """Databases that must be done first, within one tenant."""
     version_table: Text | None = None
@@ -141,7 +151,9 @@ class Database(Model):
     version_table_schema: Text | None = None
     """The schema of the version table. Left out: what ``env.py`` passes, else the target's own."""
     configure: Reference | None = Field(default=None, examples=["shop.migrating:configure"])
-    """A function that gets Alembic's ``Config`` before ``env.py`` runs: ``package.module:name``."""
+    """A function that gets Alembic's ``Config`` before anything else of the project is imported or
+    read: ``package.module:name``. It may be a generator, or return a context manager, to be left
+    when ``env.py`` is done."""
     python_path: tuple[Text, ...] = Field(default=(), examples=[["src"]])
     """Folders to import from, before all others."""
     drift: Drift = Drift()

@@ -1,5 +1,6 @@
 """What became of a target, as values that workers send and commands render."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -67,6 +68,14 @@ class Failure:
     """The server ran out of something: it may go better with fewer targets at once."""
     moved: bool = False
     """The target is not where the plan saw it, or would not end where the plan says."""
+
+
+def past(target: str, heads: Sequence[str], destination: str) -> Failure:
+    """Return why an upgrade does nothing: its destination is behind where the target is."""
+    return Failure(
+        message=f"it is at {', '.join(heads)}, past {destination}; nothing was done",
+        next_step=f"to go back, `orchestrator downgrade {target} --revision {destination}`",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from orchestrator.rollout.outcomes import Revision
 class Revisions:
     """The revisions of one database, and what a target at some heads has of them.
 
-    Takes them newest first, as Alembic lists them. Answers are kept: a fleet stands at few heads.
+    Takes them newest first, as Alembic lists them, and where targets are to be: without it, at all
+    heads. Answers are kept: a fleet stands at few heads.
     """
 
-    def __init__(self, newest_first: Sequence[Revision]) -> None:
+    def __init__(self, newest_first: Sequence[Revision], goal: Iterable[str] = ()) -> None:
         self._ordered = tuple(reversed(newest_first))
         self._known = {revision.id: revision for revision in self._ordered}
+        self._goals = frozenset(goal)
+        self._goal = self.ancestors(self._goals) or set(self._known)
         self._pending: dict[tuple[str, ...], tuple[Revision, ...]] = {}
 
     @property
@@ -30,11 +33,26 @@ class Revisions:
         below = {id_ for head in heads for id_ in self.ancestors([head]) if id_ != head}
         return len(set(heads)) < len(heads) or not below.isdisjoint(heads)
 
+    def passed(self, heads: Sequence[str]) -> tuple[str, ...]:
+        """Return where targets are to be, as far as known heads are past it."""
+        if self._goals.isdisjoint(self.ancestors(heads) - set(heads)):
+            return ()
+        below: set[str] = set()
+        left = [down for head in heads for down in self._known[head].down]
+        while left:
+            id_ = left.pop()
+            if id_ not in below and id_ in self._known:
+                below.add(id_)
+                left += self._known[id_].down
+        return tuple(sorted(self._goals & below))
+
     def pending(self, heads: tuple[str, ...]) -> tuple[Revision, ...]:
-        """Return what ``upgrade heads`` would run at known heads, oldest first."""
+        """Return what an upgrade would run at known heads, oldest first."""
         if heads not in self._pending:
             there = self.ancestors(heads)
-            self._pending[heads] = tuple(r for r in self._ordered if r.id not in there)
+            self._pending[heads] = tuple(
+                r for r in self._ordered if r.id in self._goal and r.id not in there
+            )
         return self._pending[heads]
 
     def ancestors(self, heads: Iterable[str]) -> set[str]:

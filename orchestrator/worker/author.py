@@ -1,6 +1,7 @@
 """revision, merge and history: work on a database's scripts, without a target."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from alembic import util
@@ -36,12 +37,15 @@ def history(job: Job, target: str, context: Context) -> Outcome:
 def revisions(job: Job, target: str, context: Context) -> Outcome:
     """Return all revisions of the database, newest first, as ``data``, with a warning or ``None``.
 
-    Where they can't be loaded, what their files spell is returned, and the warning says why.
+    ``heads`` are where its targets are to be.     Where they can't be loaded, what their files spell is returned, and the warning says why.
     """
     scripts = context.scripts(job)
     try:
-        return Outcome(target, State.DONE, heads=scripts.heads, data=(_all(scripts), None))
+        goal = scripts.ids(job.revision)
+        return Outcome(target, State.DONE, heads=goal, data=(_all(scripts), None))
     except BaseException as error:  # noqa: BLE001 - a revision may raise anything, SystemExit too
+        if job.revision != "heads":
+            raise  # who could say where that is?
         try:
             found = written_revisions(scripts.files())
         except ValueError:
@@ -61,6 +65,8 @@ def revision(job: Job, target: str, context: Context) -> Outcome:
     runs ``env.py`` on an empty one.
     """
     scripts, asked = context.scripts(job), job.script
+    if asked.head == "head" and "@" in job.revision:
+        asked = replace(asked, head=job.revision)
     options = _options(asked)
     _assert_new(scripts, asked.rev_id)
     collected = autogenerate(scripts, **options)

@@ -113,6 +113,11 @@ class Context:
         habits = self.habits.get(job.database)
         return {} if habits is None else habits.arguments
 
+    def destination(self, job: Job) -> str:
+        """Return where the job's target is to be: for ``heads``, what the file says that it is."""
+        own = self.file(job).config.databases[job.database].revision
+        return own if own is not None and job.revision in ("head", "heads") else job.revision
+
     def scripts(self, job: Job) -> Scripts:
         """The job's database's revisions, whose files are read once per worker.
 

@@ -106,16 +106,18 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
 
 
-def bring_to_head(scripts: Scripts, session: Session, x: Sequence[str], habits: Habits) -> None:
+def bring_to_head(
+    scripts: Scripts, session: Session, x: Sequence[str], habits: Habits, destination: str
+) -> None:
     """Upgrade a scratch database. Raises what the migration raises."""
     recorder = Recorder(session.engine, lambda _: None)
 
     def steps(heads: Heads, run: Run) -> Any:
-        return watched(scripts.steps(Verb.UPGRADE, "heads", heads), run, recorder)
+        return watched(scripts.steps(Verb.UPGRADE, destination, heads), run, recorder)
 
-    arguments = command_options("upgrade", x, revision="heads")
+    arguments = command_options("upgrade", x, revision=destination)
     run_environment(
-        scripts, session, steps, arguments, habits=habits, commits=True, destination_rev="heads"
+        scripts, session, steps, arguments, habits=habits, commits=True, destination_rev=destination
     )
 
 

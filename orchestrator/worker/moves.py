@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.rollout.outcomes import LOOKED_AFTER, Failure, Outcome, Revision, State
+from orchestrator.rollout.outcomes import LOOKED_AFTER, Failure, Outcome, Revision, State, past
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts import Scripts, UnknownRevision, heads_after, revisions_of
 
@@ -68,10 +68,7 @@ def _nothing_to_do(job: Job, target: str, scripts: Scripts, move: Move) -> Outco
         return _reached(target, move)
     if job.verb is not Verb.UPGRADE or not scripts.is_past(job.revision, move.now):
         return Outcome(target, State.UNCHANGED, move.now, move.now)
-    failure = Failure(
-        message=f"it is at {words(move.now)}, past {job.revision}; nothing was done",
-        next_step=f"to go back, `orchestrator downgrade {target} --revision {job.revision}`",
-    )
+    failure = past(target, move.now, job.revision)
     return Outcome(target, State.FAILED, move.now, move.now, failure=failure)
 
 

@@ -11,8 +11,8 @@ from orchestrator.rollout.outcomes import (
     UNKNOWN_REVISION_STEP,
     Failure,
     Outcome,
-    Revision,
     State,
+    past,
 )
 from orchestrator.worker.context import Context
 from orchestrator.worker.differences import differences
@@ -34,7 +34,7 @@ def status(job: Job, target: str, context: Context) -> Outcome:
         heads, table = read_heads(job, scripts, session, context)
         own = {session.location.schema, _mysql_database(session)}
         table = VersionTable(table.name, None if table.schema in own else table.schema)
-        return replace(_standing(target, scripts, heads), data=table)
+        return replace(_standing(target, scripts, heads, job.revision), data=table)
 
 
 def _opened(job: Job, context: Context) -> AbstractContextManager[Session]:
@@ -57,7 +57,8 @@ def check(job: Job, target: str, context: Context) -> Outcome:
     """
     scripts = context.scripts(job)
     with _opened(job, context) as session:
-        standing = _standing(target, scripts, read_heads(job, scripts, session, context)[0])
+        heads = read_heads(job, scripts, session, context)[0]
+        standing = _standing(target, scripts, heads, job.revision)
         if standing.state is State.EMPTY and standing.revisions:
             return Outcome(target, State.BEHIND, revisions=standing.revisions)
         if standing.state not in {State.CURRENT, State.EMPTY}:
@@ -100,6 +101,9 @@ def comparing(collected: RevisionContext) -> Steps:
     """Return what makes a run of ``env.py`` compare, and run no revision."""
 
     def compare(heads: Heads, run: Run) -> list[Any]:
+        if run.scripts.database.revision is not None:
+            # Alembic compares at all heads only; that it is where it is to be is known already.
+            heads = run.scripts.heads
         collected.run_autogenerate(heads, run.environment.get_context())
         return []
 
@@ -152,17 +156,16 @@ def _of_its_own(run: Run, session: Session) -> str | None:
     return unsound(options, run.environment.get_context().impl)
 
 
-def _standing(target: str, scripts: Scripts, heads: tuple[str, ...]) -> Outcome:
+def _standing(target: str, scripts: Scripts, heads: Heads, destination: str) -> Outcome:
     try:
         scripts.assert_known(heads)
     except UnknownRevision as error:
         failure = Failure(str(error), UNKNOWN_REVISION_STEP)
         return Outcome(target, State.UNKNOWN_REVISION, heads, heads, failure=failure)
-    pending = _pending(scripts, heads)
+    if scripts.is_past(destination, heads):
+        failure = past(target, heads, destination)
+        return Outcome(target, State.FAILED, heads, heads, failure=failure)
+    pending = revisions_of(scripts.steps(Verb.UPGRADE, destination, heads))
     behind = State.BEHIND if pending else State.CURRENT
     state = behind if heads else State.EMPTY
     return Outcome(target, state, heads, heads, pending)
-
-
-def _pending(scripts: Scripts, heads: tuple[str, ...]) -> tuple[Revision, ...]:
-    return revisions_of(scripts.steps(Verb.UPGRADE, "heads", heads))

@@ -108,6 +108,11 @@ class Scripts:
         """The newest revisions, sorted."""
         return tuple(sorted(self.directory.get_heads()))
 
+    def ids(self, destination: str) -> tuple[str, ...]:
+        """Return the revisions that a destination stands for, sorted. Raises as Alembic does."""
+        found = self.directory.get_revisions([part.strip() for part in destination.split(",")])
+        return tuple(sorted(script.revision for script in found if script is not None))
+
     def assert_known(self, heads: Iterable[str]) -> None:
         """Raise ``UnknownRevision`` for a head that the scripts don't have."""
         self.directory.get_heads()  # a history that can't be read is another error

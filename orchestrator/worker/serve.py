@@ -88,6 +88,7 @@ def run(job: Job, context: Context) -> Outcome:
     target = target_name(job)
     backend = "sqlite"
     try:
+        job = replace(job, revision=context.destination(job))
         if job.environment:
             backend = context.location(job).backend
         work = migrate.plan if job.dry_run else _RUN[job.verb]

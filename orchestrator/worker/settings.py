@@ -33,6 +33,8 @@ class AlembicSettings:
     """The script location: absolute, or ``package:folder``."""
     base: Path
     """The folder in which ``alembic`` would be run: relative paths start there."""
+    folder: Path
+    """The folder of ``environments.toml``."""
     file: AlembicFile | None
     import_path: list[str] = field(default_factory=list)
     """Folders to import from, absolute: ``python_path``, then ``prepend_sys_path``."""
@@ -72,6 +74,7 @@ class AlembicSettings:
         """
         config = AlembicConfig(**self._files(), cmd_opts=options)
         config.set_main_option("script_location", _quoted(self.location))
+        self._set_version_locations(config)
         if url is not None:
             config.set_main_option("sqlalchemy.url", _quoted(url))
         if self.file is not None and self.file.name is not None:
@@ -79,6 +82,26 @@ class AlembicSettings:
             if url is not None:
                 config.set_section_option(self.file.name, "sqlalchemy.url", _quoted(url))
         return config
+
+    def _set_version_locations(self, config: AlembicConfig) -> None:
+        locations, recursive = (
+            self.database.version_locations,
+            self.database.recursive_version_locations,
+        )
+        if recursive is not None:
+            config.set_main_option("recursive_version_locations", str(recursive).lower())
+        if not locations:
+            return
+        # ";" is the one separator that all versions of Alembic know and "package:folder" has not.
+        if config.get_main_option("path_separator") is None:
+            config.set_main_option("version_path_separator", ";")
+        else:
+            if config.get_main_option("prepend_sys_path"):
+                paths = config.get_prepend_sys_paths_list() or []
+                config.set_main_option("prepend_sys_path", _quoted(";".join(paths)))
+            config.set_main_option("path_separator", ";")
+        found = [where if ":" in where else str(self.folder / where) for where in locations]
+        config.set_main_option("version_locations", _quoted(";".join(found)))
 
     @contextlib.contextmanager
     def customised(self, config: AlembicConfig) -> Iterator[None]:
@@ -124,7 +147,7 @@ def read_settings(database: Database, folder: Path) -> AlembicSettings:
     if ":" not in location:  # "package:folder" is Alembic's own notation
         location = str(relative_to / location)
     base = folder if file is None else file.base(folder)
-    settings = AlembicSettings(database, location, base, file)
+    settings = AlembicSettings(database, location, base, folder, file)
     settings.import_path.extend(str(folder / path) for path in database.python_path)
     return settings
 
@@ -135,7 +158,9 @@ def _entered(made: Any, name: str) -> AbstractContextManager[Any]:
     if inspect.isawaitable(made) or inspect.isasyncgen(made):
         if inspect.iscoroutine(made):
             made.close()
-        raise TypeError(f"configure = '{name}' is async, and nothing awaits it; make it a plain def")
+        raise TypeError(
+            f"configure = '{name}' is async, and nothing awaits it; make it a plain def"
+        )
     return made if hasattr(made, "__enter__") else contextlib.nullcontext()
 
 

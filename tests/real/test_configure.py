@@ -160,3 +160,40 @@ def test_one_history_for_one_target_and_another_for_the_next_is_refused(fleet: F
 
     failures = [each.get("failure") for each in ran.json["targets"]]
     assert any(f and "configure sets version_locations" in f["message"] for f in failures)
+
+
+@pytest.mark.parametrize(
+    "ini",
+    [
+        None,
+        "[alembic]\nscript_location = migrations/app\nprepend_sys_path = . src\n",
+        "[alembic]\nscript_location = migrations/app\npath_separator = os\n"
+        "version_locations = nowhere\nprepend_sys_path = .:src\n",
+    ],
+    ids=["none", "plain", "with-separator"],
+)
+def test_version_locations_are_keys_of_the_file(fleet: Fleet, ini: str | None):
+    shop = fleet.workshop
+    path = shop.folder / "environments.toml"
+    said = (
+        '[databases.app]\nversion_locations = ["migrations/app/versions", "shop:more"]\n'
+        "recursive_version_locations = true\n"
+    )
+    text = path.read_text()
+    if ini is None:
+        said += 'python_path = ["src"]\n'
+    else:
+        (shop.folder / "alembic.ini").write_text(ini)
+        text = text.replace('script_location = "migrations/app"', 'config_file = "alembic.ini"')
+    path.write_text(text.replace("[databases.app]", said))
+    more = shop.folder / "src" / "shop" / "more" / "deep"
+    more.mkdir(parents=True)
+    (more.parent.parent / "__init__.py").touch()
+    shop.revision("a1", None, CREATE)
+    second = shop.revision("a2", "a1", ADD)
+    second.rename(more / second.name)
+
+    shop.run("upgrade")
+
+    assert all(fleet.heads(tenant) == ["a2"] for tenant in fleet.tenants)
+    assert set(shop.run("status", "-o", "json").states().values()) == {"current"}
