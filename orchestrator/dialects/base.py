@@ -17,6 +17,7 @@ class Fault(StrEnum):
     NO_CRYPTOGRAPHY = "no_cryptography"  # the driver lacks what signing in needs
     MISSING = "missing"  # no such database
     EXISTS = "exists"  # what the statement makes is there, or what it drops is gone
+    NO_TABLE = "no_table"  # the statement names a table that is not there
     LOCK_WAIT = "lock_wait"
     DEADLOCK = "deadlock"
     STATEMENT_TIMEOUT = "statement_timeout"

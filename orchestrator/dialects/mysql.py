@@ -6,6 +6,8 @@ from orchestrator.dialects.base import Fault, Timeouts
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/ and https://mariadb.com/kb/en/mariadb-error-codes/
 _FAULTS = {
+    1146: Fault.NO_TABLE,
+    1824: Fault.NO_TABLE,  # that a foreign key names
     1205: Fault.LOCK_WAIT,
     1213: Fault.DEADLOCK,
     3572: Fault.LOCK_WAIT,  # NOWAIT

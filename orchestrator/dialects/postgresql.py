@@ -7,6 +7,7 @@ from orchestrator.dialects.base import Fault, Timeouts
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _FAULTS = {
+    "42P01": Fault.NO_TABLE,
     "55P03": Fault.LOCK_WAIT,
     "40P01": Fault.DEADLOCK,
     "40001": Fault.DEADLOCK,

@@ -49,4 +49,6 @@ class SQLite:
             return Fault.DISK
         if code == sqlite3.SQLITE_NOMEM:
             return Fault.MEMORY
+        if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table"):
+            return Fault.NO_TABLE
         return Fault.OTHER

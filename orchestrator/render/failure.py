@@ -28,7 +28,7 @@ def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
         if len(group) > 1 and outcome.failure is not None:
             outcome = replace(outcome, failure=_for_any(target, outcome.failure))
         body = [] if len(group) == 1 else [target_names(group)]
-        yield block(_title(group), *body, details(outcome, debug=debug))
+        yield block(_title(group), *body, details(outcome, debug=debug, shared=len(group) > 1))
     if hidden := sum(map(len, groups[_BLOCKS:])):
         text = f"and {count(hidden, 'more failed target')} (-o json lists all)"
         yield Group(Text(text, style="red"))
@@ -42,7 +42,8 @@ def _sameness(pair: Pair) -> Hashable:
         return outcome.state, target.server, failure.next_step
     if failure is not None:
         failure = _impersonal(target, _for_any(target, failure))
-    return outcome.state, failure, outcome.output
+        return outcome.state, failure
+    return outcome.state, outcome.output
 
 
 def _impersonal(target: Target, failure: Failure) -> Failure:
@@ -51,18 +52,22 @@ def _impersonal(target: Target, failure: Failure) -> Failure:
     Servers put them into messages, which would make each of a fleet's failures one of its own.
     """
     address = target.address
-    own = {str(address.database), str(address.schema), target.tenant or ""}
+    own = {str(address.database), str(address.schema), str(address.username), target.tenant or ""}
     words = sorted((re.escape(word) for word in own if len(word) > 1), key=len, reverse=True)
-    if not words:
-        return failure
+    words = words or [r"(?!)"]
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
     return replace(
         failure,
-        message=pattern.sub("…", failure.message),
+        message=pattern.sub("…", _cause(failure)),
         statement=failure.statement and pattern.sub("…", failure.statement),
         executed=tuple(pattern.sub("…", statement) for statement in failure.executed),
         traceback=None,
     )
+
+
+def _cause(failure: Failure) -> str:
+    """What follows the first line of a server's message is of the data that it met."""
+    return failure.message.partition("\n")[0] if failure.statement else failure.message
 
 
 def _for_any(target: Target, failure: Failure) -> Failure:
@@ -77,17 +82,22 @@ def _title(group: Sequence[Pair]) -> Text:
     return Text.assemble((word(outcome.state), style(outcome.state)), ": ", (safe(who), "bold"))
 
 
-def details(outcome: Outcome, *, debug: bool = False) -> RenderableType:
-    """Return revision, statement, cause, what is half applied and the next step, as they apply."""
+def details(outcome: Outcome, *, debug: bool = False, shared: bool = False) -> RenderableType:
+    """Return revision, statement, cause, what is half applied and the next step, as they apply.
+
+    ``shared``: with others that failed alike; the output is told to be this one's.
+    """
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
-    for name, text in _rows(outcome, outcome.failure, debug=debug):
+    for name, text in _rows(outcome, outcome.failure, debug=debug, shared=shared):
         grid.add_row(Text(name), Text(text))
     return grid
 
 
-def _rows(outcome: Outcome, failure: Failure | None, *, debug: bool) -> Iterator[tuple[str, str]]:
+def _rows(
+    outcome: Outcome, failure: Failure | None, *, debug: bool, shared: bool
+) -> Iterator[tuple[str, str]]:
     if failure is None:
         return
     if failure.revision:
@@ -98,7 +108,8 @@ def _rows(outcome: Outcome, failure: Failure | None, *, debug: bool) -> Iterator
     if failure.half_applied:
         yield "half done", _half_applied(failure)
     if outcome.output.strip():
-        yield "output", shortened(outcome.output)
+        whose = f"of {safe(outcome.target)}:\n" if shared else ""
+        yield "output", whose + shortened(outcome.output)
     if failure.next_step:
         yield "next", safe(failure.next_step)
     if debug and failure.traceback:

@@ -37,13 +37,14 @@ def history(job: Job, target: str, context: Context) -> Outcome:
 def revisions(job: Job, target: str, context: Context) -> Outcome:
     """Return all revisions of the database, newest first, as ``data``, with a warning or ``None``.
 
-    ``heads`` are where its targets are to be.     Where they can't be loaded, what their files spell is returned, and the warning says why.
+    ``heads`` are where its targets are to be. Where the scripts can't be loaded, what their files
+    spell is returned, and the warning says why.
     """
     scripts = context.scripts(job)
     try:
         goal = scripts.ids(job.revision)
         return Outcome(target, State.DONE, heads=goal, data=(_all(scripts), None))
-    except BaseException as error:  # noqa: BLE001 - a revision may raise anything, SystemExit too
+    except BaseException as error:
         if job.revision != "heads":
             raise  # who could say where that is?
         try:

@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
 from typing import IO
 
 _MOST = 20_000
+# What terminals take for colours, cursor and title (ECMA-48): CSI … final byte, OSC … BEL or ST.
+_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 class Capture:
@@ -34,6 +37,7 @@ class Capture:
         # Redacted before it is cut: of a secret across the cut, the rest would be left.
         start = max(0, size - 4 * _MOST)
         text = redact(os.pread(self._file.fileno(), 4 * _MOST, start).decode(errors="replace"))
+        text = _COLOURS.sub("", text)
         return text if not start and len(text) <= _MOST else "…" + text[-_MOST:]
 
     def _flush(self) -> None:

@@ -39,6 +39,8 @@ class Context:
     """Writes down what a revision is about to commit, and returns whether it could."""
     made: Callable[[Any, str], Any] = lambda *_: None
     """Told that a database or schema was made, or taken away, or kept."""
+    begins: Callable[[], None] = lambda: None
+    """Told that ``env.py`` runs for the job itself: what was printed before is of no use."""
     habits: dict[str, Habits] = field(default_factory=dict)
     """What the ``env.py`` of each database does, as far as it was seen."""
     _file: ConfigFile | None = None

@@ -57,6 +57,8 @@ def engine_of(
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
     statements = dialect.on_connect(timeouts, location.schema, _label())
     _prepare_connections(engine, statements)
+    if location.driver == "postgresql+asyncpg":
+        _keep_percent_signs(engine)
     if location.backend == "sqlite":
         _begin_for_real(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
     return engine
@@ -73,6 +75,17 @@ def _prepare_connections(engine: Engine, statements: Any) -> None:
             cursor.execute(statement)
         cursor.close()
         dbapi_connection.commit()
+
+
+def _keep_percent_signs(engine: Engine) -> None:
+    # asyncpg has no % of its own: what its applications write for the driver must mean the same
+    # through ours. What SQLAlchemy compiles has its signs doubled for ours already.
+    @event.listens_for(engine, "do_execute")
+    def do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+        if parameters or context is None or context.compiled is not None:
+            return None
+        cursor.execute(statement)
+        return True
 
 
 def _begin_for_real(engine: Engine, begin: str) -> None:

@@ -14,7 +14,8 @@ from orchestrator.worker.command_line import argv
 from orchestrator.worker.configured import assert_own, configured, settled_options
 from orchestrator.worker.connections import only_the_target
 from orchestrator.worker.logs import forgiving_file_config
-from orchestrator.worker.run import Habits, Run, Steps
+from orchestrator.worker.recorder import Recorder
+from orchestrator.worker.run import Habits, Run, Steps, told
 from orchestrator.worker.scripts import Scripts
 from orchestrator.worker.session import Session
 from orchestrator.worker.urls import url_of
@@ -147,14 +148,18 @@ def render_sql(
     arguments: Namespace,
     heads: tuple[str, ...],
     habits: Habits,
+    recorder: Recorder,
 ) -> str:
-    """Return the SQL of an upgrade from ``heads``, as ``alembic upgrade --sql`` prints it."""
+    """Return the SQL of an upgrade from ``heads``, as ``alembic upgrade --sql`` prints it.
+
+    ``recorder`` is told each revision as it starts and ends.
+    """
     buffer = io.StringIO()
     revision = arguments.revision
     run_environment(
         scripts,
         session,
-        lambda now, _: scripts.steps("upgrade", revision, now),
+        lambda now, _: told(scripts.steps("upgrade", revision, now), recorder),
         arguments,
         habits=habits,
         as_sql=True,

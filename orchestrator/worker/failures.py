@@ -1,5 +1,6 @@
 """Exceptions of a job, as a ``Failure`` with cause and next step."""
 
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, NoSuchTableError, PendingRollbackError
 
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import EXHAUSTED, Dialect, Fault, dialect_of
@@ -27,6 +28,14 @@ from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import LeftTarget, LostLock, NoSchema
 
+_INSTALLED = (
+    *{Path(path) for path in sysconfig.get_paths().values()},
+    Path(__file__).parents[1],
+)
+ENV_PY_STEP = (
+    "let it find what it needs: set the variables that it reads, or prepare its application by "
+    "configure = … in [databases.…] (docs/adopt.md#what-envpy-needs)"
+)
 _SAFE = frozenset({Fault.LOCK_WAIT, Fault.DEADLOCK, Fault.UNREACHABLE}) | EXHAUSTED
 
 
@@ -52,11 +61,14 @@ def failure_of(
         error = error.__context__  # what Alembic's autocommit_block() hides when it cleans up
     fault = fault_of(error, backend)
     revision = recorder.revision if recorder else None
+    in_env_py = revision is None and _in_env_py(error, folders)
     stays = _what_stays(recorder, dialect_of(backend), fault)
     statement = error.statement if isinstance(error, DBAPIError) else None
     return Failure(
-        message=_message(error, folders),
-        next_step=_next_step(error, fault, stays, revision, dialect_of(backend)),
+        message=_message(error, folders, in_env_py=in_env_py),
+        next_step=_next_step(
+            error, fault, stays, revision, dialect_of(backend), in_env_py=in_env_py
+        ),
         revision=revision,
         statement=statement,
         executed=stays,
@@ -64,6 +76,24 @@ def failure_of(
         retryable=_is_retryable(fault, recorder, dialect_of(backend)),
         exhausted=fault in EXHAUSTED,
         traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def begins_on_missing(
+    error: BaseException, backend: str, first: str | None, recorder: Recorder
+) -> bool:
+    """Whether a history began with revision ``first``, whose first statement misses a table."""
+    missing = isinstance(error, NoSuchTableError) or fault_of(error, backend) is Fault.NO_TABLE
+    return missing and first == recorder.revision is not None and not recorder.executed
+
+
+def begins_step(target: str, revision: str | None) -> str:
+    """Return what helps where an application makes the tables that its history begins on."""
+    return (
+        f"if the application makes its tables itself (create_all), let it, then say so: "
+        f"orchestrator stamp {target} --revision heads "
+        "(docs/adopt.md#tables-that-the-application-makes-first); "
+        f"else mend revision {revision}"
     )
 
 
@@ -103,7 +133,7 @@ def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Diale
     return not recorder.staying and fault in _SAFE
 
 
-def _message(error: BaseException, folders: Sequence[Path]) -> str:
+def _message(error: BaseException, folders: Sequence[Path], *, in_env_py: bool) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return words(error.orig)
     if isinstance(error, NoSuchModuleError):
@@ -129,9 +159,9 @@ def _message(error: BaseException, folders: Sequence[Path]) -> str:
     ):
         return str(error)
     if isinstance(error, SystemExit):
-        return f"the migration ended its own process: SystemExit({error.code})" + _where(
-            error, folders
-        )
+        who = "env.py" if in_env_py else "the migration"
+        why = f": {error.code}" if isinstance(error.code, str) else f": SystemExit({error.code})"
+        return f"{who} ended the process{why}" + _where(error, folders)
     return f"{type(error).__name__}: {error}" + _where(error, folders)
 
 
@@ -139,7 +169,20 @@ def _where(error: BaseException, folders: Sequence[Path]) -> str:
     """The last place in the user's own scripts, which is where they look first."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if any(Path(f.filename).is_relative_to(path) for path in folders)]
+    ours = ours or [f for f in frames if not _is_installed(f.filename)]
     return f" ({ours[-1].filename}:{ours[-1].lineno})" if ours else ""
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file is the interpreter's, a package's or our own, and none of the project."""
+    path = Path(file)
+    return not path.is_file() or any(path.is_relative_to(folder) for folder in _INSTALLED)
+
+
+def _in_env_py(error: BaseException, folders: Sequence[Path]) -> bool:
+    """Whether ``error`` was raised in the run of ``env.py``, or in what it calls."""
+    files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return any(str(folder / "env.py") in files for folder in folders)
 
 
 def _next_step(
@@ -148,6 +191,8 @@ def _next_step(
     stays: tuple[str, ...],
     revision: str | None,
     dialect: Dialect,
+    *,
+    in_env_py: bool,
 ) -> str | None:
     if stays:
         why = (
@@ -167,6 +212,8 @@ def _next_step(
     if fault is not None and fault in NEXT_STEP:
         return NEXT_STEP[fault]
     known = _step_for(error)
+    if known is None and in_env_py and not isinstance(error, CommandError | DBAPIError):
+        return ENV_PY_STEP
     if known is not None or revision is None:
         return known
     kept = "it was rolled back; " if dialect.transactional_ddl else "nothing of it stays; "

@@ -37,7 +37,7 @@ def checked(directory: ScriptDirectory) -> ScriptDirectory:
 
 
 def loaded(directory: ScriptDirectory) -> ScriptDirectory:
-    """Read the revisions of ``directory`` now; where that fails, it is told once they are wanted."""
+    """Read the revisions of ``directory`` now; a failure is told once they are wanted."""
     try:
         found = list(_revisions(directory))
     except BrokenScripts as error:

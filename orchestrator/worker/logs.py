@@ -2,10 +2,22 @@
 
 import configparser
 import contextlib
+import logging
 import logging.config
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
+
+
+@contextlib.contextmanager
+def unlogged() -> Iterator[None]:
+    """Within it Alembic does not log which context it makes: it is ours, and none of ``env.py``."""
+    logger = logging.getLogger("alembic.runtime.migration")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 @contextlib.contextmanager

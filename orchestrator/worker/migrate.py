@@ -14,7 +14,12 @@ from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.creating import create, drop_if_empty, is_missing
 from orchestrator.worker.environment import run_environment
-from orchestrator.worker.failures import failure_of, with_left_behind
+from orchestrator.worker.failures import (
+    begins_on_missing,
+    begins_step,
+    failure_of,
+    with_left_behind,
+)
 from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.journal import Journal
@@ -133,6 +138,9 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         session.assert_locked()
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
+        first = None if move.now or not move.revisions else move.revisions[0].id
+        if begins_on_missing(error, session.location.backend, first, recorder):
+            failure = replace(failure, next_step=begins_step(target, failure.revision))
         failure = with_left_behind(failure, _left_behind(session, failure))
         now = _heads_now(session, table)
         if now is None and job.recorded:
@@ -165,6 +173,7 @@ def _run(
     if job.purge:
         options["purge"] = True
     habits = context.habits[job.database]
+    context.begins()
     try:
         run = run_environment(
             scripts, session, steps, arguments, habits=habits, commits=True, **options

@@ -6,7 +6,12 @@ from typing import Any
 
 from orchestrator.rollout.outcomes import LOOKED_AFTER, Failure, Outcome, Revision, State, past
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.scripts import Scripts, UnknownRevision, heads_after, revisions_of
+from orchestrator.worker.scripts import (
+    Scripts,
+    UnknownRevision,
+    heads_after,
+    revisions_of,
+)
 
 Heads = tuple[str, ...]
 
@@ -91,7 +96,9 @@ def _way(job: Job, scripts: Scripts, start: Heads) -> Move:
         steps = scripts.steps(job.verb, job.revision, begin)
     else:
         steps = scripts.steps_back(_sorted(job.back_to), begin)
-    revisions = () if job.verb is Verb.STAMP else revisions_of(steps)
+    if job.verb is Verb.STAMP:
+        return Move(start, start, heads_after(begin, steps), (), steps)
+    revisions = revisions_of(steps)
     return Move(start, start, heads_after(begin, steps), revisions, steps)
 
 

@@ -17,8 +17,10 @@ from orchestrator.rollout.outcomes import (
 from orchestrator.worker.context import Context
 from orchestrator.worker.differences import differences
 from orchestrator.worker.environment import render_sql, run_environment
+from orchestrator.worker.failures import failure_of
 from orchestrator.worker.heads import Heads, asked, habits_of, read_heads
 from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.recorder import Recorder
 from orchestrator.worker.run import Run, Steps
 from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
 from orchestrator.worker.session import Session, open_session
@@ -87,8 +89,24 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
             return Outcome(target, State.UNCHANGED, heads, heads)
         arguments, _ = asked(job, context)
         habits = habits_of(job, context)
-        text = _preamble(session) + render_sql(scripts, session, arguments, heads, habits)
+        recorder = Recorder(session.engine, context.notify)
+        context.begins()
+        try:
+            text = render_sql(scripts, session, arguments, heads, habits, recorder)
+        except BaseException as error:  # noqa: BLE001 - a migration may raise anything
+            failure = failure_of(error, session.location.backend, scripts.folders, recorder)
+            if failure.revision is not None:
+                failure = replace(failure, next_step=_offline_step(failure.revision))
+            return Outcome(target, State.FAILED, heads, heads, failure=failure)
+        text = _preamble(session) + text
     return Outcome(target, State.PLANNED, heads, heads, revisions_of(steps), data=text)
+
+
+def _offline_step(revision: str) -> str:
+    return (
+        f"nothing was run, no file was written: let revision {revision} do without what it asks "
+        "the database (context.is_offline_mode()), or upgrade without --sql"
+    )
 
 
 def _preamble(session: Session) -> str:
@@ -131,6 +149,7 @@ def _compare(
 ) -> tuple[list[Any], str | None]:
     collected = autogenerate(scripts)
     arguments, _ = asked(job, context)
+    context.begins()
     run = run_environment(
         scripts,
         session,

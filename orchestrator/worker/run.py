@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,29 @@ def watched(
         yield step
 
 
+def told(steps: list[Any], recorder: Recorder) -> Iterator[Any]:
+    """Give out steps that tell ``recorder`` when they start and end, and nobody else."""
+    for step in steps:
+        step.migration_fn = _told(step, recorder)
+        yield step
+
+
+def _told(step: Any, recorder: Recorder) -> Callable[..., None]:
+    revision, function = step.revision.revision, step.migration_fn
+
+    @wraps(function)
+    def migration_fn(**arguments: Any) -> None:
+        recorder.begin(revision)
+        function(**arguments)
+        recorder.end()
+
+    return migration_fn
+
+
 def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callable[..., None]:
     revision, journal = step.revision.revision, run.connections.journal
 
+    @wraps(step.migration_fn)  # Alembic logs it by its name
     def migration_fn(**arguments: Any) -> None:
         try:
             if check:

@@ -77,7 +77,7 @@ class Scripts:
         return frozenset(path for folder in self.folders[1:] for path in folder.rglob("*.py"))
 
     def assert_same_history(self, config: AlembicConfig) -> None:
-        """Raise ``BrokenScripts`` where ``config`` names other scripts than those that were read."""
+        """Raise ``BrokenScripts`` where ``config`` names other scripts than were read."""
         for name in _OF_A_HISTORY:
             here, there = config.get_main_option(name), self.config.get_main_option(name)
             if here != there:
@@ -132,9 +132,11 @@ class Scripts:
             raise BrokenScripts("Range revision not allowed", step)
         # Alembic's annotations are narrower than what its own commands pass.
         if verb == "upgrade":
-            return list(self.directory._upgrade_revs(destination, heads))  # type: ignore[arg-type]
+            with self._complete():
+                return list(self.directory._upgrade_revs(destination, heads))  # type: ignore[arg-type]
         if verb == "downgrade":
-            return list(self.directory._downgrade_revs(revision, heads))  # type: ignore[arg-type]
+            with self._complete():
+                return list(self.directory._downgrade_revs(revision, heads))  # type: ignore[arg-type]
         targets = destination if isinstance(destination, tuple) else (destination,)
         return list(self.directory._stamp_revs(targets, heads))
 
@@ -164,12 +166,29 @@ class Scripts:
                 f"{', '.join(destination) or 'base'}",
                 "look with `orchestrator history` which of them comes first",
             )
-        return [
-            MigrationStep.downgrade_from_script(
-                self.directory.revision_map, self.directory.get_revision(revision)
-            )
-            for revision in self._downwards(doomed)
-        ]
+        with self._complete():
+            return [
+                MigrationStep.downgrade_from_script(
+                    self.directory.revision_map, self.directory.get_revision(revision)
+                )
+                for revision in self._downwards(doomed)
+            ]
+
+    @contextlib.contextmanager
+    def _complete(self) -> Iterator[None]:
+        """Raise ``BrokenScripts`` where a revision has no function for a step."""
+        try:
+            yield
+        except AttributeError as error:
+            scripts = self.directory.walk_revisions()
+            script = next((each for each in scripts if each.module is error.obj), None)
+            if script is None:
+                raise
+            message = f"revision {script.revision} ({script.path}) has no {error.name}()"
+            if error.name == "downgrade":
+                step = "write its downgrade(), or go back no further than to it"
+                raise BrokenScripts(f"{message}: it can't be reverted", step) from None
+            raise BrokenScripts(message, f"write its {error.name}()") from None
 
     def _downwards(self, revisions: set[str]) -> Iterator[str]:
         """Yield revisions, each before those that it follows or depends on."""

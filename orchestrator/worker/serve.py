@@ -67,6 +67,7 @@ def serve(
     sending = threading.Lock()  # a journal has a thread of its own
     context = Context(
         commands,
+        begins=capture.begin,
         notify=lambda revision: not _told(pipe, sending, Running(revision)),
         made=lambda what, detail: _told(pipe, sending, Made(what, detail)),
         record=lambda committing: _ask(pipe, sending, committing, context.redactor()),

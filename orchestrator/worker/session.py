@@ -17,6 +17,7 @@ from orchestrator.fleet.location import Location
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.worker.engine import engine_of, openable
 from orchestrator.worker.filelock import FileLocked, file_lock
+from orchestrator.worker.logs import unlogged
 from orchestrator.worker.pooler import refuse_transaction_pooling
 
 
@@ -72,7 +73,8 @@ class Session:
     def heads(self, table: VersionTable) -> tuple[str, ...]:
         """Read the heads from the version table, sorted; empty where there is none."""
         options = {"version_table": table.name, "version_table_schema": table.schema}
-        context = MigrationContext.configure(self.connection, opts=options)
+        with unlogged():
+            context = MigrationContext.configure(self.connection, opts=options)
         try:
             return tuple(sorted(context.get_current_heads()))
         finally:

@@ -45,7 +45,7 @@ class AlembicSettings:
         sys.path[:0] = self.import_path
 
     def directory(self, config: AlembicConfig) -> ScriptDirectory:
-        """Return the script directory of ``config``, and keep what Alembic puts before ``sys.path``.
+        """Return the script directory of ``config``; keep what Alembic puts before ``sys.path``.
 
         Reads no revision. Raises ``CommandError`` where there is no such directory.
         """

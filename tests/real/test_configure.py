@@ -162,16 +162,16 @@ def test_one_history_for_one_target_and_another_for_the_next_is_refused(fleet: F
     assert any(f and "configure sets version_locations" in f["message"] for f in failures)
 
 
-@pytest.mark.parametrize(
-    "ini",
-    [
-        None,
-        "[alembic]\nscript_location = migrations/app\nprepend_sys_path = . src\n",
-        "[alembic]\nscript_location = migrations/app\npath_separator = os\n"
-        "version_locations = nowhere\nprepend_sys_path = .:src\n",
-    ],
-    ids=["none", "plain", "with-separator"],
-)
+IN_ROOT = "[alembic]\nscript_location = migrations/app\n"
+INI = {
+    "none": None,
+    "plain": IN_ROOT + "prepend_sys_path = . src\n",
+    "with-separator": IN_ROOT
+    + "path_separator = os\nversion_locations = nowhere\nprepend_sys_path = .:src\n",
+}
+
+
+@pytest.mark.parametrize("ini", INI.values(), ids=INI)
 def test_version_locations_are_keys_of_the_file(fleet: Fleet, ini: str | None):
     shop = fleet.workshop
     path = shop.folder / "environments.toml"

@@ -1,7 +1,5 @@
 """``revision`` of a database: where its targets are to be, for every command alike."""
 
-import pytest
-
 from tests.real.conftest import Fleet
 from tests.workshop import ENV_PY, Workshop
 
