@@ -6,6 +6,7 @@
     │   └── SecretError        2  a secret that can't be resolved
     ├── TargetsFailed          3  what should have been read or done on targets was not
     ├── Refused                5  we could, but must not: not confirmed, locked, gate closed
+    │   └── Busy               5  another run is at work there: it may be waited for
     └── NotWritten             5  it was done, and could not be told: the disk is full
 
 A message names the target, the cause and the next step. Partial failure of a fan-out is a
@@ -45,6 +46,14 @@ class Refused(OrchestratorError):
     """Nothing was done, on purpose."""
 
     exit_code = 5
+
+
+class Busy(Refused):
+    """Another run, which somebody drives right now, is at work on what was asked for."""
+
+    def __init__(self, message: str, run: int, holder: str) -> None:
+        self.run, self.holder = run, holder
+        super().__init__(message)
 
 
 class NotWritten(OrchestratorError):

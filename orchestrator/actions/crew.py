@@ -1,6 +1,7 @@
 """The workers of one command: made when it begins, gone when it ends."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -83,6 +84,12 @@ class Crew:
     def interrupted(self) -> bool:
         """Whether Ctrl-C was pressed."""
         return self.interrupts.presses > 0
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until Ctrl-C is pressed."""
+        until = time.monotonic() + seconds
+        while not self.interrupted and (left := until - time.monotonic()) > 0:
+            time.sleep(min(_TICK, left))
 
     def job(self, verb: Verb, database: str, **fields: Any) -> Job:
         """Return a job, with what all jobs of the command have in common."""

@@ -26,10 +26,11 @@ from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.selection import ALL, Selection
 from orchestrator.actions.sqlfiles import write_sql_files
 from orchestrator.actions.survey import Survey
+from orchestrator.actions.wait import wait_until_there
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
 from orchestrator.engines.pool import start_fork_server
-from orchestrator.errors import Refused, UsageError
+from orchestrator.errors import Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -40,6 +41,7 @@ from orchestrator.worker.entry import PRELOAD
 from orchestrator.worker.jobs import NewScript, Verb
 
 CONDUCT = Conduct()
+_LOOKS_EVERY = 5.0
 _SELECTION = ("selectors", "where", "exclude")
 
 
@@ -86,6 +88,31 @@ class Project:
         """
         start_fork_server(PRELOAD)
         return self._status(self.targets(selection), schemas=schemas)
+
+    def wait(self, selection: Selection = ALL, timeout: float = 600.0) -> Result:
+        """Wait until every target is at its destination, at most ``timeout`` seconds.
+
+        Changes nothing, and needs no ledger. A server that is not up yet is waited for.
+        """
+        start_fork_server(PRELOAD)
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                targets = self.targets(selection)
+                break
+            except TargetsFailed as error:  # whoever knows the tenants is not up yet
+                if time.monotonic() >= until:
+                    raise
+                self.observer.waiting("for the tenants", str(error))
+                time.sleep(min(_LOOKS_EVERY, max(0.0, until - time.monotonic())))
+        warnings: list[str] = []
+
+        def run(crew: Crew) -> dict[str, Outcome]:
+            self.observer.begin("wait", targets)
+            survey = Survey(crew, warnings=warnings)
+            return wait_until_there(survey, targets, self.observer, until - time.monotonic())
+
+        return self._result("wait", targets, run, warnings=warnings)
 
     def check(self, selection: Selection = ALL, *, every_target: bool = False) -> Result:
         """Compare the models with every target, as ``alembic check`` does. Changes nothing.
@@ -319,7 +346,7 @@ class Project:
 
     def _result(
         self,
-        verb: Verb,
+        verb: str,
         targets: Sequence[Target],
         run: Callable[[Crew], dict[str, Outcome]],
         *,
@@ -331,7 +358,7 @@ class Project:
             outcomes = run(crew)
             interrupted = crew.interrupted
         return Result(
-            verb.value,
+            str(verb),
             tuple(targets),
             tuple(outcomes[target.name] for target in targets),
             interrupted=interrupted,

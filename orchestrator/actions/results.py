@@ -44,7 +44,7 @@ class Result:
     """
 
     verb: str
-    """``upgrade``, ``downgrade``, ``stamp``, ``status``, ``check``."""
+    """``upgrade``, ``downgrade``, ``stamp``, ``status``, ``check``, ``wait``."""
     targets: tuple[Target, ...]
     outcomes: tuple[Outcome, ...]
     interrupted: bool = False
@@ -79,6 +79,8 @@ class Result:
             return 4 if states & _DIFFERENCES else 0
         if self.verb == "status":
             return 0
+        if self.verb == "wait":
+            return 0 if states <= {State.CURRENT} else 3
         if not states <= SUCCEEDED | {State.SKIPPED}:
             return 3
         return 5 if self.run is not None and self.run.unwritten else 0
@@ -149,6 +151,9 @@ class Observer(Protocol):
     def crowded(self, server: str, limit: int, failure: Failure) -> None:
         """A server ran out of something: at most ``limit`` targets are at work on it from now."""
 
+    def waiting(self, what: str, why: str) -> None:
+        """A target, or the run itself, waits for somebody else; said again every half minute."""
+
     def finished(self, target: Target, outcome: Outcome) -> None:
         """The target has its outcome."""
 
@@ -167,6 +172,7 @@ class Silent:
     def running(self, target: Target, revision: str) -> None: ...
     def retrying(self, target: Target, failure: Failure, delay: float) -> None: ...
     def crowded(self, server: str, limit: int, failure: Failure) -> None: ...
+    def waiting(self, what: str, why: str) -> None: ...
     def finished(self, target: Target, outcome: Outcome) -> None: ...
     def happened(self, event: Event) -> None: ...
     def interrupted(self, presses: int) -> None: ...

@@ -59,6 +59,12 @@ class Survey:
     _folded: dict[tuple[str, str], str] = field(default_factory=dict)
     """Whose database it is, by server and name in lower case, where the server takes it so."""
 
+    def again(self) -> "Survey":
+        """Return one that knows the scripts, and nothing of where targets stood."""
+        fresh = Survey(self.crew, self.schemas, self.asks, self.warnings)
+        fresh._revisions, fresh.unloaded = self._revisions, self.unloaded
+        return fresh
+
     def outcomes(self, targets: Sequence[Target], observer: Observer) -> dict[str, Outcome]:
         """Return an outcome of each target, as of ``status``."""
         found: dict[str, Outcome] = {}

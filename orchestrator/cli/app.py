@@ -33,6 +33,7 @@ from orchestrator.cli.commands import (
     status,
     targets,
     upgrade,
+    wait,
 )
 from orchestrator.cli.invocation import VARIABLE, Invocation, hoist, of
 from orchestrator.cli.show import flush
@@ -64,7 +65,7 @@ def build() -> typer.Typer:
     group.command("show")(config.show_)
     group.command("schema")(config.schema)
     app.add_typer(group, name="config")
-    looking = (targets, status, check, drift)
+    looking = (targets, status, wait, check, drift)
     running = (plan, upgrade, runs, show, resume, pause, abort, approve, retry, skip, rollback)
     for module in (*looking, *running, downgrade, stamp, revision, merge, history):
         _add(app, module)

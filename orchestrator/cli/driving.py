@@ -32,6 +32,7 @@ def driven(
     wait: bool | None = None,
     override: str | None = None,
     events: Path | None = None,
+    wait_for_lock: str | None = None,
     question: Question | None = None,
 ) -> Iterator["Conduct"]:
     """Show on stderr what ``project`` does inside, and return how its run is to be driven.
@@ -44,6 +45,7 @@ def driven(
     from orchestrator.render.words import safe
 
     _assert_writable(override, events)
+    waits_for_lock = None if wait_for_lock is None else duration(wait_for_lock, "--wait-for-lock")
     waits = on_terminal() if wait is None else wait
     on = console(sys.stderr)
     asker = Asker(lambda text: on.print(safe(text), style="yellow"))
@@ -54,11 +56,23 @@ def driven(
                 wait=waits,
                 override=override,
                 events=events,
+                wait_for_lock=waits_for_lock,
                 ask=asker.ask if waits and on_terminal() else lambda _: None,
                 confirm=lambda plan: view.ask(question, plan),
             )
         finally:
             project.observer = before
+
+
+def duration(text: str, option: str) -> float:
+    """Return ``10m`` in seconds. Raises ``UsageError`` for no duration."""
+    from orchestrator.config.units import seconds
+    from orchestrator.errors import UsageError
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise UsageError(f"{option} '{text}': {error}") from None
 
 
 def on_terminal() -> bool:

@@ -84,6 +84,11 @@ class LiveProgress:
         """Say above the view how many go on at once, and why."""
         self._console.print(Text(safe(crowded(server, limit, failure)), style="yellow"))
 
+    def waiting(self, what: str, why: str) -> None:
+        """Say above the view who waits for what."""
+        text = Text(safe(f"waiting: {what}  {why}"), style="yellow")
+        self._console.print(text)
+
     def finished(self, target: Target, outcome: Outcome) -> None:
         """Count it, and print it above the view if it failed."""
         with self._lock:

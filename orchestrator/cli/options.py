@@ -98,6 +98,15 @@ Wait = Annotated[
         help="Wait for gates and windows, or exit with 6. Left out: wait on a terminal.",
     ),
 ]
+WaitForLock = Annotated[
+    str | None,
+    typer.Option(
+        "--wait-for-lock",
+        metavar="10m",
+        show_default=False,
+        help="Wait so long for whoever is at work on a target. Left out: as the file says.",
+    ),
+]
 Override = Annotated[
     str | None,
     typer.Option(

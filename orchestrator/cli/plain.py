@@ -47,6 +47,10 @@ class PlainProgress(Silent):
         """Say how many go on at once, and why."""
         self._line(f"{'fewer':<11} {crowded(server, limit, failure)}")
 
+    def waiting(self, what: str, why: str) -> None:
+        """Say who waits for what."""
+        self._line(f"{'waiting':<11} {what}  {_first(why)}")
+
     def finished(self, target: Target, outcome: Outcome) -> None:  # noqa: ARG002
         """Say what became of the target, at once or with others."""
         self._done += 1

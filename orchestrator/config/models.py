@@ -178,6 +178,8 @@ class DatabaseOverrides(Model):
     """At most so many targets of this database on one server at once."""
     lock_timeout: Timeout | None = None
     """Its own lock time-out."""
+    wait_for_lock: Duration | None = None
+    """Its own wait for whoever is at work on a target."""
     statement_timeout: Timeout | None = None
     """Its own statement time-out."""
     target_timeout: Timeout | None = None

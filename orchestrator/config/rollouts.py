@@ -208,6 +208,9 @@ class Rollout(Model):
     """Targets of one server worked on at once."""
     lock_timeout: Timeout = seconds("5s")
     """How long to wait for the target's lock and for each lock of its tables."""
+    wait_for_lock: Duration = 0.0
+    """How long to wait for whoever is at work on a target, while that lives: another run, another
+    pod. Left out: not at all."""
     statement_timeout: Timeout | None = None
     """How long one statement may run. Left out: no limit."""
     target_timeout: Timeout = seconds("1h")

@@ -25,6 +25,7 @@ def limits(config: Config, environment: str, database: str) -> Rollout:
         name: value
         for name in (
             "lock_timeout",
+            "wait_for_lock",
             "statement_timeout",
             "target_timeout",
             "retries",

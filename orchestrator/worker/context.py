@@ -39,6 +39,8 @@ class Context:
     """Writes down what a revision is about to commit, and returns whether it could."""
     made: Callable[[Any, str], Any] = lambda *_: None
     """Told that a database or schema was made, or taken away, or kept."""
+    waits: Callable[[str], bool] = lambda _: True
+    """Told who holds the target's lock while it is waited for; false where that is to end."""
     begins: Callable[[], None] = lambda: None
     """Told that ``env.py`` runs for the job itself: what was printed before is of no use."""
     habits: dict[str, Habits] = field(default_factory=dict)

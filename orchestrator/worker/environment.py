@@ -3,6 +3,7 @@
 import io
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from typing import Any
 
 from alembic.config import Config as AlembicConfig
@@ -42,7 +43,7 @@ def run_environment(
     with only_the_target(session, compares=habits is None) as connections, forgiving_file_config():
         run = Run(scripts, session, connections, habits)
 
-        def once(heads: tuple[str, ...], _: MigrationContext) -> list[Any]:
+        def once(heads: tuple[str, ...], _: MigrationContext) -> Iterable[Any]:
             call = run.calls[-1]  # run_migrations() is about the last configure()
             if not run.takes(call):
                 return []

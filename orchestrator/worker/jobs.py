@@ -116,6 +116,18 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Sent by a worker that waits for its target's lock, and again every half minute."""
+
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Sent to a worker that waits for a lock: it is to wait no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
     """The answer to ``Committing``: whether it was recorded, and the revision may go on."""
 

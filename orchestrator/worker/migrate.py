@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,15 +76,20 @@ def _held(job: Job, context: Context, give_up: float) -> Iterator[Session]:
         open_session(location, timeouts, write=True, arguments=context.arguments(job)) as session,
         contextlib.ExitStack() as stack,
     ):
-        yield _locked_at_last(session, stack, give_up)
+        yield _locked_at_last(session, stack, give_up, context.waits)
 
 
-def _locked_at_last(session: Session, stack: contextlib.ExitStack, give_up: float) -> Session:
+def _locked_at_last(
+    session: Session,
+    stack: contextlib.ExitStack,
+    give_up: float,
+    waits: Callable[[str], bool],
+) -> Session:
     while True:
         try:
             return stack.enter_context(locked(session))
-        except Locked:
-            if time.monotonic() >= give_up:
+        except Locked as error:
+            if time.monotonic() >= give_up or not waits(str(error)):
                 raise
 
 

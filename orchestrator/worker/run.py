@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -19,7 +19,7 @@ from orchestrator.worker.refusals import NotRun
 from orchestrator.worker.scripts import Scripts
 from orchestrator.worker.session import Session
 
-Steps = Callable[[tuple[str, ...], "Run"], list[Any]]
+Steps = Callable[[tuple[str, ...], "Run"], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,7 +290,11 @@ def heads_after(heads: Iterable[str], steps: Iterable[Any]) -> tuple[str, ...]:
 
 
 def load_scripts(
-    name: str, database: Database, folder: Path, url: str | None, options: Namespace
+    name: str,
+    database: Database,
+    folder: Path,
+    url: str | None = None,
+    options: Namespace | None = None,
 ) -> Scripts:
     """Read a script directory, in whose folder and import path the process is left.
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
@@ -19,12 +20,13 @@ from orchestrator.worker.context import Context
 from orchestrator.worker.ddl import shown
 from orchestrator.worker.failures import failure_of, fault_of
 from orchestrator.worker.isolation import unchanged_process
-from orchestrator.worker.jobs import Committing, Go, Job, Made, Running, Verb
+from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Verb, Waiting
 from orchestrator.worker.scripts import UnknownRevision
 from orchestrator.worker.session import NoSchema
 
 Run = Callable[[Job, str, Context], Outcome]
 
+_SAYS_AGAIN = 30.0
 _READS = frozenset({Verb.STATUS, Verb.CHECK})
 _RUN: Mapping[Verb, Run] = {
     Verb.UPGRADE: migrate.migrate,
@@ -72,10 +74,14 @@ def serve(
         made=lambda what, detail: _told(pipe, sending, Made(what, detail)),
         record=lambda committing: _ask(pipe, sending, committing, context.redactor()),
     )
+    patient = context.waits = Patient(pipe, sending)
     try:
         while True:
-            job: Job = pipe.recv()
+            job: Job | Leave = pipe.recv()
+            if isinstance(job, Leave):  # it came too late: the lock was had meanwhile
+                continue
             capture.begin()
+            patient.begin()
             with unchanged_process():
                 outcome = run(job, context)
             redact = context.redactor()
@@ -98,7 +104,30 @@ def run(job: Job, context: Context) -> Outcome:
         return _failed(job, target, error, backend, context)
 
 
-def _told(pipe: Connection, sending: threading.Lock, message: Running | Committing | Made) -> bool:
+class Patient:
+    """Says who holds a lock that is waited for, at once and then every half minute."""
+
+    def __init__(self, pipe: Connection, sending: threading.Lock) -> None:
+        self._pipe, self._sending = pipe, sending
+        self._said: tuple[str, float] = "", 0.0
+
+    def begin(self) -> None:
+        """Forget what was said for the job before."""
+        self._said = "", 0.0
+
+    def __call__(self, holder: str) -> bool:
+        """Return whether to go on waiting."""
+        now = time.monotonic()
+        if holder != self._said[0] or now - self._said[1] >= _SAYS_AGAIN:
+            if not _told(self._pipe, self._sending, Waiting(holder)):
+                return False
+            self._said = holder, now
+        return not (self._pipe.poll() and isinstance(self._pipe.recv(), Leave))
+
+
+def _told(
+    pipe: Connection, sending: threading.Lock, message: Running | Committing | Made | Waiting
+) -> bool:
     """Send a message, and return whether there is somebody to hear it."""
     try:
         with sending:
@@ -118,7 +147,9 @@ def _ask(
     if not committing.waits:
         return heard
     try:
-        answer: Go | None = pipe.recv() if heard else None
+        answer: Go | Leave | None = pipe.recv() if heard else None
+        while isinstance(answer, Leave):
+            answer = pipe.recv()
     except (EOFError, OSError):
         answer = None
     if answer is None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Result, Silent
-from orchestrator.actions.runs.conduct import Course, Ended, conduct
+from orchestrator.actions.runs.conduct import Course, Ended, conduct, waited
 from orchestrator.actions.runs.planning import Planning
 from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.skipping import nothing_to_do
-from orchestrator.errors import Refused
+from orchestrator.errors import Busy, Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
@@ -23,6 +23,8 @@ from orchestrator.rollout.run import FAILURES
 from orchestrator.worker.jobs import Verb
 
 _SHOWN = 20
+SAYS_AGAIN = 30.0
+_LOOKS_EVERY = 0.5
 Needs = Mapping[str, Sequence[str]]
 
 
@@ -56,8 +58,38 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
     """Plan a run, record it and drive it; where there is nothing to do, none is recorded.
 
     ``sealed``: do exactly what that plan says. Raises ``Refused`` where that is not what would
-    happen now, and where something is to be looked at first.
+    happen now, and where something is to be looked at first; ``Busy`` where another run is still
+    at work on a target after the longest ``wait_for_lock``.
     """
+    config = setting.file.config
+    pairs = {(target.environment, target.database) for target in order.targets}
+    waits = max((waited(config, how, *pair).wait_for_lock for pair in pairs), default=0.0)
+    until = time.monotonic() + waits
+    while True:
+        try:
+            return _begin(setting, order, how, sealed)
+        except Busy as error:
+            if time.monotonic() >= until:
+                raise
+            _wait_for(setting, order.targets, error, until)
+
+
+def _wait_for(setting: Setting, targets: Sequence[Target], busy: Busy, until: float) -> None:
+    """Wait as long as somebody drives the run that is in the way, at most until then."""
+    said = 0.0
+    with setting.ledger(targets) as ledger:
+        while (now := time.monotonic()) < until:
+            holder = ledger.holder(busy.run)
+            if holder is None:
+                return
+            if now - said >= SAYS_AGAIN:
+                why = f"run {busy.run}, held by {holder}, is at work"
+                setting.observer.waiting(f"for run {busy.run}", why)
+                said = now
+            time.sleep(_LOOKS_EVERY)
+
+
+def _begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None) -> Result:
     began = time.monotonic()
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
@@ -280,10 +312,11 @@ def refuse_unfinished(ledger: Ledger, plan: Plan, own: int | None = None) -> Non
     run, name = min(found.items())
     record = ledger.run(run)
     held = f", held by {record.holder}" if record.holder else ""
-    raise Refused(
+    message = (
         f"run {run} is {record.state}{held}, and has still to come to {name}\n"
         f"  go on with it: orchestrator resume {run}; or give it up: orchestrator abort {run}"
     )
+    raise Busy(message, run, record.holder) if record.holder else Refused(message)
 
 
 def refuse_doubts(ledger: Ledger, names: Sequence[str], but: int | None = None) -> None:
@@ -294,10 +327,12 @@ def refuse_doubts(ledger: Ledger, names: Sequence[str], but: int | None = None) 
         return
     for run, name in {doubt.run: doubt.target for doubt in doubts if doubt.state is None}.items():
         if (holder := ledger.holder(run)) is not None:
-            raise Refused(
+            message = (
                 f"run {run}, held by {holder}, is at work on {name}\n"
-                f"  wait until it is done: orchestrator show {run}; or go without: --exclude {name}"
+                "  wait until it is done: --wait-for-lock 10m; or go without: "
+                f"--exclude {name}"
             )
+            raise Busy(message, run, holder)
     shown = "\n".join(f"  {_doubt(doubt)}" for doubt in doubts[:_SHOWN])
     more = f"\n  and {len(doubts) - _SHOWN:,} more" if len(doubts) > _SHOWN else ""
     first = doubts[0]

@@ -19,6 +19,7 @@ from orchestrator.actions.runs.trails import Trail
 from orchestrator.actions.runs.unchanged import Files
 from orchestrator.actions.runs.waits import Missing, Verdict, Waits
 from orchestrator.actions.works import works
+from orchestrator.config.models import Config, Rollout
 from orchestrator.config.rollouts import Gate
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
@@ -171,16 +172,25 @@ def _rolling(
         interrupts=crew.interrupts,
         targets=course.targets,
         trails=trails,
-        job=lambda target, trail: _job(setting, crew, course, target, trail),
-        settings=lambda target: limits(config, target.environment, target.database),
+        job=lambda target, trail: _job(
+            crew, course, target, trail, waited(config, how, target.environment, target.database)
+        ),
+        settings=lambda target: waited(config, how, target.environment, target.database),
         by=how.by,
         settled=course.settled,
         edited=Files(course.plan, course.histories).edited,
     )
 
 
-def _job(setting: Setting, crew: Crew, course: Course, target: Target, trail: Trail) -> Job:
-    settings = limits(setting.file.config, target.environment, target.database)
+def waited(config: Config, how: Conduct, environment: str, database: str) -> Rollout:
+    """Return the limits of a database in an environment, with the wait for locks of ``how``."""
+    settings = limits(config, environment, database)
+    if how.wait_for_lock is None:
+        return settings
+    return settings.model_copy(update={"wait_for_lock": how.wait_for_lock})
+
+
+def _job(crew: Crew, course: Course, target: Target, trail: Trail, settings: Rollout) -> Job:
     looks = trail.unseen
     # The scripts may have changed since the run began, and it may have waited for long.
     goal = None if course.back_to else course.goals.get(target.name)
@@ -195,7 +205,7 @@ def _job(setting: Setting, crew: Crew, course: Course, target: Target, trail: Tr
         drops=target.name in course.created,
         goal=goal,
         committing=trail.committing if looks else (),
-        patience=settings.target_timeout if looks else 0.0,
+        patience=settings.target_timeout if looks else settings.wait_for_lock,
         look_only=trail.look_only,
     )
 

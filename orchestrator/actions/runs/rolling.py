@@ -31,7 +31,7 @@ from orchestrator.rollout.events import (
 from orchestrator.rollout.outcomes import RUN_TARGET, Failure, Outcome, State
 from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.run import OVER, Run
-from orchestrator.worker.jobs import Committing, Go, Job, Made, Running
+from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Waiting
 
 _TICK = 0.2
 """Seconds between looks at Ctrl-C and at what others ask."""
@@ -76,6 +76,8 @@ class Rolling:
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _news: list[Event] = field(default_factory=list)
     _asked: list[tuple[str, Committing]] = field(default_factory=list)
+    _waiting: set[str] = field(default_factory=set)
+    """Targets whose workers wait for somebody else's lock."""
     _full: bool = False
     """Whether the system has no more processes for the targets that are about to start."""
     _more: bool = False
@@ -226,7 +228,8 @@ class Rolling:
             outcome = Outcome(name, State.NOT_STARTED)
             self._news.append(AttemptEnded(self.record.now, number, outcome))
             return
-        timeout = self.settings(target).target_timeout
+        settings = self.settings(target)
+        timeout = settings.target_timeout + settings.wait_for_lock
         if self._full:
             self._not_begun(target, number)
             return
@@ -259,11 +262,16 @@ class Rolling:
         match event:
             case Message(content=Running(revision=revision)):
                 self.trails[name].revision = revision
+                self._waiting.discard(name)
                 self.observer.running(self.targets[name], revision)
             case Message(content=Committing() as committing):
                 self._asked.append((name, committing))
                 if not committing.waits:
                     self.trails[name].answered(committing, go=True)
+            case Message(content=Waiting(holder=holder)):
+                self._waiting.add(name)
+                self.observer.waiting(self.targets[name].name, f"locked by {holder}")
+                self._wait_no_more()
             case Message(content=Made(what=what, detail=detail)):
                 made = TargetMade(self.record.now, name, what, detail)
                 self._news.append(made)
@@ -272,12 +280,19 @@ class Rolling:
             case Lost():
                 self._lost(event)
 
+    def _wait_no_more(self) -> None:
+        """Once the run is to stop, nobody waits for a lock any more."""
+        if self._stopping:
+            while self._waiting:
+                self.pool.answer(self._waiting.pop(), Leave())
+
     def _answer(self, name: str, committing: Committing, *, go: bool) -> None:
         self.trails[name].answered(committing, go=go)
         self.pool.answer(name, Go(ok=go))
 
     def _ended(self, outcome: Outcome) -> None:
         trail = self.trails[outcome.target]
+        self._waiting.discard(outcome.target)
         self._make_room(outcome)
         seconds = round(time.monotonic() - trail.began, 3)
         outcome = self._addressed(replace(outcome, attempts=trail.tries, seconds=seconds))
@@ -360,6 +375,7 @@ class Rolling:
 
     def _lost(self, event: Lost) -> None:
         """A worker is gone."""
+        self._waiting.discard(event.key)
         trail = self.trails[event.key]
         self._crowding.end(self.targets[event.key].server, event.key)
         failure = Failure(event.reason, next_step=_RESUME, revision=trail.revision)
@@ -409,6 +425,7 @@ class Rolling:
         for _, name in self._retries:
             self.observer.finished(self.targets[name], self.outcomes[name])
         self._retries.clear()
+        self._wait_no_more()
 
     def _patience(self) -> float:
         if self._news or self._more:

@@ -30,6 +30,9 @@ class Conduct:
     """Wait for gates and windows instead of leaving the run to be resumed."""
     override: str | None = None
     """Why the first closed gate is to be passed all the same."""
+    wait_for_lock: float | None = None
+    """For how many seconds whoever is at work on a target is waited for; ``None`` as the file
+    says."""
     events: Path | None = None
     """Append every event to this file, as a line of JSON."""
     ask: Callable[[str], bool | None] = lambda _: None

@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     Exclude,
     OutputOption,
     RequiredSelectors,
+    WaitForLock,
     Where,
     XArguments,
     Yes,
@@ -29,6 +30,7 @@ def downgrade(
     dry_run: DryRun = False,
     yes: Yes = False,
     events: Events = None,
+    wait_for_lock: WaitForLock = None,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -48,7 +50,7 @@ def downgrade(
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
-    with driven(project, events=events) as how:
+    with driven(project, events=events, wait_for_lock=wait_for_lock) as how:
         result = project.downgrade(chosen, revision, dry_run=dry_run, how=how)
     from orchestrator.render import json, upgrade
 

@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     Exclude,
     OutputOption,
     RequiredSelectors,
+    WaitForLock,
     Where,
     XArguments,
     Yes,
@@ -32,6 +33,7 @@ def stamp(
     dry_run: DryRun = False,
     yes: Yes = False,
     events: Events = None,
+    wait_for_lock: WaitForLock = None,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -52,7 +54,7 @@ def stamp(
     if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))
-    with driven(project, events=events) as how:
+    with driven(project, events=events, wait_for_lock=wait_for_lock) as how:
         result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run, how=how)
     from orchestrator.render import json, upgrade
 

@@ -16,6 +16,7 @@ from orchestrator.cli.options import (
     Override,
     Selectors,
     Wait,
+    WaitForLock,
     Where,
     XArguments,
     Yes,
@@ -61,6 +62,7 @@ def upgrade(
     wait: Wait = None,
     override: Override = None,
     events: Events = None,
+    wait_for_lock: WaitForLock = None,
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
@@ -78,6 +80,7 @@ def upgrade(
       orchestrator upgrade                     everything, in order
       orchestrator upgrade prod --dry-run      what would run
       orchestrator upgrade prod/orders --where tier=free --yes
+      orchestrator upgrade prod/orders/acme --wait-for-lock 10m   as each pod starts
       orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
     """
@@ -101,6 +104,7 @@ def upgrade(
         wait=wait,
         override=override,
         events=events,
+        wait_for_lock=wait_for_lock,
         question=None if yes else lambda about: _ask(project, about),
     ) as how:
         if sealed is None:

@@ -1,0 +1,50 @@
+"""wait: look at targets until all are where they are to be. Changes nothing, needs no ledger."""
+
+import time
+from collections.abc import Sequence
+
+from orchestrator.actions.results import Observer, Silent
+from orchestrator.actions.survey import Survey
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import Outcome, State
+
+SAYS_AGAIN = 30.0
+_FIRST = 0.5
+_LONGEST = 5.0
+_WORDS = {State.EMPTY: "has no revision yet", State.BEHIND: "is behind"}
+
+
+def wait_until_there(
+    survey: Survey, targets: Sequence[Target], observer: Observer, timeout: float
+) -> dict[str, Outcome]:
+    """Return the outcomes of ``targets``, as of ``status``, once each is ``CURRENT``.
+
+    Earlier where ``timeout`` seconds are over, where the scripts of a database can't be read, which
+    waiting does not mend, and after Ctrl-C.
+    """
+    until, pause, said = time.monotonic() + timeout, _FIRST, 0.0
+    found: dict[str, Outcome] = {}
+    left = list(targets)
+    while True:
+        found |= survey.outcomes(left, Silent())
+        for target in left:
+            if found[target.name].state is State.CURRENT:
+                observer.finished(target, found[target.name])
+        left = [target for target in left if found[target.name].state is not State.CURRENT]
+        broken = [target for target in left if target.database not in survey.histories]
+        now = time.monotonic()
+        if not left or broken or now >= until or survey.crew.interrupted:
+            return found
+        if now - said >= SAYS_AGAIN:
+            said = now
+            observer.waiting(f"for {len(left):,} of {len(targets):,}", _why(left, found))
+        survey.crew.sleep(min(pause, until - now))
+        survey = survey.again()
+        pause = min(2 * pause, _LONGEST)
+
+
+def _why(left: Sequence[Target], found: dict[str, Outcome]) -> str:
+    outcome = found[left[0].name]
+    if outcome.failure is not None:
+        return f"{outcome.target}: {outcome.failure.message}"
+    return f"{outcome.target} {_WORDS.get(outcome.state, f'is {outcome.state}')}"
