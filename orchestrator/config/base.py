@@ -23,11 +23,19 @@ Name = Annotated[
 Flag = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Limit = Annotated[int, Field(strict=True, gt=0)]
-Text = Annotated[str, Field(min_length=1)]
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("there is a NUL character in it, which no path, name or URL can have")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 
 
 def _is_template(text: str) -> str:
-    parse(text)
+    parse(_without_nul(text))
     return text
 
 
@@ -39,7 +47,7 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")]
 def _is_scalar(value: Any) -> Any:
     if not isinstance(value, Scalar):
         raise ValueError("a label is text, a number, true or false")
-    return value
+    return _without_nul(value) if isinstance(value, str) else value
 
 
 def _is_argument(value: Any) -> Any:

@@ -41,7 +41,16 @@ def translate(errors: Sequence[ErrorDetails]) -> list[Problem]:
         for error in errors
         # A misspelt key needs no second message that the right one is missing.
         if not (error["type"] == "missing" and error["loc"] in misspelt)
+        # Nor a list that it is too short, of what is wrong in it.
+        if not (error["type"] == "too_short" and _is_within(error["loc"], errors))
     ]
+
+
+def _is_within(location: Path, errors: Sequence[ErrorDetails]) -> bool:
+    return any(
+        len(error["loc"]) > len(location) and error["loc"][: len(location)] == location
+        for error in errors
+    )
 
 
 def _meant(location: Path) -> Path:

@@ -8,13 +8,15 @@ EXAMPLE = "postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/shop"
 
 _SCHEME = re.compile(r"([A-Za-z]\w*)(\+\w+)?://")
 _IN_MEMORY = re.compile(r"sqlite(\+\w+)?:///?($|\?|:memory:|file::memory:)|.*[?&]mode=memory\b")
-_MISNAMED = {"postgres": "postgresql", "pg": "postgresql", "sqlite3": "sqlite"}
+ALIASES = {"postgres": "postgresql"}
+"""What hosters write, and SQLAlchemy does not know any more."""
+_MISNAMED = {"pg": "postgresql", "sqlite3": "sqlite"}
 
 
 def backend(url: str) -> str | None:
     """Return the kind of database, in lower case: ``mysql``. ``None`` where a secret holds it."""
     match = _SCHEME.match(_opaque(url))
-    return match[1].lower() if match else None
+    return ALIASES.get(match[1].lower(), match[1].lower()) if match else None
 
 
 def url_problem(url: str) -> tuple[str, str] | None:

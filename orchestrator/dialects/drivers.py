@@ -25,6 +25,12 @@ _INSTEAD: Mapping[str, tuple[str, ...]] = {
     "asyncmy": ("pymysql",),
     "aiosqlite": ("pysqlite",),
 }
+# Where a URL names no driver, those that may take the place of the one that it means.
+_OF_BACKEND: Mapping[str, tuple[str, ...]] = {
+    "postgresql": ("psycopg", "psycopg2", "pg8000"),
+    "mysql": ("pymysql", "mysqldb", "mysqlconnector"),
+    "mariadb": ("pymysql", "mysqldb", "mysqlconnector"),
+}
 # What only the asynchronous driver understands, and what the same is called for ours.
 _QUERY: Mapping[str, Mapping[str, str | None]] = {
     "asyncpg": {
@@ -49,11 +55,32 @@ def is_installed(driver: str) -> bool:
         return False
 
 
+def default_driver(backend: str) -> str:
+    """Return the driver that SQLAlchemy means by ``postgresql://``: another one in each version."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(f"{backend}://").get_dialect().driver
+
+
+def named_driver(driver: str, is_installed: Callable[[str], bool] = is_installed) -> str:
+    """Return ``postgresql+psycopg`` for ``postgresql`` where the driver that it means is missing.
+
+    The first other one of the same server that is installed; else, and for any driver that is
+    named, ``driver`` as it is.
+    """
+    others = _OF_BACKEND.get(driver, ())
+    if not others or is_installed(default_driver(driver)):
+        return driver
+    return next((f"{driver}+{other}" for other in others if is_installed(other)), driver)
+
+
 def sync_driver(driver: str, is_installed: Callable[[str], bool] = is_installed) -> str:
     """Return the driver to connect with: ``postgresql+psycopg`` for ``postgresql+asyncpg``.
 
-    The first that is installed, else the first. Any other driver is returned as it is.
+    The first that is installed, else the first. ``postgresql`` alone is the driver that it means,
+    or one that is installed in its place. Any other driver is returned as it is.
     """
+    driver = named_driver(driver, is_installed)
     backend, _, name = driver.partition("+")
     instead = _INSTEAD.get(name)
     if instead is None:

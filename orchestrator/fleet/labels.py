@@ -58,4 +58,6 @@ def _encodable(label: str, text: str) -> str:
         text.encode()
     except UnicodeEncodeError:  # half a character, as JSON can have it
         raise ValueError(f"label '{label}' is not Unicode text") from None
+    if "\0" in text:
+        raise ValueError(f"label '{label}' has a NUL character in it")
     return text

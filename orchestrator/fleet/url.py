@@ -6,6 +6,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from orchestrator.config.template import Label, Part, Template
+from orchestrator.config.urls import ALIASES
 
 NOT_A_URL = (
     "not a database URL; write driver://user:password@host:port/database, as in"
@@ -38,6 +39,12 @@ class UrlParts(NamedTuple):
     query: tuple[tuple[str, Template], ...]
 
 
+def canonical(driver: str) -> str:
+    """Return a driver by the name that SQLAlchemy has for its kind of server."""
+    backend, plus, name = driver.partition("+")
+    return f"{ALIASES.get(backend, backend)}{plus}{name}"
+
+
 def split(url: Template) -> UrlParts:
     """Split a URL the way SQLAlchemy does, percent-decoding its literal text.
 
@@ -58,7 +65,7 @@ def split(url: Template) -> UrlParts:
     if not masked.has_placeholder(port) and not (port.isascii() and (port.isdigit() or not port)):
         raise ValueError("a URL whose port is not a number")
     return UrlParts(
-        driver=match["driver"],
+        driver=canonical(match["driver"]),
         username=masked.template(match["username"], unquote),
         password=masked.template(match["password"], unquote),
         host=masked.template(match["ipv6"] or match["host"]),

@@ -57,10 +57,10 @@ def from_query(
 def from_command(
     source: TenantsFromCommand, environment: str, folder: Path, secrets: Secrets
 ) -> Sequence[TenantLabels]:
-    """Read tenants from what a command prints: one JSON object a line."""
+    """Read tenants from what a command prints: a JSON array, a JSON object a line, or names."""
     mistakes = _Mistakes(environment, "command")
     output = _output(source, environment, folder, Redactor(secrets.values))
-    return mistakes.labels(_json_rows(output, mistakes))
+    return mistakes.labels(_printed_rows(output, mistakes))
 
 
 class _Mistakes:
@@ -127,6 +127,31 @@ def _flaw_of_header(header: Sequence[str]) -> str | None:
         return f"has no column 'name', only {', '.join(header) or 'nothing'}"
     twice = [column for column in header if header.count(column) > 1]
     return f"has two columns '{twice[0]}'" if twice else None
+
+
+def _printed_rows(output: str, mistakes: _Mistakes) -> Iterator[Row]:
+    """Yield what a command printed; what it starts with tells which of three ways it is."""
+    match output.lstrip("\ufeff \t\r\n")[:1]:
+        case "[":
+            return _array_rows(output, mistakes)
+        case "{":
+            return _json_rows(output, mistakes)
+        case _:
+            lines = enumerate(output.split("\n"), 1)
+            return ((f"line {at}", {"name": line.strip()}) for at, line in lines if line.strip())
+
+
+def _array_rows(output: str, mistakes: _Mistakes) -> Iterator[Row]:
+    try:
+        found = json.loads(output.lstrip("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        mistakes.add(f"what it printed starts like a JSON array and is none: {error}")
+        return
+    for at, row in enumerate(found, 1):
+        if isinstance(row, dict | str):
+            yield f"item {at}", row if isinstance(row, dict) else {"name": row}
+        else:
+            mistakes.add(f'item {at} is neither "acme" nor {{"name": "acme", "tier": "free"}}')
 
 
 def _json_rows(output: str, mistakes: _Mistakes) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """The text of ``config check`` and ``config show``."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,25 @@ if TYPE_CHECKING:
 _DURATIONS = frozenset({"lock_timeout", "statement_timeout", "target_timeout", "retry_delay"})
 
 
-def checked(path: Path, model: "Config", targets: int) -> Text:
-    """Return ``environments.toml: 3 environments, 2 databases, 26 targets``."""
+def driver_notes(substitutes: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Say which drivers are taken in place of which."""
+    return [
+        f"{driver}:// means {meant} here, which is not installed: {instead} takes its place"
+        for driver, (meant, instead) in substitutes.items()
+    ]
+
+
+def checked(path: Path, model: "Config", targets: int, notes: Sequence[str] = ()) -> Text:
+    """Return ``environments.toml: 3 environments, 2 databases, 26 targets``, and notes below."""
     counts = (
         count(len(model.environments), "environment"),
         count(len(model.databases), "database"),
         count(targets, "target"),
     )
-    return Text.assemble((safe(path.name), "green"), f": {', '.join(counts)}")
+    text = Text.assemble((safe(path.name), "green"), f": {', '.join(counts)}")
+    for note in notes:
+        text.append("\nnote: ", style="yellow").append(safe(note))
+    return text
 
 
 def resolved(model: "Config") -> dict[str, Any]:

@@ -53,19 +53,24 @@ def standing(id_: int, state: RunState, reason: str, holder: str | None = None) 
     if holder is not None and state not in _OVER:
         text.append(f", held by {safe(holder)}")
     if state is RunState.FAILED:
-        return block(text, _mending(id_))
+        return block(text, _mending(id_, reason))
     if step := _step(id_, state, reason, held=holder is not None):
         text.append(f"; {step}")
     return text
 
 
-def _mending(id_: int) -> Columns:
-    """Return how to go on with a run that failed."""
+def _mending(id_: int, reason: str) -> Columns:
+    """Return how to go on with a run that failed, by its targets or by a gate."""
     steps = {
-        "try again": f"orchestrator retry {id_}",
-        "go without": f"orchestrator skip {id_} TARGET --reason …",
-        "a mended revision": "orchestrator upgrade, as a new run",
+        "try it again": f"orchestrator resume {id_}",
+        "pass it": f"orchestrator resume {id_} --override REASON",
     }
+    if _GATE not in reason:
+        steps = {
+            "try again": f"orchestrator retry {id_}",
+            "go without": f"orchestrator skip {id_} TARGET --reason …",
+            "a mended revision": "orchestrator upgrade, as a new run",
+        }
     rows = [[Text(f"{what}:", style="dim"), Text(how)] for what, how in steps.items()]
     return Columns(["", ""], rows, headed=False)
 
@@ -83,5 +88,7 @@ def _step(id_: int, state: RunState, reason: str, *, held: bool) -> str:
 
 _PLAIN = frozenset({RunState.DONE, RunState.RUNNING})
 _OVER = frozenset({RunState.DONE, RunState.ABORTED, RunState.FAILED})
+_GATE = "did not pass"
+"""What the reason of a run says that failed at a gate."""
 _APPROVAL = "waits for approval"
 """What the reason of a run says that waits for somebody."""

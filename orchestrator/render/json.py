@@ -177,14 +177,19 @@ def _adoption(of: "Adoption | None") -> Object:
     }
 
 
-def config_check(path: Path, model: "Config", number: int) -> Object:
+def config_check(path: Path, model: "Config", number: int, notes: Sequence[str] = ()) -> Object:
     """Return the answer of ``config check``."""
     summary = {
         "environments": len(model.environments),
         "databases": len(model.databases),
         "targets": number,
     }
-    return {"command": "config check", "path": str(path), "summary": summary}
+    return {
+        "command": "config check",
+        "path": str(path),
+        "summary": summary,
+        "notes": list(notes),
+    }
 
 
 def config_show(path: Path, resolved: Mapping[str, Any]) -> Object:

@@ -6,13 +6,16 @@ from typing import Any
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from orchestrator.dialects.drivers import sync_components
+from orchestrator.dialects.drivers import named_driver, sync_components
 from orchestrator.fleet.location import Location, in_memory
 
 
 def url_of(location: Location) -> URL:
-    """Return SQLAlchemy's URL of a location as ``environments.toml`` says it, secrets and all."""
-    return URL.create(**location.components)
+    """Return SQLAlchemy's URL of a location as ``environments.toml`` says it, secrets and all.
+
+    With a driver that is installed, where it names none: ``env.py`` makes an engine of it.
+    """
+    return URL.create(**location.components).set(drivername=named_driver(location.driver))
 
 
 def own_url_of(location: Location) -> URL:

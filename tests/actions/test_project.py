@@ -237,8 +237,7 @@ def test_a_file_that_changes_while_the_command_runs_is_refused(workshop: Worksho
     ("driver", "words"),
     [
         ("mysql+mysqldb", "write mysql.pymysql://"),
-        ("mysql", "write mysql.pymysql://"),
-        ("postgresql", r"pip install 'alembic-orchestrator\[postgres\]'"),
+        ("postgresql+psycopg2", r"pip install 'alembic-orchestrator\[postgres\]'"),
         ("oracle+oracledb", "not supported"),
     ],
 )

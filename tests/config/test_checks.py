@@ -105,8 +105,8 @@ def test_valid_files_are_valid(text, tmp_path):
             " example: postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/shop",
         ),
         (
-            'environments.dev.url = "postgres://db/shop"',
-            "environments.toml:4:24: SQLAlchemy knows no 'postgres'\n      write postgresql:// or"
+            'environments.dev.url = "pg://db/shop"',
+            "environments.toml:4:24: SQLAlchemy knows no 'pg'\n      write postgresql:// or"
             " postgresql+psycopg://app:${env:DB_PASSWORD}@db.example.com/shop",
         ),
         *(
@@ -256,3 +256,28 @@ def test_what_is_broken_hides_nothing_else_and_makes_nothing_up(mistake):
         "environments.toml:8:53: expected true or false\n"
         "6 mistakes in environments.toml"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("csv", '"t\\u0000.csv"'),
+        ("files", '"v/*\\u0000.db"'),
+        ("command", '["ls\\u0000"]'),
+        ("query", '"SELECT \\u0000", url = "sqlite:///x.db"'),
+    ],
+)
+def test_a_nul_character_is_told_at_its_place_and_once(mistakes, key, value):
+    told = mistakes(f"""
+        [project]
+        name = "shop"
+        [databases.app]
+        script_location = "m"
+        [environments.dev]
+        url = "sqlite:///{{tenant}}.db"
+        tenants = {{ {key} = {value} }}
+        """)
+
+    assert told.startswith("environments.toml:7:")
+    assert "NUL" in told
+    assert told.count("environments.toml") == 1

@@ -43,6 +43,7 @@ def test_rows_of_any_source_become_text():
         ({"name": "a", "tags": {"x": 1}}, "label 'tags' is a table"),
         ({"name": "a", "key": b"\xff"}, "label 'key' is binary"),
         ({"name": "a", "key": "\ud800"}, "label 'key' is not Unicode text"),
+        ({"name": "a", "key": "a\0"}, "label 'key' has a NUL character"),
     ],
 )
 def test_what_is_no_tenant_is_refused(row, message):

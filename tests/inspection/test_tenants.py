@@ -190,18 +190,36 @@ def test_a_command_prints_json_lines_in_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("printed", "message"),
     [
-        ("acme", "line 1 is not like"),
+        ("[1]", "item 1 is neither"),
+        ('[{"name": "a"}', "starts like a JSON array"),
         ('{"name": "a"}\n["b"]', "line 2 is not like"),
         ('{"name": "a"}\n{"id": 1}', "line 2 has no name, only id"),
         ('{"name": "a", "tags": []}', "line 1 label 'tags' is a list"),
         ('{"name": "\\\\ud800"}', "line 1 label 'name' is not Unicode text"),
-        ("[" * 100_000, "line 1 is not like"),
+        ("[" * 100_000, "starts like a JSON array"),
         ("", "printed nothing"),
     ],
 )
 def test_mistakes_in_what_a_command_prints(tmp_path, printed, message):
     (tmp_path / "out").write_text(printed.replace("\\\\", "\\"))
     assert message in problem(tmp_path, command("print(open('out').read())"))
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        '[{"name": "acme"}, {"name": "birch"}]',
+        '[\n  {\n    "name": "acme"\n  },\n  {\n    "name": "birch"\n  }\n]\n',
+        ' ["acme", "birch"]',
+        "acme\n\nbirch\r\n",
+        '{"name": "acme"}\n{"name": "birch"}',
+        '\ufeff["acme", "birch"]',
+    ],
+)
+def test_a_command_may_print_an_array_objects_or_names(tmp_path, printed):
+    (tmp_path / "out").write_text(printed)
+
+    assert read(tmp_path, {"command": ["cat", "out"]}) == [{"name": "acme"}, {"name": "birch"}]
 
 
 def test_a_command_that_fails(tmp_path):

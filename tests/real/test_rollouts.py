@@ -194,6 +194,9 @@ def test_queries_and_commands_of_a_gate_hold_a_run(shop: Shop) -> None:
     ran = shop.run("upgrade", code=3)
     assert "0, where 1 was expected" in ran.out
     assert "no health" in ran.out
+    assert "orchestrator resume 1 --override" in ran.out
+    assert "skip" not in ran.out
+    assert "orchestrator resume 1" in shop.run("retry", "1", code=2).err
     for tenant in ("t00", "t01"):
         with sqlite3.connect(shop.workshop.folder / f"var/{tenant}.db") as connection:
             connection.execute("INSERT INTO items VALUES (1)")

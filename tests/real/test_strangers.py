@@ -1,6 +1,9 @@
 """What strangers' applications do to a migration tool, each in its smallest form."""
 
+import re
+
 import pytest
+import sqlalchemy
 
 from tests.real.conftest import Fleet
 from tests.real.test_env_py import CONFIGURE, HEAD
@@ -165,3 +168,36 @@ def test_no_warning_of_a_library_is_on_the_terminal(new_fleet):
 
     for command in ("check", "drift", "status"):
         assert "Warning" not in shop.run(command, code=None).err
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_url_without_a_driver_is_what_everybody_means_by_it(new_fleet, scheme: str):
+    fleet: Fleet = new_fleet("postgres")
+    fleet.declare(2)
+    shop = fleet.workshop
+    path = shop.folder / "environments.toml"
+    path.write_text(path.read_text().replace("postgresql+psycopg:", f"{scheme}:"))
+    shop.revision("r1", None, CREATE)
+
+    shop.run("upgrade")
+
+    assert set(shop.run("status", "-o", "json").states().values()) == {"current"}
+    shop.run("check", code=None)
+    # SQLAlchemy 2.1 means psycopg, which is installed; 2.0 psycopg2, which is not.
+    note = "postgresql:// means psycopg2 here, which is not installed: postgresql+psycopg takes"
+    new = tuple(map(int, sqlalchemy.__version__.split(".")[:2])) >= (2, 1)
+    checked = shop.run("config", "check")
+    assert checked.out.count("note: ") == (0 if new else 1)
+    assert new or note in " ".join(checked.out.split())
+
+
+def test_a_mysql_url_without_a_driver_takes_the_one_that_is_there(new_fleet):
+    fleet: Fleet = new_fleet("mariadb")
+    fleet.declare(1)
+    path = fleet.workshop.folder / "environments.toml"
+    path.write_text(re.sub(r"(mysql|mariadb)\+pymysql:", r"\1:", path.read_text()))
+    fleet.workshop.revision("r1", None, CREATE)
+
+    fleet.workshop.run("upgrade")
+
+    assert "pymysql takes its place" in " ".join(fleet.workshop.run("config", "check").out.split())

@@ -66,7 +66,10 @@ def retry(setting: Setting, id_: int, names: Sequence[str], how: Conduct) -> Res
             rows = recorded.rows.values()
             found = [row.name for row in rows if row.state in _RETRIED and not row.doubt]
             if not found:
-                raise UsageError(f"run {id_} has no failed target to retry{_doubtful(recorded)}")
+                raise UsageError(
+                    f"run {id_} has no failed target to retry{_doubtful(recorded)}\n"
+                    f"  to go on with it, or to try its gate again: orchestrator resume {id_}"
+                )
             return found
         for name in names:
             row = recorded.rows.get(name)

@@ -18,16 +18,18 @@ def check(context: typer.Context, output: OutputOption = invocation.Output.TEXT)
       orchestrator config check
       orchestrator --config ops/environments.toml config check
     """
+    from orchestrator.actions.drivers import substitutes
     from orchestrator.render import config, json
 
     call = invocation.of(context, output)
     project = quiet(call)
     targets = project.targets()
     path, model = project.file.path, project.file.config
+    notes = config.driver_notes(substitutes(target.address.driver for target in targets))
     show(
         call,
-        lambda: config.checked(path, model, len(targets)),
-        lambda: json.config_check(path, model, len(targets)),
+        lambda: config.checked(path, model, len(targets), notes),
+        lambda: json.config_check(path, model, len(targets), notes),
     )
 
 

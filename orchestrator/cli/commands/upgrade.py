@@ -80,7 +80,7 @@ def upgrade(
       orchestrator upgrade                     everything, in order
       orchestrator upgrade prod --dry-run      what would run
       orchestrator upgrade prod/orders --where tier=free --yes
-      orchestrator upgrade prod/orders/acme --wait-for-lock 10m   as each pod starts
+      orchestrator upgrade prod/orders/acme --wait-for-lock 10m
       orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
     """
