@@ -14,6 +14,7 @@ from orchestrator.config.secrets import Secrets
 from orchestrator.config.template import Secret
 from orchestrator.errors import UsageError
 from orchestrator.fleet.arguments import x_secrets
+from orchestrator.fleet.collisions import version_table_of
 from orchestrator.fleet.expand import expand
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.location import Location
@@ -83,22 +84,23 @@ def _listed(config: Config, environment: str) -> bool:
 def make_ready(config: Config, targets: Sequence[Target], secrets: Secrets) -> None:
     """Check that targets can be connected to as far as that can be told without connecting.
 
-    All secrets are there; their drivers are installed; no two of them are one database once
-    secrets and symbolic links are resolved. Raises ``SecretError`` or ``UsageError``.
+    All secrets are there; their drivers are installed; no two of them are one database, with one
+    version table, once secrets and symbolic links are resolved. Raises ``SecretError`` or
+    ``UsageError``.
     """
     secrets.missing({target.name: _secrets_of(config, target) for target in targets})
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
     drivers = set()
     for target in targets:
         location = _located(target, secrets)
         drivers.add(location.driver)
-        identity = _real(location).identity
-        if identity in seen:
+        key = _real(location).identity, version_table_of(config, target)
+        if key in seen:
             raise UsageError(
-                f"{seen[identity]} and {target.name} are one physical database\n"
+                f"{seen[key]} and {target.name} are one physical database\n"
                 "  give each a URL (or a schema) of its own in environments.toml"
             )
-        seen[identity] = target.name
+        seen[key] = target.name
     check_drivers(drivers)
 
 

@@ -11,6 +11,7 @@ from orchestrator.dialects import Fault, Timeouts
 from orchestrator.dialects.faults import NO_ACCESS, words
 from orchestrator.errors import UsageError
 from orchestrator.fleet.arguments import XOfClass, x_of_class
+from orchestrator.fleet.collisions import version_table_of
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
@@ -56,8 +57,9 @@ class Survey:
     unloaded: set[str] = field(default_factory=set)
     """Databases whose scripts could only be read."""
     _passwords: set[str] = field(default_factory=set)
-    _folded: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Whose database it is, by server and name in lower case, where the server takes it so."""
+    _folded: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Whose database it is, by server, name in lower case, where the server takes it so, and
+    version table."""
 
     def again(self) -> "Survey":
         """Return one that knows the scripts, and nothing of where targets stood."""
@@ -206,7 +208,9 @@ class Survey:
         for reading in readings:
             database = self.places[reading.target].location.database or ""
             if reading.folds and reading.failure is None:
-                key = (targets[reading.target].server, database.lower())
+                target = targets[reading.target]
+                table = version_table_of(self.crew.file.config, target)
+                key = (target.server, database.lower(), table)
                 first = self._folded.setdefault(key, reading.target)
                 if first != reading.target:
                     other = self.places[first].location.database

@@ -1,5 +1,6 @@
 """From targets to works of a schedule: what each waits for, and which limits it counts against."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.config.models import Config
@@ -20,9 +21,12 @@ def works(
 ) -> list[Work]:
     """Return one work per target, in the order given. A wave may have limits of its own.
 
-    No more are at work at once than this process may have files open for.
+    No more are at work at once than this process may have files open for. Several histories of one
+    physical database come one after the other.
     """
+    targets = tuple(targets)
     machine = Slot(MACHINE, workers_allowed())
+    histories = Counter(target.address.identity for target in targets)
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
     result = []
     for target in targets:
@@ -34,7 +38,10 @@ def works(
                 Slot(server_slot(target), workers_allowed()),
                 machine,
             )
-        result.append(Work(target.name, needs.get(target.name, ()), slots[key]))
+        own = slots[key]
+        if histories[target.address.identity] > 1:
+            own = (*own, Slot(f"place {target.address.identity}", 1))
+        result.append(Work(target.name, needs.get(target.name, ()), own))
     return result
 
 
