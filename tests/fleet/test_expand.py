@@ -185,7 +185,8 @@ def test_two_tenants_of_one_name_are_refused():
             (
                 "environments.dev.url: targets of their own share one database:"
                 " dev/catalog/acme and dev/orders/acme (sqlite:///acme)"
-                " (put {database} into the url)"
+                " (put {database} into the url; or, where each has a version table of its own, say"
+                " so: version_table = … in [databases.…])"
             ),
         ),
         (
