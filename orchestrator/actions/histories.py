@@ -6,7 +6,13 @@ from orchestrator.actions.results import History, Result
 from orchestrator.rollout.outcomes import Revision, State
 
 _UNREADABLE = frozenset(
-    {State.UNREACHABLE, State.UNKNOWN_REVISION, State.FAILED, State.NOT_STARTED}
+    {
+        State.UNREACHABLE,
+        State.UNKNOWN_REVISION,
+        State.INCONSISTENT,
+        State.FAILED,
+        State.NOT_STARTED,
+    }
 )
 
 

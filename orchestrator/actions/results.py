@@ -10,7 +10,15 @@ from orchestrator.rollout.events import Event, RunState
 from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, Revision, State
 
 _DIFFERENCES = frozenset({State.DIFFERS, State.BEHIND})
-_FAILED = frozenset({State.FAILED, State.IN_DOUBT, State.UNREACHABLE, State.UNKNOWN_REVISION})
+_FAILED = frozenset(
+    {
+        State.FAILED,
+        State.IN_DOUBT,
+        State.UNREACHABLE,
+        State.UNKNOWN_REVISION,
+        State.INCONSISTENT,
+    }
+)
 _REFUSED = frozenset({State.LOCKED})
 _PAUSED = frozenset({RunState.PAUSED, RunState.WAITING, RunState.RUNNING})
 """A run that is neither over nor held from here: somebody has to resume it."""

@@ -18,7 +18,14 @@ from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Place, Reading
 from orchestrator.rollout.limits import creates, limits
-from orchestrator.rollout.outcomes import UNKNOWN_REVISION_STEP, Failure, Outcome, State, past
+from orchestrator.rollout.outcomes import (
+    UNKNOWN_REVISION_STEP,
+    Failure,
+    Outcome,
+    State,
+    inconsistent,
+    past,
+)
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.worker.jobs import Verb
 
@@ -326,6 +333,9 @@ class Survey:
             message = f"the database is at revision '{unknown[0]}', which the scripts don't have"
             failure = Failure(message, UNKNOWN_REVISION_STEP)
             return replace(seen, state=State.UNKNOWN_REVISION, failure=failure)
+        if revisions.overlap(heads):
+            failure = inconsistent(target.name, heads, revisions.tops(heads))
+            return replace(seen, state=State.INCONSISTENT, failure=failure)
         if passed := revisions.passed(heads):
             failure = past(target.name, heads, ", ".join(passed))
             return replace(seen, failure=failure)

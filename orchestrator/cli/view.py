@@ -17,7 +17,14 @@ from orchestrator.rollout.outcomes import State
 _SERVERS = 8
 _WINDOW = 15.0
 _TROUBLE = frozenset(
-    {State.FAILED, State.LOCKED, State.IN_DOUBT, State.UNREACHABLE, State.UNKNOWN_REVISION}
+    {
+        State.FAILED,
+        State.LOCKED,
+        State.IN_DOUBT,
+        State.UNREACHABLE,
+        State.UNKNOWN_REVISION,
+        State.INCONSISTENT,
+    }
 )
 
 

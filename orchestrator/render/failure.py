@@ -14,7 +14,14 @@ from orchestrator.render.states import style, word
 from orchestrator.render.words import count, safe, shortened
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 
-FAILED = (State.LOCKED, State.IN_DOUBT, State.FAILED, State.UNREACHABLE, State.UNKNOWN_REVISION)
+FAILED = (
+    State.LOCKED,
+    State.IN_DOUBT,
+    State.FAILED,
+    State.UNREACHABLE,
+    State.UNKNOWN_REVISION,
+    State.INCONSISTENT,
+)
 _BLOCKS = 50
 _STATEMENTS = 20
 

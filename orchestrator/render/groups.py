@@ -16,7 +16,15 @@ Pair = tuple[Target, Outcome]
 T = TypeVar("T")
 _INDENT = 4
 _MESSAGES = 3
-_TROUBLE = (State.BEHIND, State.EMPTY, State.UNKNOWN_REVISION, State.FAILED, State.UNREACHABLE)
+_TROUBLE = (
+    State.BEHIND,
+    State.EMPTY,
+    State.UNVERSIONED,
+    State.UNKNOWN_REVISION,
+    State.INCONSISTENT,
+    State.FAILED,
+    State.UNREACHABLE,
+)
 
 
 def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:

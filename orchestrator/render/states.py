@@ -11,7 +11,15 @@ from orchestrator.render.words import safe
 from orchestrator.rollout.outcomes import Outcome, State
 
 _GOOD = frozenset({State.DONE, State.UNCHANGED, State.CURRENT, State.IN_SYNC})
-_BAD = frozenset({State.FAILED, State.IN_DOUBT, State.UNREACHABLE, State.UNKNOWN_REVISION})
+_BAD = frozenset(
+    {
+        State.FAILED,
+        State.IN_DOUBT,
+        State.UNREACHABLE,
+        State.UNKNOWN_REVISION,
+        State.INCONSISTENT,
+    }
+)
 
 Pairs = Iterable[tuple[Target, Outcome]]
 

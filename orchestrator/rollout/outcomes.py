@@ -23,7 +23,9 @@ class State(StrEnum):
     CURRENT = "current"
     BEHIND = "behind"
     EMPTY = "empty"
+    UNVERSIONED = "unversioned"  # no revision, and something is there all the same
     UNKNOWN_REVISION = "unknown_revision"
+    INCONSISTENT = "inconsistent"  # at a revision, and at one that comes before it
     UNREACHABLE = "unreachable"
     # check (with behind and unreachable)
     IN_SYNC = "in_sync"
@@ -68,6 +70,16 @@ class Failure:
     """The server ran out of something: it may go better with fewer targets at once."""
     moved: bool = False
     """The target is not where the plan saw it, or would not end where the plan says."""
+
+
+def inconsistent(target: str, heads: Sequence[str], tops: Sequence[str]) -> Failure:
+    """Return what is wrong with heads of which some come before ``tops``, the others."""
+    below = sorted({head for head in heads if head not in tops}) or sorted(set(heads))
+    twice = "twice" if len(set(heads)) < len(heads) else f"and {', '.join(below)} before it"
+    return Failure(
+        message=f"its version table has {', '.join(tops)} {twice}: no upgrade leads from there",
+        next_step=f"orchestrator stamp {target} --revision {','.join(tops)} --purge",
+    )
 
 
 def past(target: str, heads: Sequence[str], destination: str) -> Failure:

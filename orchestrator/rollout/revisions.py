@@ -30,8 +30,12 @@ class Revisions:
 
     def overlap(self, heads: Sequence[str]) -> bool:
         """Whether one head is there twice, or below another one: no upgrade leads there."""
+        return len(self.tops(heads)) < len(heads)
+
+    def tops(self, heads: Sequence[str]) -> tuple[str, ...]:
+        """Return those of some heads that come before no other, each once, sorted."""
         below = {id_ for head in heads for id_ in self.ancestors([head]) if id_ != head}
-        return len(set(heads)) < len(heads) or not below.isdisjoint(heads)
+        return tuple(sorted(set(heads) - below))
 
     def passed(self, heads: Sequence[str]) -> tuple[str, ...]:
         """Return where targets are to be, as far as known heads are past it."""

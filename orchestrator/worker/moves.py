@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.rollout.outcomes import LOOKED_AFTER, Failure, Outcome, Revision, State, past
+from orchestrator.rollout.outcomes import (
+    LOOKED_AFTER,
+    Failure,
+    Outcome,
+    Revision,
+    State,
+    inconsistent,
+    past,
+)
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts import (
     Scripts,
@@ -59,12 +67,20 @@ def judged(job: Job, target: str, scripts: Scripts, now: Heads) -> Outcome | Mov
     moved = _moved(job, scripts, now)
     if moved is not None:
         return Outcome(target, State.FAILED, now, now, failure=moved)
+    if job.verb is not Verb.STAMP and (found := _overlapping(target, scripts, now)) is not None:
+        return Outcome(target, State.FAILED, now, now, failure=found)
     move = move_of(job, scripts, now)
     if not move.is_needed:
         return _nothing_to_do(job, target, scripts, move)
     if now == move.expected and now != move.before:  # stamp --purge could be done again
         return _reached(target, move)
     return _stands(job, target, scripts, move) if job.look_only else move
+
+
+def _overlapping(target: str, scripts: Scripts, now: Heads) -> Failure | None:
+    scripts.assert_known(now)
+    tops = scripts.tops(now)
+    return inconsistent(target, now, tops) if len(tops) < len(now) else None
 
 
 def _nothing_to_do(job: Job, target: str, scripts: Scripts, move: Move) -> Outcome:

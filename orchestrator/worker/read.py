@@ -12,6 +12,7 @@ from orchestrator.rollout.outcomes import (
     Failure,
     Outcome,
     State,
+    inconsistent,
     past,
 )
 from orchestrator.worker.context import Context
@@ -181,6 +182,10 @@ def _standing(target: str, scripts: Scripts, heads: Heads, destination: str) -> 
     except UnknownRevision as error:
         failure = Failure(str(error), UNKNOWN_REVISION_STEP)
         return Outcome(target, State.UNKNOWN_REVISION, heads, heads, failure=failure)
+    tops = scripts.tops(heads)
+    if len(tops) < len(heads):
+        failure = inconsistent(target, heads, tops)
+        return Outcome(target, State.INCONSISTENT, heads, heads, failure=failure)
     if scripts.is_past(destination, heads):
         failure = past(target, heads, destination)
         return Outcome(target, State.FAILED, heads, heads, failure=failure)

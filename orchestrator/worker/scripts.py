@@ -122,6 +122,12 @@ class Scripts:
             except (ResolutionError, RevisionError, CommandError):
                 raise UnknownRevision(head) from None
 
+    def tops(self, heads: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some known heads that come before no other, each once, sorted."""
+        of = list(heads)
+        below = {id_ for head in of for id_ in self.applied([head]) if id_ != head}
+        return tuple(sorted(set(of) - below))
+
     def steps(self, verb: str, revision: str, heads: tuple[str, ...]) -> list[Any]:
         """Return Alembic's steps from ``heads``. Raises as ``alembic`` does."""
         destination = (

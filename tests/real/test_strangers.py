@@ -201,3 +201,24 @@ def test_a_mysql_url_without_a_driver_takes_the_one_that_is_there(new_fleet):
     fleet.workshop.run("upgrade")
 
     assert "pymysql takes its place" in " ".join(fleet.workshop.run("config", "check").out.split())
+
+
+def test_a_revision_and_one_that_comes_before_it_are_told_as_inconsistent(fleet: Fleet):
+    fleet.declare(1)
+    shop = fleet.workshop
+    shop.revision("r0", None, CREATE)
+    shop.revision("r1", "r0", "op.add_column('items', sa.Column('n', sa.Integer))")
+    shop.run("upgrade")
+    fleet.rows("t000", "INSERT INTO alembic_version VALUES ('r0')")
+
+    assert shop.run("status", "-o", "json", code=3).states() == {"prod/app/t000": "inconsistent"}
+    for command in ("status", "check", "plan", "upgrade"):
+        ran = shop.run(command, code=None)
+        assert ran.code in (3, 5), ran
+        said = " ".join((ran.out + ran.err).split())
+        assert "its version table has r1 and r0 before it" in said
+        assert "orchestrator stamp prod/app/t000 --revision r1 --purge" in said
+
+    shop.run("stamp", "prod/app/t000", "--revision", "r1", "--purge", "-y")
+    assert fleet.heads("t000") == ["r1"]
+    assert "Nothing to do" in shop.run("upgrade").out

@@ -28,7 +28,9 @@ def status(
       current           at the newest revision
       behind            revisions are pending
       empty             no revision at all
+      unversioned       no revision, but tables
       unknown_revision  at a revision that the scripts do not know
+      inconsistent      at a revision, and at one that comes before it
       unreachable       could not be read
 
     Targets of a database at one revision whose schemas differ are counted apart; orchestrator
