@@ -9,6 +9,7 @@ from orchestrator.actions.checking import check_by_class
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.drifting import DriftResult, find_drift
 from orchestrator.actions.histories import history_of
+from orchestrator.actions.identifying import IdentifyResult, identify
 from orchestrator.actions.prepare import find_targets, make_ready
 from orchestrator.actions.results import (
     History,
@@ -26,6 +27,7 @@ from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.actions.selection import ALL, Selection
 from orchestrator.actions.sqlfiles import write_sql_files
 from orchestrator.actions.survey import Survey
+from orchestrator.actions.unversioned import told_apart
 from orchestrator.actions.wait import wait_until_there
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
@@ -150,6 +152,19 @@ class Project:
             baseline, targets = one.name, _with(targets, one)
         with self._crew(targets) as crew:
             return find_drift(crew, targets, self.observer, baseline)
+
+    def identify(self, selection: Selection = ALL) -> IdentifyResult:
+        """Tell which revisions each target's schema fits, whatever its version table says.
+
+        By its siblings, the targets of its database in its environment; else by its history, walked
+        on a scratch database that is made for it and taken away.
+        """
+        start_fork_server(PRELOAD)
+        targets = self.targets(selection)
+        groups = dict.fromkeys(f"{target.environment}/{target.database}" for target in targets)
+        siblings = self.targets(Selection(tuple(groups)))
+        with self._crew(siblings) as crew:
+            return identify(crew, targets, siblings, self.observer)
 
     def plan(self, selection: Selection = ALL, revision: str = "heads") -> Planned:
         """Tell what an upgrade would do, wave by wave. Changes nothing."""
@@ -298,7 +313,9 @@ class Project:
 
         def run(crew: Crew) -> dict[str, Outcome]:
             self.observer.begin(Verb.STATUS.value, targets)
-            return Survey(crew, schemas=schemas, warnings=warnings).outcomes(targets, self.observer)
+            survey = Survey(crew, schemas=schemas, warnings=warnings)
+            found = survey.outcomes(targets, self.observer)
+            return found if crew.interrupted else told_apart(survey, targets, found)
 
         return self._result(Verb.STATUS, targets, run, warnings=warnings)
 

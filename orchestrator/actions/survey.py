@@ -53,6 +53,8 @@ class Survey:
     """What is to be said of scripts that could only be read, not loaded."""
     places: dict[str, Place] = field(default_factory=dict)
     """Where every target is that was looked at."""
+    versioned: set[str] = field(default_factory=set)
+    """Targets that have a version table, be it an empty one."""
     _revisions: dict[str, Revisions | Failure] = field(default_factory=dict)
     _tables: dict[Group, VersionTable] = field(default_factory=dict)
     _awaited: set[str] = field(default_factory=set)
@@ -106,6 +108,15 @@ class Survey:
         self._awaited = {database for database in databases if database not in self._revisions}
         self.crew.begin(Verb.REVISIONS, sorted(self._awaited))
         self._know_revisions(wait=True)
+
+    def fingerprints(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the fingerprints of targets that were looked at, as far as they can be read."""
+        readings = fleet.read([self.places[name] for name in names], schemas=True)
+        return {
+            reading.target: reading.fingerprint
+            for reading in readings
+            if reading.fingerprint is not None
+        }
 
     def things(self, names: Sequence[str]) -> dict[str, tuple[Thing, ...] | Exception]:
         """Return everything in the schemas of targets that were looked at, or why it can't be."""
@@ -310,6 +321,8 @@ class Survey:
     def _outcome(self, target: Target, reading: Reading) -> Outcome:
         revisions = self._revisions.get(target.database)
         heads = reading.heads
+        if reading.has_version_table and reading.failure is None:
+            self.versioned.add(target.name)
         seen = Outcome(
             target.name,
             State.FAILED,

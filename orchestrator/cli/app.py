@@ -18,6 +18,7 @@ from orchestrator.cli.commands import (
     downgrade,
     drift,
     history,
+    identify,
     init,
     merge,
     pause,
@@ -65,7 +66,7 @@ def build() -> typer.Typer:
     group.command("show")(config.show_)
     group.command("schema")(config.schema)
     app.add_typer(group, name="config")
-    looking = (targets, status, wait, check, drift)
+    looking = (targets, status, wait, check, drift, identify)
     running = (plan, upgrade, runs, show, resume, pause, abort, approve, retry, skip, rollback)
     for module in (*looking, *running, downgrade, stamp, revision, merge, history):
         _add(app, module)

@@ -8,6 +8,10 @@ from orchestrator.dialects.base import Fault, Timeouts
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _FAULTS = {
     "42P01": Fault.NO_TABLE,
+    "42P06": Fault.EXISTS,  # schema
+    "42P07": Fault.EXISTS,  # table
+    "42701": Fault.EXISTS,  # column
+    "42710": Fault.EXISTS,  # type, constraint, …
     "55P03": Fault.LOCK_WAIT,
     "40P01": Fault.DEADLOCK,
     "40001": Fault.DEADLOCK,

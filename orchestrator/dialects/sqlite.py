@@ -51,4 +51,6 @@ class SQLite:
             return Fault.MEMORY
         if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table"):
             return Fault.NO_TABLE
+        if code == sqlite3.SQLITE_ERROR and ("already exists" in str(error)):
+            return Fault.EXISTS
         return Fault.OTHER

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.actions.classes import SchemaClass, schema_classes
 from orchestrator.actions.drifting import DriftResult
+from orchestrator.actions.identifying import IdentifyResult
 from orchestrator.actions.results import History, NewRevision, Result, RunEnd, SqlFiles
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
@@ -60,6 +61,29 @@ def _run(of: RunEnd) -> Object:
         "until": iso(of.until),
         "appeared": list(of.appeared),
         "vanished": list(of.vanished),
+    }
+
+
+def identify(of: IdentifyResult, *, debug: bool = False) -> Object:
+    """Return the answer of ``identify``."""
+    return {
+        "command": "identify",
+        "exit_code": of.exit_code,
+        "interrupted": of.interrupted,
+        "seconds": round(of.seconds, 3),
+        "warnings": list(of.warnings),
+        "targets": [
+            {
+                **_target(one.target),
+                **outcome(one.outcome, debug=debug),
+                "fits": [list(heads) for heads in one.fits],
+                "by": one.by or None,
+                "nearest": None if one.nearest is None else list(one.nearest),
+                "drift": [_drift(found) for found in one.differences],
+                "note": one.note or None,
+            }
+            for one in of.identities
+        ],
     }
 
 

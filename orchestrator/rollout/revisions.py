@@ -20,6 +20,11 @@ class Revisions:
         self._pending: dict[tuple[str, ...], tuple[Revision, ...]] = {}
 
     @property
+    def oldest_first(self) -> tuple[Revision, ...]:
+        """All of them, each after those that it follows."""
+        return self._ordered
+
+    @property
     def paths(self) -> dict[str, str]:
         """The file of each revision, by its id."""
         return {id_: of.path for id_, of in self._known.items() if of.path is not None}

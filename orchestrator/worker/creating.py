@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection
@@ -118,6 +119,20 @@ def _lock(connection: Connection, making: Making, timeouts: Timeouts) -> None:
     had = connection.exec_driver_sql(dialect.acquire(key, timeouts)).first()
     if had is None or not had[0]:
         raise Locked("another connection")
+
+
+def drop_whole(location: Location, timeouts: Timeouts) -> None:
+    """Take away a database with all that is in it: for one that its caller has made.
+
+    Raises ``DBAPIError``.
+    """
+    if location.backend == "sqlite":
+        Path(location.file or "").unlink(missing_ok=True)
+        return
+    name = location.database or ""
+    with _home(replace(location, schema=None), timeouts, Creation()) as (connection, _):
+        quote = quoted if location.backend == "postgresql" else mysql_quoted
+        _run(connection, f"DROP DATABASE IF EXISTS {quote(name)}")
 
 
 def drop_if_empty(session: Session, table: VersionTable) -> tuple[Fate, str]:

@@ -79,22 +79,32 @@ def failure_of(
     )
 
 
-def begins_on_missing(
-    error: BaseException, backend: str, first: str | None, recorder: Recorder
-) -> bool:
-    """Whether a history began with revision ``first``, whose first statement misses a table."""
-    missing = isinstance(error, NoSuchTableError) or fault_of(error, backend) is Fault.NO_TABLE
-    return missing and first == recorder.revision is not None and not recorder.executed
-
-
-def begins_step(target: str, revision: str | None) -> str:
-    """Return what helps where an application makes the tables that its history begins on."""
-    return (
-        f"if the application makes its tables itself (create_all), let it, then say so: "
-        f"orchestrator stamp {target} --revision heads "
-        "(docs/adopt.md#tables-that-the-application-makes-first); "
-        f"else mend revision {revision}"
-    )
+def at_the_beginning(
+    failure: Failure,
+    error: BaseException,
+    backend: str,
+    target: str,
+    first: str | None,
+    recorder: Recorder,
+) -> Failure:
+    """Say what helps where the first statement of a history, of its revision ``first``, fails."""
+    if first is None or failure.revision != first or recorder.executed:
+        return failure
+    fault = Fault.NO_TABLE if isinstance(error, NoSuchTableError) else fault_of(error, backend)
+    if fault is Fault.NO_TABLE:
+        step = (
+            "if the application makes its tables itself (create_all), let it, then say so: "
+            f"orchestrator stamp {target} --revision heads "
+            "(docs/adopt.md#tables-that-the-application-makes-first); "
+        )
+    elif fault is Fault.EXISTS:
+        step = (
+            f"if it is no new database, orchestrator identify {target} tells which revision it is "
+            "at; then stamp it; "
+        )
+    else:
+        return failure
+    return replace(failure, next_step=f"{step}else: {failure.next_step or f'mend {first}'}")
 
 
 def with_left_behind(failure: Failure, left: Sequence[Sequence[str]]) -> Failure:

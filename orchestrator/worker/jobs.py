@@ -1,10 +1,12 @@
 """What a worker is asked to do: names only, never a secret."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+
+from orchestrator.fleet.location import Location
 
 
 class Verb(StrEnum):
@@ -18,6 +20,7 @@ class Verb(StrEnum):
     SQL = "sql"
     REVISION = "revision"
     MERGE = "merge"
+    WALK = "walk"
     HISTORY = "history"
     REVISIONS = "revisions"
 
@@ -37,6 +40,25 @@ class NewScript:
     depends_on: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ("heads",)
     """What to merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A scratch database that a history is walked on: one command's own."""
+
+    name: str
+    """The database, beside the scratch database that the file names; on SQLite the file's path."""
+    backend: str
+    begins: bool = False
+    """It is to be made."""
+    charset: str | None = None
+    collation: str | None = None
+
+    def at(self, scratch: Location | None) -> Location:
+        """Return where it is. ``scratch`` is what the file names; SQLite needs none."""
+        if scratch is None:
+            return Location("sqlite", None, None, None, None, self.name, {}, None)
+        return replace(scratch, database=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +105,8 @@ class Job:
     drops: bool = False
     """``downgrade`` to nothing: take away the database or schema that an upgrade had made, if it is
     empty then."""
+    walked: Walked | None = None
+    """``walk`` only."""
     look_only: bool = False
     """Tell what became of an earlier attempt, and change nothing."""
 

@@ -14,12 +14,7 @@ from orchestrator.worker.command_line import command_options
 from orchestrator.worker.context import Context
 from orchestrator.worker.creating import create, drop_if_empty, is_missing
 from orchestrator.worker.environment import run_environment
-from orchestrator.worker.failures import (
-    begins_on_missing,
-    begins_step,
-    failure_of,
-    with_left_behind,
-)
+from orchestrator.worker.failures import at_the_beginning, failure_of, with_left_behind
 from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.journal import Journal
@@ -118,17 +113,18 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
 
 def bring_to_head(
     scripts: Scripts, session: Session, x: Sequence[str], habits: Habits, destination: str
-) -> None:
-    """Upgrade a scratch database. Raises what the migration raises."""
+) -> VersionTable:
+    """Upgrade a scratch database, and return its version table. Raises what the migration does."""
     recorder = Recorder(session.engine, lambda _: None)
 
     def steps(heads: Heads, run: Run) -> Any:
         return watched(scripts.steps(Verb.UPGRADE, destination, heads), run, recorder)
 
     arguments = command_options("upgrade", x, revision=destination)
-    run_environment(
+    run = run_environment(
         scripts, session, steps, arguments, habits=habits, commits=True, destination_rev=destination
     )
+    return run.table
 
 
 def _under_lock(job: Job, target: str, context: Context, session: Session) -> Outcome:
@@ -144,8 +140,9 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         first = None if move.now or not move.revisions else move.revisions[0].id
-        if begins_on_missing(error, session.location.backend, first, recorder):
-            failure = replace(failure, next_step=begins_step(target, failure.revision))
+        failure = at_the_beginning(
+            failure, error, session.location.backend, target, first, recorder
+        )
         failure = with_left_behind(failure, _left_behind(session, failure))
         now = _heads_now(session, table)
         if now is None and job.recorded:

@@ -4,7 +4,6 @@ import contextlib
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.dialects import Timeouts
 from orchestrator.dialects.faults import words
-from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location, backend_of
+from orchestrator.fleet.scratch import scratch_address
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment import learn, run_environment
 from orchestrator.worker.jobs import Job
@@ -86,17 +85,19 @@ def _told_of_kind(job: Job, context: Context, location: Location) -> Iterator[No
         ) from error
 
 
+def scratch_location(job: Job, context: Context, backend: str | None) -> Location | None:
+    """Return the scratch database that the file names for targets of a kind, if it names one."""
+    file = context.file(job)
+    address = scratch_address(file.config, file.folder, job.database, backend)
+    return None if address is None else address.resolve(context.secrets(job).value)
+
+
 @contextlib.contextmanager
 def scratch(job: Job, context: Context) -> Iterator[Location]:
-    file = context.file(job)
-    url = file.config.databases[job.database].scratch
-    url = url or file.config.project.scratch.of(kind(job, context))
-    labels = {"database": job.database}
-    if url is not None:
-        address = AddressTemplate.parse(url, None, file.folder).fill(labels)
-        yield address.resolve(context.secrets(job).value)
+    found = scratch_location(job, context, kind(job, context))
+    if found is not None:
+        yield found
         return
     with tempfile.TemporaryDirectory() as folder:
-        address = AddressTemplate.parse("sqlite:///scratch.db", None, Path(folder)).fill(labels)
-        location = address.resolve(context.secrets(job).value)
-        yield replace(location, database=str(Path(folder) / "scratch.db"))
+        path = str(Path(folder) / "scratch.db")
+        yield Location("sqlite", None, None, None, None, path, {}, None)

@@ -1,0 +1,77 @@
+"""Targets without a revision that are not new all the same: something is in them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from orchestrator.actions.survey import Survey
+from orchestrator.fleet.schema import Thing
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+
+_SHOWN = 3
+
+
+def told_apart(
+    survey: Survey, targets: Sequence[Target], outcomes: Mapping[str, Outcome]
+) -> dict[str, Outcome]:
+    """Return the outcomes of ``status``, with those that have tables and no revision as such.
+
+    Where targets of their database with the same schema are at a revision, it is named.
+    """
+    found = dict(outcomes)
+    empty = [target for target in targets if outcomes[target.name].state is State.EMPTY]
+    prints = survey.fingerprints([target.name for target in empty if target.name in survey.places])
+    first = {prints[name]: name for name in reversed(prints)}  # equal ones hold the same
+    things = survey.things(list(first.values()))
+    for target in empty:
+        held = things.get(first.get(prints.get(target.name, ""), ""), ())
+        tables = [] if isinstance(held, Exception) else tables_in(held)
+        if tables:
+            heads = _heads_of(target, prints[target.name], targets, outcomes)
+            found[target.name] = replace(
+                outcomes[target.name],
+                state=State.UNVERSIONED,
+                fingerprint=outcomes[target.name].fingerprint,
+                failure=_why(target, tables, heads, has_table=target.name in survey.versioned),
+            )
+    return found
+
+
+def tables_in(things: Iterable[Thing]) -> list[str]:
+    """Return the names of all tables."""
+    return sorted(
+        f"{thing.schema}.{thing.name}".lstrip(".")
+        for thing in things
+        if thing.kind.endswith("table") and not thing.table
+    )
+
+
+def _heads_of(
+    target: Target, fingerprint: str, targets: Sequence[Target], outcomes: Mapping[str, Outcome]
+) -> tuple[str, ...]:
+    """Return where those of the same schema are, if that is one place."""
+    server = outcomes[target.name].server_version.partition(" ")[0]
+    found = {
+        of.heads
+        for other in targets
+        if other.database == target.database
+        if (of := outcomes[other.name]).fingerprint == fingerprint and of.heads
+        if of.server_version.partition(" ")[0] == server
+    }
+    return found.pop() if len(found) == 1 else ()
+
+
+def _why(
+    target: Target, tables: Sequence[str], heads: tuple[str, ...], *, has_table: bool
+) -> Failure:
+    what = "its version table is empty" if has_table else "it has no version table"
+    if heads:
+        return Failure(
+            f"{what}, its schema is that of {', '.join(heads)}",
+            f"orchestrator stamp {target.name} --revision {','.join(heads)}",
+        )
+    shown = ", ".join(tables[:_SHOWN]) + (", …" if len(tables) > _SHOWN else "")
+    return Failure(
+        f"{what}, and tables are in it: {shown}",
+        f"orchestrator identify {target.name} tells which revision it is at; then stamp it",
+    )

@@ -1,0 +1,146 @@
+"""What a database's schema is after each of its revisions, tried on a scratch database.
+
+That is made beside the one that the file names, for one command, and taken away again.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.survey import Survey
+from orchestrator.dialects import Timeouts
+from orchestrator.fleet.location import Location
+from orchestrator.fleet.schema import Thing
+from orchestrator.fleet.scratch import is_alike, scratch_address
+from orchestrator.fleet.target import Target
+from orchestrator.fleet.version_table import VersionTable
+from orchestrator.inspection import fleet
+from orchestrator.inspection.reading import Place
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.worker.jobs import Verb, Walked
+
+Heads = tuple[str, ...]
+Things = tuple[Thing, ...]
+_AS_MADE = frozenset({"session", "database"})
+"""Kinds of things that a database has as it was made, whatever its history did."""
+_LONGEST_NAME = 63
+_TIMEOUTS = Timeouts(lock=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A schema that is known to be that of a revision."""
+
+    heads: Heads
+    by: str
+    """``siblings`` or ``history``."""
+    things: Things
+
+
+def made_by_history(things: Iterable[Thing]) -> Things:
+    """Return things without those that a database has as it was made."""
+    return tuple(thing for thing in things if thing.kind not in _AS_MADE)
+
+
+def walked_history(
+    crew: Crew, survey: Survey, like: Target, held: Things | Exception
+) -> tuple[list[Stand], str]:
+    """Return the schema after each revision, for a target like ``like``, which holds ``held``.
+
+    And why that is less than it could be, if it is. The first one is an empty database's.
+    """
+    history = survey.histories.get(like.database)
+    if history is None:
+        return [], "its scripts can't be read"
+    location, file = survey.places[like.name].location, crew.file
+    address = scratch_address(file.config, file.folder, like.database, location.backend)
+    named = None if address is None else address.resolve(crew.secrets.value)
+    if named is None and location.backend != "sqlite":
+        return [], _none_named(location.backend)
+    if named is not None and not is_alike(named.driver, location.driver):
+        return [], f"its scratch database is on {named.backend}, and it is on {location.backend}"
+    with _walk(crew, like, named, location, held) as walk:
+        return walk.stands([revision.id for revision in history.oldest_first])
+
+
+def _none_named(backend: str) -> str:
+    return (
+        "no sibling is like it, and there is no scratch database to try its history on: name one, "
+        f"{backend} = … in [project.scratch]"
+    )
+
+
+@contextmanager
+def _walk(
+    crew: Crew, like: Target, named: Location | None, location: Location, held: Things | Exception
+) -> Iterator["_Walk"]:
+    backend, charset, collation = location.backend, None, None
+    if not isinstance(held, Exception) and backend in {"mysql", "mariadb"}:
+        of = dict(next((thing.details for thing in held if thing.kind == "database"), ()))
+        charset, collation = of.get("character set"), of.get("collation")
+    with tempfile.TemporaryDirectory() as folder:
+        if named is None or named.backend == "sqlite":
+            named, name = None, str(Path(folder) / "scratch.db")
+        else:
+            mark = f"_{uuid4().hex[:12]}"
+            name = (named.database or "scratch")[: _LONGEST_NAME - len(mark)] + mark
+        schema = None if location.schema is None else "public"
+        walked = Walked(name, backend, False, charset, collation)
+        walk = _Walk(crew, like.database, walked, named, schema)
+        try:
+            yield walk
+        finally:
+            walk.drop()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A history, revision by revision, on a scratch database of this command's own."""
+
+    crew: Crew
+    database: str
+    walked: Walked
+    scratch: Location | None
+    schema: str | None
+    _began: bool = False
+
+    def stands(self, revisions: Sequence[str]) -> tuple[list[Stand], str]:
+        made = self._do(replace(self.walked, begins=True), revision="base")
+        if made.failure is not None:
+            return [], f"no scratch database could be made: {_first(made.failure)}"
+        self._began = True
+        found = [Stand((), "history", ())]
+        for revision in revisions:
+            outcome = self._do(self.walked, revision=revision)
+            if self.crew.interrupted or outcome.failure is not None:
+                why = "interrupted" if outcome.failure is None else _first(outcome.failure)
+                return found, f"its history could be tried up to before {revision}: {why}"
+            things = self._things(outcome.data)
+            if isinstance(things, Exception):
+                return found, f"its scratch database can't be read: {things}"
+            found.append(Stand(outcome.heads, "history", made_by_history(things)))
+        return found, ""
+
+    def drop(self) -> None:
+        if self._began:
+            self._do(self.walked, revision="base", drops=True)
+
+    def _do(self, walked: Walked, *, revision: str, drops: bool = False) -> Outcome:
+        self.crew.begin(Verb.WALK, [self.database], walked=walked, revision=revision, drops=drops)
+        lost = Outcome(self.database, State.FAILED, failure=Failure("interrupted"))
+        return self.crew.collected(wait=True).get(self.database, lost)
+
+    def _things(self, table: VersionTable) -> Things | Exception:
+        where = replace(self.walked.at(self.scratch), schema=self.schema)
+        own = {self.schema, where.database}
+        table = replace(table, schema=None if table.schema in own else table.schema)
+        place = Place("scratch", where, table, _TIMEOUTS, 1)
+        return fleet.things([place])["scratch"]
+
+
+def _first(failure: Failure) -> str:
+    return failure.message.partition("\n")[0]
