@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.actions.adopt.adoption import Adoption, adopt
+from orchestrator.actions.adopt.flask import HOOK
 from orchestrator.actions.adopt.sources import has_alembic, read_sources
 from orchestrator.actions.adopt.text import environments_toml
 from orchestrator.actions.toml_text import toml_string
@@ -35,6 +36,7 @@ def init(folder: Path, name: str | None = None) -> InitResult:
     project is not in order.
     """
     if not has_alembic(folder):
+        _assert_free(folder)
         starter = _starter(name or folder.resolve().name or "project")
         return InitResult(*_write_all(folder, starter))
     mine = folder / FILE_NAME
@@ -42,8 +44,23 @@ def init(folder: Path, name: str | None = None) -> InitResult:
         written, kept = _write_all(folder, [_schema()])
         return InitResult(written, (mine, *kept))
     adoption = adopt(read_sources(folder, name))
+    hooks = {database.source.flask.hook for database in adoption.databases if database.source.flask}
     files = [(FILE_NAME, environments_toml(adoption)), _schema()]
+    files += [(f"{HOOK}.py", text) for text in sorted(hooks)]
     return InitResult(*_write_all(folder, files), adoption)
+
+
+def _assert_free(folder: Path) -> None:
+    """Raise ``UsageError`` where the starter would be written into somebody's own migrations."""
+    places = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob(f"*{_SUFFIX}")}
+    parents = {parent for place in places for parent in Path(place).parents}
+    for parent in sorted(parents - {Path()}):
+        ours = f"{parent}/env.py{_SUFFIX}" in places
+        if not ours and (folder / parent / "env.py").exists():
+            raise UsageError(
+                f"{folder / parent / 'env.py'} is there, and is no environment of Alembic's that "
+                "could be adopted\n  name another folder to write into"
+            )
 
 
 def _starter(name: str) -> Iterator[tuple[str, str]]:

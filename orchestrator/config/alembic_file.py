@@ -84,6 +84,8 @@ class AlembicFile:
         only there when seen from ``folder``, that of ``environments.toml``.
         """
         location = self.script_location or ""
+        if not location:  # whoever runs Alembic says it, and does so in the project's own folder
+            return folder
         if (
             ":" in location
             or Path(location).is_absolute()

@@ -11,8 +11,11 @@ from orchestrator.actions.adopt.urls import NoUrlError, Password, Url, adopt_url
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.config.names import LONGEST_NAME
 from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.version_table import VersionTable
 
 ENVIRONMENT = "dev"
+_GENERIC = frozenset({"migrations", "alembic", "src", "db", "database", "app", "backend"})
+"""Names of folders that say nothing of whose scripts are in them."""
 URL_OPTION = "sqlalchemy.url"
 
 
@@ -43,6 +46,7 @@ class Adoption:
     """
 
     config_file: str
+    """What was adopted: ``alembic.ini``, or the folder of an ``env.py``."""
     project: str
     databases: tuple[AdoptedDatabase, ...]
     found: tuple[Note, ...]
@@ -61,8 +65,9 @@ def adopt(sources: Sources) -> Adoption:
     databases = tuple(desk.databases())
     shown = tuple((database.name, database.url, database.source) for database in databases)
     exports = [export.variable for database in databases for export in database.exports]
+    first = sources.databases[0]
     return Adoption(
-        sources.config_file,
+        first.of.config_file or first.script_location or "",
         sources.project,
         databases,
         tuple(found(sources, shown)),
@@ -83,10 +88,12 @@ class _Desk:
 
     def databases(self) -> Iterator[AdoptedDatabase]:
         """Yield what each history becomes. Two of them can't be in one physical database."""
-        places: dict[str, Source] = {}
+        places: dict[tuple[str, str], Source] = {}
         for source in self._histories:
             database = self._database(source)
-            first = places.setdefault(_identity(database, self._sources.folder), source)
+            table = source.env.version_table or VersionTable().name
+            place = (_identity(database, self._sources.folder), table.lower())
+            first = places.setdefault(place, source)
             if first is source:
                 yield database
             else:
@@ -104,8 +111,9 @@ class _Desk:
                 self.notes.append(Note(title(source), why))
 
     def _database(self, source: Source) -> AdoptedDatabase:
-        name = _free(_name(source.section or self._sources.project), self._names, "-")
-        place = self._sources.place(source.url_section, URL_OPTION)
+        known = source.bind or source.section or self._folder_name(source)
+        name = _free(_name(known or self._sources.project), self._names, "-")
+        place = source.of.place(source.url_section, URL_OPTION)
         url = self._url(source, name, place)
         if isinstance(url, str):
             variable = self._url_variable(source, name)
@@ -114,6 +122,13 @@ class _Desk:
             return AdoptedDatabase(name, source, f"${{env:{variable}}}", exports)
         exports = tuple(Export(each.variable, _where(each, place)) for each in url.passwords)
         return AdoptedDatabase(name, source, url.text, exports)
+
+    def _folder_name(self, source: Source) -> str:
+        """Return what tells a configuration from others: the folder that it is in."""
+        if len(self._sources.configurations) == 1:
+            return ""
+        path = Path(source.of.config_file or f"{source.script_location}/env.py").parent
+        return next((part for part in reversed(path.parts) if part not in _GENERIC), "")
 
     def _url(self, source: Source, name: str, place: str) -> Url | str:
         """Return the URL, or in a few words why there is none."""
@@ -128,7 +143,7 @@ class _Desk:
             text = source.file.option(URL_OPTION, own)
             if not text:
                 return "env.py decides it by itself"
-            url = adopt_url(text, self._sources.folder, variable)
+            url = adopt_url(text, self._sources.folder, variable, source.file.folder)
             return f"{place} is a placeholder" if url is None else url
         except NoUrlError as error:
             why = str(error)
@@ -154,7 +169,8 @@ def _identity(database: AdoptedDatabase, folder: Path) -> str:
 def _history(source: Source) -> tuple[object, ...]:
     """Return what two names of one history have in common."""
     listed = source.url_section != source.file.section
-    return source.scripts.folder, source.scripts.versions, source.section if listed else None
+    section = source.section if listed else None
+    return source.scripts.folder, source.scripts.versions, section, source.bind
 
 
 def _where(password: Password, place: str) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from orchestrator.actions.adopt.flask import HOOK
 from orchestrator.actions.adopt.sources import Source, Sources
-from orchestrator.config.alembic_file import MAIN_SECTION
+from orchestrator.config.alembic_file import INI_NAME, MAIN_SECTION, TOML_NAME
 
 _URL = "sqlalchemy.url"
 _ENGINE = "sqlalchemy."
@@ -22,12 +23,17 @@ class Note(NamedTuple):
 
 def title(source: Source) -> str:
     """Return the section of a source, as the ini file writes it."""
-    return f"[{source.section or MAIN_SECTION}]"
+    section = f"[{source.bind or source.section or MAIN_SECTION}]"
+    file = source.of.config_file
+    return (
+        section if file in {INI_NAME, TOML_NAME} else f"{file or source.script_location} {section}"
+    )
 
 
 def found(sources: Sources, databases: Shown) -> Iterator[Note]:
     """Yield what was found, database by database."""
-    yield Note("configuration", sources.config_file)
+    for of in sources.configurations:
+        yield Note("configuration", of.config_file or "none: env.py alone")
     before = None
     for name, url, source in databases:
         yield Note("database", name)
@@ -36,6 +42,9 @@ def found(sources: Sources, databases: Shown) -> Iterator[Note]:
             yield Note("version locations", ", ".join(source.scripts.versions))
             yield Note("revisions", str(source.scripts.revisions))
         before = source.scripts
+        if source.flask is not None and source.bind is None:
+            yield Note("flask application", source.flask.import_path or "what FLASK_APP names")
+            yield Note("configure", f"{HOOK}.py, which pushes the application's context")
         yield Note("url", url)
         if source.env.version_table:
             yield Note("version table", source.env.version_table)
@@ -45,8 +54,9 @@ def found(sources: Sources, databases: Shown) -> Iterator[Note]:
 
 def left_out(sources: Sources, databases: Shown, exports: Sequence[str]) -> Iterator[Note]:
     """Yield what was left out of the databases that were found."""
+    yield from (Note(path, "there is one in this folder already") for path in sources.others)
     yield from dict.fromkeys(_of_databases(databases, exports))
-    yield from _engine_options(sources, databases)
+    yield from _engine_options(databases)
     yield from _other_urls(sources)
 
 
@@ -57,14 +67,27 @@ def _of_databases(databases: Shown, exports: Sequence[str]) -> Iterator[Note]:
         for variable in source.env.variables:
             if variable not in exports:
                 yield Note(variable, "env.py reads it; here the url counts")
+        if source.scripts.unread:
+            number = sum(number for _, number in source.scripts.unread)
+            folders = ", ".join(path for path, _ in source.scripts.unread)
+            yield Note(
+                f"{number} revisions in sub-folders",
+                f"{folders}: they are not read; set recursive_version_locations = true, or "
+                "version_locations",
+            )
+        if source.flask is not None and source.flask.import_path is None:
+            yield Note("FLASK_APP", "the application could not be found: export what it is")
         if source.env.flaw:
             yield Note("env.py", f"{source.env.flaw}, so nothing was taken from it")
 
 
-def _engine_options(sources: Sources, databases: Shown) -> Iterator[Note]:
+def _engine_options(databases: Shown) -> Iterator[Note]:
     """Yield the options beside the URL, in one note."""
-    given = sources.sections.sections
-    of_all = [option for _, _, source in databases for option in given.get(source.url_section, {})]
+    of_all = [
+        option
+        for _, _, source in databases
+        for option in source.of.sections.sections.get(source.url_section, {})
+    ]
     options = dict.fromkeys(o for o in of_all if o.startswith(_ENGINE) and o != _URL)
     if options:
         yield Note(", ".join(options), "the engine is the orchestrator's own")
@@ -72,9 +95,10 @@ def _engine_options(sources: Sources, databases: Shown) -> Iterator[Note]:
 
 def _other_urls(sources: Sources) -> Iterator[Note]:
     """Yield sections whose URL no database has."""
-    used = {source.url_section for source in sources.databases}
-    for section, option in sources.lines:
-        if option == _URL and section == MAIN_SECTION and section not in used:
-            yield Note(f"[{section}] {_URL}", "those that 'databases' lists have their own")
-        elif option == _URL and section not in {*used, "DEFAULT"}:
-            yield Note(f"[{section}] {_URL}", "no script_location, and not in 'databases'")
+    for of in sources.configurations:
+        used = {source.url_section for source in sources.databases if source.of is of}
+        for section, option in of.lines:
+            if option == _URL and section == MAIN_SECTION and section not in used:
+                yield Note(f"[{section}] {_URL}", "those that 'databases' lists have their own")
+            elif option == _URL and section not in {*used, "DEFAULT"}:
+                yield Note(f"[{section}] {_URL}", "no script_location, and not in 'databases'")

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,21 +26,56 @@ class Scripts:
     """``None`` where it is in a package that can't be found."""
     revisions: int
     """Files of revisions."""
+    unread: tuple[tuple[str, int], ...] = ()
+    """Sub-folders that have revisions and are not read, and how many."""
 
 
 def scripts_of(file: AlembicFile) -> Scripts:
     """Find the scripts that a configuration names. Raises ``AlembicFileError``."""
-    location = file.script_location or ""
+    return _scripts(file, file.script_location or "", file.folder)
+
+
+def scripts_in(where: Path, location: str, file: AlembicFile) -> Scripts:
+    """Describe the scripts of a folder, to be named ``location``. Raises ``AlembicFileError``."""
+    found = _scripts(file, str(where), where)
+    versions = tuple(f"{location}/{path}" for path in found.versions)
+    unread = tuple((f"{location}/{path}", number) for path, number in found.unread)
+    return replace(found, location=location, versions=versions, unread=unread)
+
+
+def _scripts(file: AlembicFile, location: str, base: Path) -> Scripts:
     versions = tuple(_paths(file, "version_locations")) or (f"{location}/versions",)
     deep = file.option("recursive_version_locations") == "true"
     deep = deep or file.table.get("recursive_version_locations") is True
-    folders = [_folder(path, file) for path in versions]
+    folders = [found for path in versions if (found := _folder(path, file))]
     return Scripts(
-        _shown(location, file.folder),
-        tuple(_shown(path, file.folder) for path in versions),
+        _shown(location, base),
+        tuple(_shown(path, base) for path in versions),
         _folder(location, file),
-        sum(_count(folder, deep=deep) for folder in folders if folder),
+        sum(_count(folder, deep=deep) for folder in folders),
+        () if deep else tuple(_unread(folders, base)),
     )
+
+
+def _unread(folders: Sequence[Path], base: Path) -> Iterator[tuple[str, int]]:
+    """Yield sub-folders of version locations that hold revisions and are none themselves."""
+    for folder in folders:
+        try:
+            below = sorted(path for path in folder.rglob("*") if path.is_dir())
+        except OSError:
+            continue
+        for path in below:
+            number = sum(map(_is_revision, path.glob("*.py")))
+            if number and path not in folders and path.name != "__pycache__":
+                yield _shown(str(path), base), number
+
+
+def _is_revision(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return re.search(r"^down_revision\b", text, re.MULTILINE) is not None
 
 
 def _paths(file: AlembicFile, option: str) -> Iterator[str]:
@@ -65,7 +100,7 @@ def _folder(location: str, file: AlembicFile) -> Path | None:
         return file.folder / location
     search = [str(file.folder / path) for path in (".", *_paths(file, "prepend_sys_path"))]
     found = _package(package.split("."), search)
-    return found / inside if found else None
+    return found.joinpath(*inside.split(":")) if found else None
 
 
 def _package(names: Sequence[str], search: list[str]) -> Path | None:

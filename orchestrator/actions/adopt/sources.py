@@ -5,11 +5,18 @@ import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.actions.adopt.env_py import EnvPy, read_env_py
-from orchestrator.actions.adopt.places import Scripts, scripts_of
+from orchestrator.actions.adopt.flask import FlaskApp, flask_app
+from orchestrator.actions.adopt.places import Scripts, scripts_in, scripts_of
+from orchestrator.actions.adopt.search import (
+    configurations,
+    environments,
+    is_environment,
+    others,
+)
 from orchestrator.config.alembic_file import (
     INI_NAME,
     MAIN_SECTION,
@@ -26,6 +33,23 @@ Lines = Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
+class Configuration:
+    """One file that configures Alembic, and where it says what."""
+
+    config_file: str | None
+    """Relative to the project: ``alembic.ini``; ``None`` where there is an ``env.py`` alone."""
+    sections: AlembicFile
+    lines: Lines
+    """Section and option → line of the ini file. What all sections share is in ``DEFAULT``."""
+
+    def place(self, section: str, option: str) -> str:
+        """Say where an option is: ``alembic.ini line 63``."""
+        line = self.lines.get((section, option)) or self.lines.get(("DEFAULT", option))
+        file = self.config_file or "env.py"
+        return f"{Path(file).with_name(self.sections.ini.name)} line {line}" if line else file
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One logical database of Alembic's configuration."""
 
@@ -36,47 +60,96 @@ class Source:
     """Where its ``sqlalchemy.url`` is."""
     scripts: Scripts
     env: EnvPy
+    of: Configuration
+    script_location: str | None = None
+    """What ``script_location`` is to be; ``None`` where the configuration says it."""
+    flask: FlaskApp | None = None
+    """The application whose context its ``env.py`` wants."""
+    bind: str | None = None
+    """Which of the application's databases it is; ``None`` for the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All of them, and where the file says what."""
+    """All of them, wherever in a project they are."""
 
     folder: Path
     """Absolute."""
-    config_file: str
-    """``alembic.ini`` or ``pyproject.toml``."""
     project: str
     """The project's name."""
     databases: tuple[Source, ...]
-    sections: AlembicFile
-    lines: Lines
-    """Section and option → line of ``alembic.ini``. What all sections share is in ``DEFAULT``."""
-
-    def place(self, section: str, option: str) -> str:
-        """Say where an option is: ``alembic.ini line 63``."""
-        line = self.lines.get((section, option)) or self.lines.get(("DEFAULT", option))
-        return f"{self.sections.ini.name} line {line}" if line else self.config_file
+    configurations: tuple[Configuration, ...]
+    others: tuple[str, ...] = ()
+    """Further files that configure Alembic, below the one that was taken."""
 
 
 def has_alembic(folder: Path) -> bool:
-    """Whether a folder holds Alembic's configuration, in order or not."""
-    return (folder / INI_NAME).is_file() or _has_table(folder / TOML_NAME)
+    """Whether there is something of Alembic to adopt, in order or not."""
+    return bool(configurations(folder) or environments(folder))
 
 
 def read_sources(folder: Path, name: str | None) -> Sources:
     """Read what is to be adopted in a folder. Raises ``UsageError`` with the next step."""
     folder = Path.cwd() / folder
+    project = name or _project_name(folder) or folder.resolve().name or "project"
+    taken: list[Configuration] = []
+    databases: list[Source] = []
+    for path in configurations(folder):
+        of, found = _read(folder, path)
+        taken.append(of)
+        databases += found
+    if not taken:
+        for where in environments(folder):
+            of = Configuration(None, _nothing(where), {})
+            taken.append(of)
+            databases += _with_binds(_of_env_py(folder, where, of))
+    more = tuple(_shown(folder, path) for path in others(folder))
+    return Sources(folder, project, tuple(databases), tuple(taken), more)
+
+
+def _read(folder: Path, path: Path) -> tuple[Configuration, list[Source]]:
     try:
-        file = _file(folder)
-        lines = dict(_lines(file.ini))
-        databases = tuple(_databases(file, lines))
+        file = _file(path.parent)
+        of = Configuration(_named(folder, file), file, dict(_lines(file.ini)))
+        databases = list(_databases(folder, of))
+        if not databases and is_environment(path.parent):  # as Flask-Migrate has it
+            databases = list(_with_binds(_of_env_py(folder, path.parent, of)))
     except AlembicFileError as error:
         raise _refused(f"{error}", "mend it, or move it away to start a new project") from None
     if not databases:
-        raise _refused(f"{_named(file)} says no script_location", "add it, or move the file away")
-    project = name or _project_name(folder) or folder.resolve().name or "project"
-    return Sources(folder, _named(file), project, databases, file, lines)
+        raise _refused(f"{of.config_file} says no script_location", "add it, or move the file away")
+    return of, databases
+
+
+def _of_env_py(folder: Path, where: Path, of: Configuration) -> Source:
+    """A database whose configuration does not say where its scripts are: they are right there."""
+    text = (where / "env.py").read_text(encoding="utf-8", errors="replace")
+    location = _shown(folder, where)
+    app = flask_app(folder, text)
+    return Source(
+        None,
+        of.sections,
+        MAIN_SECTION,
+        scripts_in(where, location, of.sections),
+        read_env_py(text),
+        of,
+        location,
+        app,
+    )
+
+
+def _with_binds(source: Source) -> Iterator[Source]:
+    yield source
+    for bind in source.flask.binds if source.flask else ():
+        yield replace(source, bind=bind)
+
+
+def _nothing(where: Path) -> AlembicFile:
+    return AlembicFile(where / INI_NAME, None, MAIN_SECTION, None, {}, {})
+
+
+def _shown(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def _file(folder: Path) -> AlembicFile:
@@ -96,20 +169,21 @@ def _file(folder: Path) -> AlembicFile:
         raise
 
 
-def _databases(file: AlembicFile, lines: Lines) -> Iterator[Source]:
+def _databases(folder: Path, of: Configuration) -> Iterator[Source]:
+    file, lines = of.sections, of.lines
     main = file if file.section == MAIN_SECTION else None
     listed: tuple[str, ...] = ()
     if main is not None and main.script_location:
-        first = _source(None, main, MAIN_SECTION)
+        first = _source(None, main, MAIN_SECTION, of, folder)
         listed = _listed(main, first.env)
         for name in listed:
             if "script_location" not in file.sections.get(name, {}):
-                yield _source(name, main, name)
+                yield _source(name, main, name, of, folder)
         if not listed:
             yield first
     for name in file.sections:
         if name != MAIN_SECTION and _is_main_of_its_own(file, name, lines):
-            yield _source(name, read_alembic_file(file.ini, name), name)
+            yield _source(name, read_alembic_file(file.ini, name), name, of, folder)
 
 
 def _listed(main: AlembicFile, env: EnvPy) -> tuple[str, ...]:
@@ -127,7 +201,9 @@ def _is_main_of_its_own(file: AlembicFile, section: str, lines: Lines) -> bool:
     return not own.isdisjoint({"script_location", "version_locations", "sqlalchemy.url"})
 
 
-def _source(section: str | None, file: AlembicFile, url_section: str) -> Source:
+def _source(
+    section: str | None, file: AlembicFile, url_section: str, of: Configuration, folder: Path
+) -> Source:
     scripts = scripts_of(file)
     env = scripts.folder / "env.py" if scripts.folder else None
     try:
@@ -137,16 +213,17 @@ def _source(section: str | None, file: AlembicFile, url_section: str) -> Source:
     if text is None:
         raise _refused(
             f"there is no env.py in script_location {scripts.location!r}",
-            f"mend script_location in {_named(file)}",
+            f"mend script_location in {of.config_file}",
         )
-    return Source(section, file, url_section, scripts, read_env_py(text))
+    app = flask_app(folder, text)
+    return Source(section, file, url_section, scripts, read_env_py(text), of, flask=app)
 
 
-def _named(file: AlembicFile) -> str:
+def _named(folder: Path, file: AlembicFile) -> str:
     """Return the file to name in ``config_file``: the one that says the main script location."""
     in_ini = "script_location" in file.sections.get(MAIN_SECTION, {})
     in_toml = "script_location" in file.table or not file.ini.is_file()
-    return TOML_NAME if in_toml and not in_ini else INI_NAME
+    return _shown(folder, file.ini.with_name(TOML_NAME if in_toml and not in_ini else INI_NAME))
 
 
 def _lines(ini: Path) -> Iterator[tuple[tuple[str, str], int]]:
@@ -162,19 +239,6 @@ def _lines(ini: Path) -> Iterator[tuple[tuple[str, str], int]]:
             section = found["section"]
         elif found:
             yield (section, found["key"].lower()), number
-
-
-def _has_table(path: Path) -> bool:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-    try:
-        return isinstance(tomllib.loads(text)["tool"]["alembic"], dict)
-    except (KeyError, TypeError):
-        return False
-    except (ValueError, RecursionError):
-        return "[tool.alembic" in text
 
 
 def _project_name(folder: Path) -> str | None:

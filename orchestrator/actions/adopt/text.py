@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from orchestrator.actions.adopt.adoption import ENVIRONMENT, AdoptedDatabase, Adoption
+from orchestrator.actions.adopt.flask import configure_of
 from orchestrator.actions.toml_text import toml_comment, toml_key, toml_string
 
 
@@ -21,26 +22,36 @@ def _head(adoption: Adoption) -> Iterator[str]:
 
 
 def _databases(adoption: Adoption) -> Iterator[str]:
-    file = adoption.config_file
-    yield f"# What {file} says keeps its meaning, but for the URL: it is read again each time."
+    files = dict.fromkeys(database.source.of.config_file for database in adoption.databases)
+    if named := [file for file in files if file is not None]:
+        says = " and ".join(named) + (" says" if len(named) == 1 else " say")
+        which = "it is" if len(named) == 1 else "they are"
+        yield f"# What {says} keeps its meaning, but for the URL: {which} read again each time."
     for database in adoption.databases:
         scripts = database.source.scripts
         yield f"[databases.{toml_key(database.name)}]"
         yield toml_comment(f"script location: {scripts.location}")
         yield toml_comment(f"version locations: {', '.join(scripts.versions)}")
-        yield from _aligned(_settings(database, file))
+        yield from _aligned(_settings(database))
         yield ""
 
 
-def _settings(database: AdoptedDatabase, file: str) -> Iterator[tuple[str, str]]:
-    env = database.source.env
-    yield "config_file", file
-    if database.source.section is not None:
-        yield "ini_section", database.source.section
-    if env.version_table:
-        yield "version_table", env.version_table
-    if env.version_table_schema:
-        yield "version_table_schema", env.version_table_schema
+def _settings(database: AdoptedDatabase) -> Iterator[tuple[str, str]]:
+    source = database.source
+    if source.script_location is not None:
+        yield "script_location", toml_string(source.script_location)
+    if source.of.config_file is not None:
+        yield "config_file", toml_string(source.of.config_file)
+    if source.section is not None:
+        yield "ini_section", toml_string(source.section)
+    if source.env.version_table:
+        yield "version_table", toml_string(source.env.version_table)
+    if source.env.version_table_schema:
+        yield "version_table_schema", toml_string(source.env.version_table_schema)
+    if source.flask is not None:
+        yield "configure", toml_string(configure_of(source.bind))
+        if source.flask.python_path:
+            yield "python_path", f"[{', '.join(map(toml_string, source.flask.python_path))}]"
 
 
 def _environment(adoption: Adoption) -> Iterator[str]:
@@ -63,4 +74,4 @@ def _aligned(settings: Iterator[tuple[str, str]]) -> Iterator[str]:
     pairs = list(settings)
     width = max(len(key) for key, _ in pairs)
     for key, value in pairs:
-        yield f"{key:<{width}} = {toml_string(value)}"
+        yield f"{key:<{width}} = {value}"

@@ -51,8 +51,10 @@ class Password:
         return f"Password({self.variable!r})"
 
 
-def adopt_url(url: str, folder: Path, variable: Callable[[str], str]) -> Url | None:
-    """Return ``url`` so that it means here what it means to Alembic, run in ``folder``.
+def adopt_url(
+    url: str, folder: Path, variable: Callable[[str], str], base: Path | None = None
+) -> Url | None:
+    """Return ``url`` so that it means in ``folder`` what it means to Alembic, run in ``base``.
 
     ``variable`` names the variable for a secret, given what it is called (``password``). Returns
     ``None`` for the placeholder of ``alembic init``. Raises ``NoUrlError``.
@@ -68,7 +70,7 @@ def adopt_url(url: str, folder: Path, variable: Callable[[str], str]) -> Url | N
         raise NoUrlError(f"there is no support for {backend_of(driver)}")
     if re.search(r"[@{}]", found["host"]):
         raise NoUrlError("its host can't be told from a password: write an @ of it as %40")
-    adopted = _assembled(driver, found, _database(url, found, folder), variable)
+    adopted = _assembled(driver, found, _database(url, found, folder, base or folder), variable)
     _check(adopted.text, folder)
     return adopted
 
@@ -78,7 +80,7 @@ def _driver(driver: str) -> str:
     return f"{_MISNAMED.get(backend, backend)}{plus}{name}"
 
 
-def _database(url: str, found: re.Match[str], folder: Path) -> str:
+def _database(url: str, found: re.Match[str], folder: Path, base: Path) -> str:
     """Return the name of the database, quoted for our parser, which decodes it.
 
     SQLAlchemy before 2.1 does not. A file below ``folder`` gets a path relative to it.
@@ -89,6 +91,8 @@ def _database(url: str, found: re.Match[str], folder: Path) -> str:
     except (ArgumentError, ValueError):
         raise NoUrlError("SQLAlchemy can't read it") from None
     if backend_of(found["driver"]) == "sqlite":
+        if meant and base != folder and not meant.startswith(("/", ":", "file:")):
+            text, meant = f"{base.as_posix()}/{text}", f"{base.as_posix()}/{meant}"
         here = f"{folder.as_posix().rstrip('/')}/"
         if meant and meant.startswith(here) and text.startswith(here):
             text, meant = text.removeprefix(here), meant.removeprefix(here)
