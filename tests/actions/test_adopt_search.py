@@ -166,22 +166,18 @@ def test_nothing_is_written_into_a_folder_with_an_env_py(tmp_path: Path) -> None
 FLASK_ENV_PY = "from flask import current_app\nfrom alembic import context\n"
 
 
+FACTORY = "def create_app():\n    pass\n"
+FLASKENV = "FLASK_DEBUG=1\nFLASK_APP=shop.web:make\n"
+
+
 @pytest.mark.parametrize(
     ("files", "import_path", "python_path"),
     [
-        ({"shop/__init__.py": "def create_app():\n    pass\n"}, "shop", None),
-        ({"src/shop/__init__.py": "def create_app():\n    pass\n"}, "shop", ["src"]),
+        ({"shop/__init__.py": FACTORY}, "shop", None),
+        ({"src/shop/__init__.py": FACTORY}, "shop", ["src"]),
         ({"app.py": "from flask import Flask\napp = Flask(__name__)\n"}, "app", None),
-        (
-            {"wsgi.py": "app = create_app()\n", "shop/__init__.py": "def create_app(): ..."},
-            "wsgi",
-            None,
-        ),
-        (
-            {".flaskenv": "FLASK_DEBUG=1\nFLASK_APP=shop.web:create_app\n"},
-            "shop.web:create_app",
-            None,
-        ),
+        ({"wsgi.py": "app = create_app()\n", "shop/__init__.py": FACTORY}, "wsgi", None),
+        ({".flaskenv": FLASKENV}, "shop.web:make", None),
         ({"shop/views.py": "nothing = 1\n"}, None, None),
     ],
     ids=["package", "src", "app.py", "wsgi.py", "flaskenv", "nowhere"],
