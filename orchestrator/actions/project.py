@@ -7,6 +7,8 @@ from pathlib import Path
 from orchestrator.actions.authoring import asked, assert_database, write_script
 from orchestrator.actions.checking import check_by_class
 from orchestrator.actions.crew import Crew
+from orchestrator.actions.doctor.checks import Diagnosis
+from orchestrator.actions.doctor.diagnose import diagnose
 from orchestrator.actions.drifting import DriftResult, find_drift
 from orchestrator.actions.histories import history_of
 from orchestrator.actions.identifying import IdentifyResult, identify
@@ -115,6 +117,22 @@ class Project:
             return wait_until_there(survey, targets, self.observer, until - time.monotonic())
 
         return self._result("wait", targets, run, warnings=warnings)
+
+    def doctor(self, environments: Sequence[str] = ()) -> Diagnosis:
+        """Tell what is in the way of a first run: of the file, and of each environment.
+
+        Changes nothing. Raises ``UsageError`` for an environment that there is not.
+        """
+        known = self.file.config.environments
+        for name in environments:
+            if name not in known:
+                raise UsageError(f"there is no environment '{name}'; there are {', '.join(known)}")
+        start_fork_server(PRELOAD)
+
+        def find(name: str) -> tuple[Target, ...]:
+            return self.targets(Selection((name,)))
+
+        return diagnose(self._setting, tuple(environments or known), find, self.observer)
 
     def check(self, selection: Selection = ALL, *, every_target: bool = False) -> Result:
         """Compare the models with every target, as ``alembic check`` does. Changes nothing.

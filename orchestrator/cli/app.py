@@ -15,6 +15,7 @@ from orchestrator.cli.commands import (
     approve,
     check,
     config,
+    doctor,
     downgrade,
     drift,
     history,
@@ -66,7 +67,7 @@ def build() -> typer.Typer:
     group.command("show")(config.show_)
     group.command("schema")(config.schema)
     app.add_typer(group, name="config")
-    looking = (targets, status, wait, check, drift, identify)
+    looking = (doctor, targets, status, wait, check, drift, identify)
     running = (plan, upgrade, runs, show, resume, pause, abort, approve, retry, skip, rollback)
     for module in (*looking, *running, downgrade, stamp, revision, merge, history):
         _add(app, module)

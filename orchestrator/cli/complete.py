@@ -26,6 +26,11 @@ def selectors(incomplete: str) -> list[str]:
     return _starting(incomplete, (f"{parts[0]}/{parts[1]}/{tenant}" for tenant in tenants))
 
 
+def environments(incomplete: str) -> list[str]:
+    """Complete the name of an environment."""
+    return _starting(incomplete, _tables("environments"))
+
+
 def databases(incomplete: str) -> list[str]:
     """Complete the name of a database."""
     return _starting(incomplete, _tables("databases"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.actions.classes import SchemaClass, schema_classes
+from orchestrator.actions.doctor.checks import Diagnosis
 from orchestrator.actions.drifting import DriftResult
 from orchestrator.actions.identifying import IdentifyResult
 from orchestrator.actions.results import History, NewRevision, Result, RunEnd, SqlFiles
@@ -61,6 +62,26 @@ def _run(of: RunEnd) -> Object:
         "until": iso(of.until),
         "appeared": list(of.appeared),
         "vanished": list(of.vanished),
+    }
+
+
+def doctor(of: Diagnosis) -> Object:
+    """Return the answer of ``doctor``."""
+    return {
+        "command": "doctor",
+        "exit_code": of.exit_code,
+        "interrupted": of.interrupted,
+        "seconds": round(of.seconds, 3),
+        "checks": [
+            {
+                "about": check.about,
+                "what": check.what,
+                "verdict": check.verdict.value,
+                "text": check.text,
+                "next_step": check.next_step,
+            }
+            for check in of.checks
+        ],
     }
 
 

@@ -21,6 +21,7 @@ class Verb(StrEnum):
     REVISION = "revision"
     MERGE = "merge"
     WALK = "walk"
+    EXAMINE = "examine"
     HISTORY = "history"
     REVISIONS = "revisions"
 
@@ -105,6 +106,8 @@ class Job:
     drops: bool = False
     """``downgrade`` to nothing: take away the database or schema that an upgrade had made, if it is
     empty then."""
+    scripts_only: bool = False
+    """``examine``: without running ``env.py``."""
     walked: Walked | None = None
     """``walk`` only."""
     look_only: bool = False

@@ -14,7 +14,7 @@ from orchestrator.config.redaction import Redactor, masked_urls
 from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.errors import ConfigError, Refused, SecretError
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
-from orchestrator.worker import author, migrate, read, walk
+from orchestrator.worker import author, examine, migrate, read, walk
 from orchestrator.worker.capture import Capture
 from orchestrator.worker.context import Context
 from orchestrator.worker.ddl import shown
@@ -38,6 +38,7 @@ _RUN: Mapping[Verb, Run] = {
     Verb.REVISION: author.revision,
     Verb.MERGE: author.merge,
     Verb.WALK: walk.walk,
+    Verb.EXAMINE: examine.examine,
     Verb.HISTORY: author.history,
     Verb.REVISIONS: author.revisions,
 }

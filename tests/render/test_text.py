@@ -122,6 +122,33 @@ def test_a_thousand_different_failures_are_not_all_told() -> None:
     assert "and 950 more failed targets (-o json lists all)" in text
 
 
+def test_four_hundred_failures_of_one_cause_are_one_block() -> None:
+    failed = [
+        replace(
+            samples.outcome(
+                f"prod/orders/tenant{n}",
+                State.FAILED,
+                failure=Failure(
+                    f'table "tenant{n}.items" does not exist\nLINE {n}: …',
+                    "mend revision b2, then run it again",
+                    revision="b2",
+                    statement=f"ALTER TABLE tenant{n}.items ADD COLUMN n INTEGER",
+                    traceback=f"frame {n}",
+                ),
+            ),
+            output=f"2026-01-01 00:00:{n} started",
+        )
+        for n in range(400)
+    ]
+
+    text = plain(upgrade.report(samples.result("upgrade", failed), "heads"))
+
+    assert text.count("failed: ") == 1
+    assert "failed: 400 targets" in text
+    assert text.count("started") == 1
+    assert len(text.splitlines()) < 30
+
+
 def test_a_long_statement_is_cut_visibly() -> None:
     failure = replace(samples.HALF, statement="\n".join(f"line {n}" for n in range(40)))
     failed = samples.outcome("prod/orders/acme", State.FAILED, failure=failure)

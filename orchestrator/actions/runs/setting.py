@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.actions.prepare import make_ready
 from orchestrator.actions.results import Observer
 from orchestrator.config.load import ConfigFile
+from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
 from orchestrator.errors import UsageError
 from orchestrator.fleet.address import AddressTemplate
@@ -53,6 +54,12 @@ class Setting:
     observer: Observer
     find: Callable[[Sequence[str]], Targets]
     """Returns the targets that selectors name, in order."""
+
+    def redacted(self, text: str, location: Location | None) -> str:
+        """Return a text without any secret, and without the password of a place."""
+        password = None if location is None else location.password
+        known = self.secrets.values | ({password} if password else set())
+        return Redactor(known)(text)
 
     def ledger(self, targets: Sequence[Target] = ()) -> Ledger:
         """Open the project's ledger.

@@ -1,0 +1,1 @@
+"""``doctor``: what is in the way of a first run, one check after the other."""

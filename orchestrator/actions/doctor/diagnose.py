@@ -1,0 +1,135 @@
+"""Look at a project and its environments. Changes nothing."""
+
+import platform
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.doctor.checks import Check, Diagnosis, Verdict, fault
+from orchestrator.actions.doctor.scripts import check_databases
+from orchestrator.actions.doctor.servers import check_ledger, check_servers
+from orchestrator.actions.drivers import check_drivers, substitutes
+from orchestrator.actions.results import Observer
+from orchestrator.actions.runs.setting import Setting
+from orchestrator.config.load import ConfigFile
+from orchestrator.config.template import Secret
+from orchestrator.dialects.drivers import MODULES, default_driver, sync_driver
+from orchestrator.errors import OrchestratorError, UsageError
+from orchestrator.fleet.arguments import x_secrets
+from orchestrator.fleet.target import Target
+
+_DISTRIBUTIONS = {
+    "MySQLdb": "mysqlclient",
+    "mysql.connector": "mysql-connector-python",
+    "psycopg2": "psycopg2-binary",
+}
+"""What a driver's module is called on PyPI, where that is something else."""
+
+
+def diagnose(
+    setting: Setting,
+    environments: Sequence[str],
+    find: Callable[[str], tuple[Target, ...]],
+    observer: Observer,
+) -> Diagnosis:
+    """Look at a project and some of its environments. ``find`` returns an environment's targets."""
+    began = time.monotonic()
+    checks: list[Check] = []
+    found: dict[str, tuple[Target, ...]] = {}
+    for name in environments:
+        checks += _environment(setting, name, find, found)
+    targets = [target for of in found.values() for target in of]
+    usable = [target for target in targets if _is_usable(setting, target)]
+    observer.begin("doctor", usable)
+    for name in environments:
+        checks += check_servers(setting, name, [t for t in usable if t.environment == name])
+    interrupted = False
+    if usable:
+        with Crew.of(setting.file, setting.secrets, setting.x, usable) as crew:
+            checks += check_databases(setting, crew, usable)
+            interrupted = crew.interrupted
+    drivers = {target.address.driver for target in targets if target.address.driver}
+    first = [*_versions(drivers), check_ledger(setting)]
+    return Diagnosis((*first, *checks), interrupted, round(time.monotonic() - began, 3))
+
+
+def _versions(drivers: set[str]) -> Iterator[Check]:
+    parts = [f"Python {platform.python_version()}"]
+    for title, name in (("Alembic", "alembic"), ("SQLAlchemy", "sqlalchemy")):
+        parts.append(f"{title} {version(name)}")
+    for driver in sorted({sync_driver(driver) for driver in drivers}):
+        backend, _, name = driver.partition("+")
+        module = MODULES.get(name or default_driver(backend), name or default_driver(backend))
+        try:
+            parts.append(f"{module} {version(_DISTRIBUTIONS.get(module, module))}")
+        except PackageNotFoundError:
+            if module == "sqlite3":
+                parts.append(f"SQLite {sqlite3.sqlite_version}")
+    yield Check("project", "versions", Verdict.OK, ", ".join(parts))
+
+
+def _environment(
+    setting: Setting,
+    name: str,
+    find: Callable[[str], tuple[Target, ...]],
+    found: dict[str, tuple[Target, ...]],
+) -> Iterator[Check]:
+    """Look for its tenants, its drivers and its secrets."""
+    about = f"environment {name}"
+    try:
+        targets = found[name] = find(name)
+    except OrchestratorError as error:
+        yield fault(about, "tenants", error)
+        return
+    tenants = {target.tenant for target in targets if target.tenant is not None}
+    counted = f"{len(targets):,} {'target' if len(targets) == 1 else 'targets'}"
+    many = f", {len(tenants):,} {'tenant' if len(tenants) == 1 else 'tenants'}" if tenants else ""
+    yield Check(about, "tenants", Verdict.OK, counted + many)
+    drivers = {target.address.driver for target in targets if target.address.driver}
+    yield from _drivers(about, drivers)
+    yield from _secrets(setting, about, targets)
+
+
+def _drivers(about: str, drivers: set[str]) -> Iterator[Check]:
+    for driver in sorted(drivers):
+        try:
+            check_drivers([driver])
+        except UsageError as error:
+            yield fault(about, "driver", error)
+        else:
+            yield Check(about, "driver", Verdict.OK, sync_driver(driver))
+    for driver, (meant, instead) in substitutes(drivers).items():
+        text = f"{driver}:// means {meant} here, which is not installed: {instead} takes its place"
+        yield Check(about, "driver", Verdict.NOTE, text)
+
+
+def _secrets(setting: Setting, about: str, targets: Sequence[Target]) -> Iterator[Check]:
+    needs = {target.name: _secrets_of(setting.file, target) for target in targets}
+    names = {secret for secrets in needs.values() for secret in secrets}
+    if not names:
+        return
+    try:
+        setting.secrets.missing(needs)
+    except OrchestratorError as error:
+        yield fault(about, "secrets", error)
+    else:
+        yield Check(about, "secrets", Verdict.OK, f"{len(names)} resolved")
+
+
+def _secrets_of(file: ConfigFile, target: Target) -> tuple[Secret, ...]:
+    try:
+        return (*target.address.secrets, *x_secrets(file.config, target))
+    except ValueError:  # told where the target is worked on
+        return target.address.secrets
+
+
+def _is_usable(setting: Setting, target: Target) -> bool:
+    """Whether it can be connected to, as far as that can be told from here."""
+    try:
+        location = target.address.resolve(setting.secrets.value)
+        check_drivers([location.driver])
+    except (OrchestratorError, ValueError):
+        return False
+    return True

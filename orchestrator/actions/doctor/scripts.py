@@ -1,0 +1,94 @@
+"""Each database's revisions and ``env.py``, looked at by a worker."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.actions.crew import Crew
+from orchestrator.actions.doctor.checks import Check, Verdict
+from orchestrator.actions.runs.setting import Setting
+from orchestrator.dialects.rights import some_of
+from orchestrator.errors import OrchestratorError
+from orchestrator.fleet.scratch import is_alike, scratch_address
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.worker.examine import Examined
+from orchestrator.worker.jobs import Verb
+
+
+def check_databases(setting: Setting, crew: Crew, targets: Sequence[Target]) -> Iterator[Check]:
+    """Let a worker look at each database's scripts, and run its ``env.py`` for one target."""
+    first: dict[str, Target] = {}
+    for target in reversed(targets):
+        first[target.database] = target
+    for name in setting.file.config.databases:
+        if name in first and not crew.interrupted:
+            yield from _database(setting, crew, first[name])
+
+
+def _database(setting: Setting, crew: Crew, target: Target) -> Iterator[Check]:
+    about, file = f"database {target.database}", setting.file
+    location = target.address.resolve(setting.secrets.value)
+    try:
+        address = scratch_address(file.config, file.folder, target.database, location.backend)
+        named = None if address is None else address.resolve(setting.secrets.value)
+    except (OrchestratorError, ValueError) as error:
+        yield Check(about, "scratch", Verdict.FAULT, str(error))
+        return
+    runs = (
+        location.backend == "sqlite" if named is None else is_alike(named.driver, location.driver)
+    )
+    labels = dict(target.labels)
+    crew.begin(
+        Verb.EXAMINE,
+        [target.database],
+        environment=target.environment,
+        labels=labels,
+        scripts_only=not runs,
+    )
+    lost = Outcome(target.database, State.FAILED, failure=Failure("its worker is gone"))
+    outcome = crew.collected(wait=True).get(target.database, lost)
+    if not isinstance(outcome.data, Examined):
+        failure = outcome.failure or Failure("its scripts can't be read")
+        yield Check(about, "scripts", Verdict.FAULT, failure.message, failure.next_step)
+        return
+    yield from _revisions(about, target.database, outcome.data)
+    if outcome.failure is not None:
+        step = outcome.failure.next_step
+        yield Check(about, "env.py", Verdict.FAULT, outcome.failure.message, step)
+    elif runs:
+        yield Check(about, "env.py", Verdict.OK, "runs")
+    else:
+        text = "not run: there is no scratch database to run it on"
+        step = f"name one: {location.backend} = … in [project.scratch]"
+        yield Check(about, "env.py", Verdict.NOTE, text, step)
+    yield from _of_env_py(about, outcome.data)
+
+
+def _revisions(about: str, database: str, found: Examined) -> Iterator[Check]:
+    if found.unreadable is not None:
+        yield Check(about, "revisions", Verdict.FAULT, found.unreadable, "mend that file")
+        return
+    counted = f"{found.revisions:,} {'revision' if found.revisions == 1 else 'revisions'}"
+    if len(found.heads) > 1:
+        heads = ", ".join(found.heads)
+        step = f'merge them (orchestrator merge {database} -m …), or say revision = "BRANCH@head"'
+        yield Check(about, "revisions", Verdict.NOTE, f"{counted}, several heads: {heads}", step)
+    else:
+        yield Check(
+            about, "revisions", Verdict.OK, f"{counted}, head {', '.join(found.heads) or '-'}"
+        )
+    if found.one_way:
+        shown = some_of(found.one_way)
+        yield Check(about, "revisions", Verdict.NOTE, f"without downgrade(): {shown}")
+
+
+def _of_env_py(about: str, found: Examined) -> Iterator[Check]:
+    names = [name for name in found.reads if name != "*"]
+    if names:
+        shown = [f"{name} (not set)" if name in found.unset else name for name in names]
+        yield Check(about, "environment", Verdict.NOTE, f"its code reads {', '.join(shown)}")
+    if "*" in found.reads:
+        text = "its code reads all variables that there are, as pydantic-settings does"
+        yield Check(about, "environment", Verdict.NOTE, text)
+    if found.of_its_own is not None:
+        text = f"each target is compared by itself: {found.of_its_own}"
+        yield Check(about, "check", Verdict.NOTE, text)

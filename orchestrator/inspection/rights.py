@@ -1,0 +1,97 @@
+"""What a server says of its user's rights in a target, and how fast it answers."""
+
+import os
+import time
+
+from orchestrator.dialects import Fault, dialect_of
+from orchestrator.dialects.faults import words
+from orchestrator.dialects.rights import (
+    MYSQL_GRANTS,
+    mysql_missing,
+    postgresql_is_there,
+    postgresql_may_create,
+    postgresql_missing,
+)
+from orchestrator.inspection.connecting import connected, rows
+from orchestrator.inspection.reading import Place
+
+
+class Unknown(Exception):
+    """The server does not say; the message is why."""
+
+
+def answer_time(place: Place) -> tuple[float, str]:
+    """Connect, ask for nothing, and return how many seconds that took, and what runs there.
+
+    A SQLite file that is not there takes none. Raises what the driver raises.
+    """
+    location = place.location
+    began = time.monotonic()
+    if location.backend == "sqlite":
+        return time.monotonic() - began, "SQLite"
+    with connected(location, place.timeouts) as connection:
+        version = rows(connection, "SELECT version()")[0][0]
+        return time.monotonic() - began, str(version).split(" on ")[0]
+
+
+def missing_rights(place: Place, *, creates: bool) -> tuple[str, ...]:
+    """Return the rights that migrations want and the user lacks, by what the server says.
+
+    ``creates``: what is not there is made by ``upgrade``; then the right to make it is asked for.
+    Raises ``Unknown`` where the server does not say, and what the driver raises.
+    """
+    match place.location.backend:
+        case "sqlite":
+            return _sqlite(place)
+        case "postgresql":
+            return _postgresql(place, creates=creates)
+        case _:
+            return _mysql(place)
+
+
+def is_missing(place: Place, error: Exception) -> bool:
+    """Whether a place could not be reached because there is no such database."""
+    return dialect_of(place.location.backend).fault(error) is Fault.MISSING
+
+
+def told(error: Exception) -> str:
+    """Return an error of a driver in its own words."""
+    return words(error).partition("\n")[0]
+
+
+def _sqlite(place: Place) -> tuple[str, ...]:
+    # Path's own methods may raise where a folder may not be looked into.
+    path = place.location.file or ""
+    if os.path.isdir(path):  # noqa: PTH112
+        return (f"a file at {path}, which is a folder",)
+    lacks = [] if not os.path.exists(path) or os.access(path, os.W_OK) else [f"to write {path}"]  # noqa: PTH110
+    folder = os.path.dirname(path)  # noqa: PTH120
+    while not os.path.exists(folder) and folder != os.path.dirname(folder):  # noqa: PTH110, PTH120
+        folder = os.path.dirname(folder)  # noqa: PTH120
+    if not os.path.isdir(folder):  # noqa: PTH112
+        lacks.append(f"a folder at {folder}, which is a file")
+    elif not os.access(folder, os.W_OK):
+        lacks.append(f"to write into {folder}")
+    return tuple(lacks)
+
+
+def _postgresql(place: Place, *, creates: bool) -> tuple[str, ...]:
+    schema = place.location.schema
+    table = place.version_table
+    with connected(place.location, place.timeouts) as connection:
+        there = schema is None or rows(connection, postgresql_is_there(schema))
+        if not there:
+            sql = postgresql_may_create(databases=False)
+            return tuple(str(row[0]) for row in rows(connection, sql)) if creates else ()
+        found = rows(connection, postgresql_missing(table.schema or schema, table.name))
+        return tuple(str(row[0]) for row in found)
+
+
+def _mysql(place: Place) -> tuple[str, ...]:
+    database = place.location.database or ""
+    with connected(place.location, place.timeouts) as connection:
+        grants = [str(row[0]) for row in rows(connection, MYSQL_GRANTS)]
+    lacks = mysql_missing(grants, database)
+    if lacks is None:
+        raise Unknown("its user has roles, and what they hold the server does not list")
+    return lacks

@@ -1,0 +1,162 @@
+"""What an ``env.py`` and its revisions are like, found out without changing anything."""
+
+import os
+import sys
+import sysconfig
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from orchestrator.dialects import Timeouts
+from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.worker.context import Context
+from orchestrator.worker.environment import run_environment
+from orchestrator.worker.failures import failure_of
+from orchestrator.worker.heads import asked
+from orchestrator.worker.jobs import Job
+from orchestrator.worker.loading import BrokenScripts
+from orchestrator.worker.scratch import scratch
+from orchestrator.worker.scripts import Scripts
+from orchestrator.worker.session import open_session
+from orchestrator.worker.soundness import unsound
+
+_TIMEOUTS = Timeouts(lock=5.0)
+_ALL = "*"
+"""In place of a name: everything that there is was read."""
+# Whose reads of the environment say nothing of the application.
+_NOT_THEIRS = ("sqlalchemy", "alembic", "mako", "psycopg", "pymysql", "asyncpg", "orchestrator")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is to be known of a database before its first run."""
+
+    heads: tuple[str, ...] = ()
+    revisions: int = 0
+    unreadable: str | None = None
+    """Why its revisions can't be loaded."""
+    one_way: tuple[str, ...] = ()
+    """Revisions without ``downgrade()``."""
+    reads: tuple[str, ...] = ()
+    """Environment variables that its code asked for; ``*`` stands for all that there are."""
+    unset: tuple[str, ...] = ()
+    """Those of them that are not set."""
+    of_its_own: str | None = None
+    """Why what autogenerate finds is one target's alone, if it is."""
+
+
+def examine(job: Job, target: str, context: Context) -> Outcome:
+    """Run ``env.py``, but no revision, on the scratch database. ``data`` is an ``Examined``.
+
+    A failure is of ``env.py``: what is known of its revisions is there all the same. With
+    ``scripts_only`` nothing else is looked at.
+    """
+    with _watched_environ() as reads:
+        scripts = context.scripts(job)
+        found = Examined()
+        try:
+            revisions = list(scripts.directory.walk_revisions())
+            one_way = [r.revision for r in revisions if not hasattr(r.module, "downgrade")]
+            found = Examined(scripts.heads, len(revisions), None, tuple(one_way))
+        except BrokenScripts as error:
+            found = Examined(unreadable=str(error))
+        arguments, _ = asked(job, context)
+        failure, own = (None, None) if job.scripts_only else _run(job, context, scripts, arguments)
+    names = tuple(sorted(reads))
+    unset = tuple(name for name in names if name != _ALL and name not in os.environ)
+    data = Examined(
+        found.heads, found.revisions, found.unreadable, found.one_way, names, unset, own
+    )
+    state = State.DONE if failure is None else State.FAILED
+    return Outcome(target, state, found.heads, found.heads, failure=failure, data=data)
+
+
+def _run(
+    job: Job, context: Context, scripts: Scripts, arguments: Namespace
+) -> tuple[Failure | None, str | None]:
+    """Run ``env.py``; return why that failed, and why its comparisons are one target's alone."""
+    with scratch(job, context) as location:
+        try:
+            with open_session(location, _TIMEOUTS) as session:
+                run = run_environment(
+                    scripts, session, lambda *_: [], arguments, habits=None, dont_mutate=True
+                )
+                options = run.environment.context_opts
+                return None, unsound(options, run.environment.get_context().impl)
+        except BaseException as error:  # noqa: BLE001 - env.py may raise anything
+            return failure_of(error, location.backend, scripts.folders), None
+
+
+@contextmanager
+def _watched_environ() -> Iterator[set[str]]:
+    """Within it, collect the names of environment variables that the project's code asks for."""
+    reads: set[str] = set()
+    environ: Any = os.environ
+    kept = type(environ)
+    environ.__class__ = _watching(kept, reads)
+    try:
+        yield reads
+    finally:
+        environ.__class__ = kept
+
+
+def _watching(of: type, reads: set[str]) -> type:
+    listing: set[tuple[str, int]] = set()
+
+    class Watching(of):  # type: ignore[misc]  # os.environ's own class
+        def __getitem__(self, key: str) -> str:
+            frame = _caller()
+            if _is_theirs(frame) and _place(frame) not in listing:
+                reads.add(key)
+            return super().__getitem__(key)  # type: ignore[no-any-return]
+
+        def __iter__(self) -> Iterator[str]:
+            frame = _caller()
+            if _is_theirs(frame):
+                listing.add(_place(frame))
+                reads.add(_ALL)
+            return super().__iter__()  # type: ignore[no-any-return]
+
+        def __contains__(self, key: object) -> bool:
+            if isinstance(key, str) and _is_theirs(_caller()):
+                reads.add(key)
+            return super().__contains__(key)  # type: ignore[no-any-return]
+
+    return Watching
+
+
+_WITHIN = (__file__, os.__file__)
+_STDLIB = Path(sysconfig.get_path("stdlib"))
+_PACKAGES = tuple({Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")})
+
+
+def _caller() -> FrameType | None:
+    """The frame that asked, past those that only hand on: ``os.getenv``, a mapping's ``get``."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _hands_on(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def _hands_on(file: str) -> bool:
+    return file in _WITHIN or file.startswith("<frozen ") or file.endswith("_collections_abc.py")
+
+
+def _place(frame: FrameType | None) -> tuple[str, int]:
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def _is_theirs(frame: FrameType | None) -> bool:
+    """Whether it is the project that asks, or what it reads its settings with."""
+    if frame is None:
+        return False
+    path = Path(frame.f_code.co_filename)
+    for folder in _PACKAGES:
+        if path.is_relative_to(folder):
+            return not path.relative_to(folder).parts[0].startswith(_NOT_THEIRS)
+    ours = Path(__file__).parents[1]
+    return not path.is_relative_to(_STDLIB) and not path.is_relative_to(ours) and path.exists()
