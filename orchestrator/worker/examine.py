@@ -22,7 +22,7 @@ from orchestrator.worker.loading import BrokenScripts
 from orchestrator.worker.scratch import scratch
 from orchestrator.worker.scripts import Scripts
 from orchestrator.worker.session import open_session
-from orchestrator.worker.soundness import unsound
+from orchestrator.worker.soundness import reasons
 
 _TIMEOUTS = Timeouts(lock=5.0)
 _ALL = "*"
@@ -45,7 +45,7 @@ class Examined:
     """Environment variables that its code asked for; ``*`` stands for all that there are."""
     unset: tuple[str, ...] = ()
     """Those of them that are not set."""
-    of_its_own: str | None = None
+    of_its_own: tuple[str, ...] = ()
     """Why what autogenerate finds is one target's alone, if it is."""
 
 
@@ -65,7 +65,7 @@ def examine(job: Job, target: str, context: Context) -> Outcome:
         except BrokenScripts as error:
             found = Examined(unreadable=str(error))
         arguments, _ = asked(job, context)
-        failure, own = (None, None) if job.scripts_only else _run(job, context, scripts, arguments)
+        failure, own = (None, ()) if job.scripts_only else _run(job, context, scripts, arguments)
     names = tuple(sorted(reads))
     unset = tuple(name for name in names if name != _ALL and name not in os.environ)
     data = Examined(
@@ -77,7 +77,7 @@ def examine(job: Job, target: str, context: Context) -> Outcome:
 
 def _run(
     job: Job, context: Context, scripts: Scripts, arguments: Namespace
-) -> tuple[Failure | None, str | None]:
+) -> tuple[Failure | None, tuple[str, ...]]:
     """Run ``env.py``; return why that failed, and why its comparisons are one target's alone."""
     with scratch(job, context) as location:
         try:
@@ -86,9 +86,9 @@ def _run(
                     scripts, session, lambda *_: [], arguments, habits=None, dont_mutate=True
                 )
                 options = run.environment.context_opts
-                return None, unsound(options, run.environment.get_context().impl)
+                return None, tuple(reasons(options, run.environment.get_context().impl))
         except BaseException as error:  # noqa: BLE001 - env.py may raise anything
-            return failure_of(error, location.backend, scripts.folders), None
+            return failure_of(error, location.backend, scripts.folders), ()
 
 
 @contextmanager

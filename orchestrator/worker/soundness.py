@@ -87,15 +87,19 @@ def unsound(opts: Mapping[str, Any], impl: object) -> str | None:
     the dialect with. A callback is trusted only where its code says that it can't ask for the
     target: where in doubt, it is not.
     """
+    return next(reasons(opts, impl), None)
+
+
+def reasons(opts: Mapping[str, Any], impl: object) -> Iterator[str]:
+    """Yield every reason of ``unsound``, each in words of its own."""
     packages = {module.partition(".")[0] for module in _foreign(opts, impl)}
     if packages:
         names = sorted("env.py" if package == _ENV_PY else package for package in packages)
-        return f"not Alembic alone compares, but also {' and '.join(names)}"
+        yield f"not Alembic alone compares, but also {' and '.join(names)}"
     for name in _CALLBACKS:
         callback = opts.get(name)
         if callable(callback) and not _is_harmless(callback):
-            return f"{name} of env.py may decide by the target"
-    return None
+            yield f"{name} of env.py may decide by the target"
 
 
 def _foreign(opts: Mapping[str, Any], impl: object) -> Iterator[str]:

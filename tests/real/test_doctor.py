@@ -157,8 +157,11 @@ def test_what_is_worth_knowing_is_no_fault(shop: Workshop) -> None:
         "import os\n"
         "os.environ.get('SHOP_DEBUG')\nos.getenv('SHOP_MODE', '')\n'SHOP_TEST' in os.environ\n"
         "def include_object(o, name, *_):\n    return name != context.get_x_argument()\n"
+        "def compare_type(*_):\n    return context.get_x_argument()\n"
     )
-    options = "target_metadata=target_metadata, include_object=include_object"
+    options = (
+        "target_metadata=target_metadata, include_object=include_object, compare_type=compare_type"
+    )
     shop.environ["SHOP_MODE"] = "x"
     shop.scripts(env_py=reads + ENV_PY.replace("target_metadata=target_metadata", options))
     shop.revision("b1", None, CREATE)
@@ -169,7 +172,8 @@ def test_what_is_worth_knowing_is_no_fault(shop: Workshop) -> None:
 
     assert "several heads: a1, b2" in notes["revisions"]["text"] or "without" in str(notes)
     assert "SHOP_DEBUG (not set), SHOP_MODE, SHOP_TEST (not set)" in notes["environment"]["text"]
-    assert "include_object of env.py may decide by the target" in notes["check"]["text"]
+    for callback in ("include_object", "compare_type"):
+        assert f"{callback} of env.py may decide by the target" in notes["check"]["text"]
     out = shop.run("doctor").out
     assert "several heads: a1, b2" in out
     assert "without downgrade(): b2" in out

@@ -90,7 +90,7 @@ def test_env_py_is_run_only_where_nothing_else_tells(
 
     found = states(shop)
 
-    assert found == ["empty" if runs else "current", "current", "empty"]
+    assert found == ["unversioned" if runs else "current", "current", "unversioned"]
     # A worker first learns what env.py does, then reads.
     assert ran(shop) <= 2 + 2 * len(TENANTS)
     if not runs and not extra:
@@ -128,7 +128,7 @@ def test_the_version_table_of_the_file_is_believed(shop: Workshop) -> None:
     )
     ran(shop)
 
-    assert states(shop) == ["current", "empty", "empty"]
+    assert states(shop) == ["current", "unversioned", "empty"]
     assert ran(shop) == 0
 
 

@@ -89,6 +89,6 @@ def _of_env_py(about: str, found: Examined) -> Iterator[Check]:
     if "*" in found.reads:
         text = "its code reads all variables that there are, as pydantic-settings does"
         yield Check(about, "environment", Verdict.NOTE, text)
-    if found.of_its_own is not None:
-        text = f"each target is compared by itself: {found.of_its_own}"
+    if found.of_its_own:
+        text = f"each target is compared by itself: {', '.join(found.of_its_own)}"
         yield Check(about, "check", Verdict.NOTE, text)
