@@ -63,4 +63,9 @@ def _plain(value: Any) -> Any:
         return sorted((key, _plain(part)) for key, part in value.items())
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
-    return value if isinstance(value, str | int | bool | None) else repr(value)
+    if isinstance(value, str | int | bool | None):
+        return value
+    from sqlalchemy import ClauseElement
+
+    # An expression, as of a partial index, has no repr of its own.
+    return str(value) if isinstance(value, ClauseElement) else repr(value)

@@ -79,6 +79,7 @@ def doctor(of: Diagnosis) -> Object:
                 "verdict": check.verdict.value,
                 "text": check.text,
                 "next_step": check.next_step,
+                "names": list(check.names),
             }
             for check in of.checks
         ],

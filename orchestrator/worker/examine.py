@@ -4,7 +4,7 @@ import os
 import sys
 import sysconfig
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,10 @@ from orchestrator.worker.soundness import reasons
 _TIMEOUTS = Timeouts(lock=5.0)
 _ALL = "*"
 """In place of a name: everything that there is was read."""
-# Whose reads of the environment say nothing of the application.
-_NOT_THEIRS = ("sqlalchemy", "alembic", "mako", "psycopg", "pymysql", "asyncpg", "orchestrator")
+# Packages by which applications read their settings.
+_READERS = frozenset(
+    {"pydantic_settings", "decouple", "environs", "environ", "dotenv", "dynaconf", "starlette"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def examine(job: Job, target: str, context: Context) -> Outcome:
             found = Examined(unreadable=str(error))
         arguments, _ = asked(job, context)
         failure, own = (None, ()) if job.scripts_only else _run(job, context, scripts, arguments)
-    names = tuple(sorted(reads))
+    names = tuple(sorted(set(_of_the_project(reads, scripts.folders))))
     unset = tuple(name for name in names if name != _ALL and name not in os.environ)
     data = Examined(
         found.heads, found.revisions, found.unreadable, found.one_way, names, unset, own
@@ -92,9 +94,9 @@ def _run(
 
 
 @contextmanager
-def _watched_environ() -> Iterator[set[str]]:
-    """Within it, collect the names of environment variables that the project's code asks for."""
-    reads: set[str] = set()
+def _watched_environ() -> Iterator[set[tuple[str, str]]]:
+    """Within it, collect which environment variables are asked for, and by which file."""
+    reads: set[tuple[str, str]] = set()
     environ: Any = os.environ
     kept = type(environ)
     environ.__class__ = _watching(kept, reads)
@@ -104,29 +106,51 @@ def _watched_environ() -> Iterator[set[str]]:
         environ.__class__ = kept
 
 
-def _watching(of: type, reads: set[str]) -> type:
+def _watching(of: type, reads: set[tuple[str, str]]) -> type:
     listing: set[tuple[str, int]] = set()
 
     class Watching(of):  # type: ignore[misc]  # os.environ's own class
         def __getitem__(self, key: str) -> str:
-            frame = _caller()
-            if _is_theirs(frame) and _place(frame) not in listing:
-                reads.add(key)
+            place = _caller()
+            if place not in listing:
+                reads.add((key, place[0]))
             return super().__getitem__(key)  # type: ignore[no-any-return]
 
         def __iter__(self) -> Iterator[str]:
-            frame = _caller()
-            if _is_theirs(frame):
-                listing.add(_place(frame))
-                reads.add(_ALL)
+            place = _caller()
+            listing.add(place)
+            reads.add((_ALL, place[0]))
             return super().__iter__()  # type: ignore[no-any-return]
 
         def __contains__(self, key: object) -> bool:
-            if isinstance(key, str) and _is_theirs(_caller()):
-                reads.add(key)
+            if isinstance(key, str):
+                reads.add((key, _caller()[0]))
             return super().__contains__(key)  # type: ignore[no-any-return]
 
     return Watching
+
+
+def _of_the_project(reads: set[tuple[str, str]], folders: Sequence[Path]) -> Iterator[str]:
+    """Yield the names that the project itself asked for, or what it reads its settings with.
+
+    A project that is installed is the package that its scripts are in.
+    """
+    packages = _READERS | {name for folder in folders if (name := _package(folder)) is not None}
+    for name, file in reads:
+        path = Path(file)
+        package = _package(path)
+        ours = path.is_relative_to(Path(__file__).parents[1])
+        if package is not None:
+            if package in packages:
+                yield name
+        elif path.exists() and not ours and not path.is_relative_to(_STDLIB):
+            yield name
+
+
+def _package(path: Path) -> str | None:
+    """The installed package that a file is of."""
+    of = next((folder for folder in _PACKAGES if path.is_relative_to(folder)), None)
+    return None if of is None else path.relative_to(of).parts[0]
 
 
 _WITHIN = (__file__, os.__file__)
@@ -134,29 +158,13 @@ _STDLIB = Path(sysconfig.get_path("stdlib"))
 _PACKAGES = tuple({Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")})
 
 
-def _caller() -> FrameType | None:
-    """The frame that asked, past those that only hand on: ``os.getenv``, a mapping's ``get``."""
+def _caller() -> tuple[str, int]:
+    """File and line of who asked, past those that only hand on: ``os.getenv``, ``Mapping.get``."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and _hands_on(frame.f_code.co_filename):
         frame = frame.f_back
-    return frame
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def _hands_on(file: str) -> bool:
     return file in _WITHIN or file.startswith("<frozen ") or file.endswith("_collections_abc.py")
-
-
-def _place(frame: FrameType | None) -> tuple[str, int]:
-    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
-
-
-def _is_theirs(frame: FrameType | None) -> bool:
-    """Whether it is the project that asks, or what it reads its settings with."""
-    if frame is None:
-        return False
-    path = Path(frame.f_code.co_filename)
-    for folder in _PACKAGES:
-        if path.is_relative_to(folder):
-            return not path.relative_to(folder).parts[0].startswith(_NOT_THEIRS)
-    ours = Path(__file__).parents[1]
-    return not path.is_relative_to(_STDLIB) and not path.is_relative_to(ours) and path.exists()

@@ -93,7 +93,8 @@ class AlembicSettings:
         if not locations:
             return
         # ";" is the one separator that all versions of Alembic know and "package:folder" has not.
-        if config.get_main_option("path_separator") is None:
+        knows = hasattr(config, "get_prepend_sys_paths_list")  # Alembic 1.16 and later
+        if not knows or config.get_main_option("path_separator") is None:
             config.set_main_option("version_path_separator", ";")
         else:
             if config.get_main_option("prepend_sys_path"):

@@ -63,7 +63,6 @@ MUTATIONS: dict[str, Change] = {
     "a column in capitals": "ALTER TABLE customers RENAME COLUMN balance TO Balance",
     "columns in another order": ("a INTEGER, b TEXT, c ANY", "b TEXT, a INTEGER, c ANY"),
     "another type": ("age SMALLINT", "age BIGINT"),
-    "another spelling of a type": ("age SMALLINT", "age smallint"),
     "no type": ("raw BLOB", "raw"),
     "a longer text": ("email VARCHAR(100)", "email VARCHAR(101)"),
     "more precision": ("DECIMAL(10, 2)", "DECIMAL(11, 2)"),
@@ -147,7 +146,6 @@ MUTATIONS: dict[str, Change] = {
     "a trigger less": "DROP TRIGGER tr",
     "another trigger": ("AFTER INSERT", "BEFORE INSERT"),
     "a trigger that does otherwise": ("DELETE FROM pairs", "DELETE FROM orders"),
-    "a comment": ("raw BLOB,", "raw BLOB, -- UNIQUE (raw)\n"),
     "a version table that is somebody's": "CREATE TABLE alembic_version2 (version_num TEXT)",
     "a name in quotes that looks like a constraint": (
         "plain (a INTEGER, b TEXT, c ANY)",
@@ -157,6 +155,8 @@ MUTATIONS: dict[str, Change] = {
 
 HARMLESS: dict[str, Change] = {
     "nothing": "",
+    "another spelling of a type": ("age SMALLINT", "age smallint"),
+    "a comment": ("raw BLOB,", "raw BLOB, -- UNIQUE (raw)\n"),
     "rows": "INSERT INTO plain VALUES (1, 'x', 2); INSERT INTO pairs VALUES (1, 'a'), (2, 'b')",
     "rows gone": "INSERT INTO customers (email) VALUES ('a'), ('b'); DELETE FROM customers",
     "statistics": "INSERT INTO customers (email) VALUES ('a'), ('b'); ANALYZE",

@@ -84,7 +84,7 @@ def test_fingerprints_are_equal_if_and_only_if_people_are_shown_the_same(seen):
 def test_nearly_every_change_is_told_in_more_than_the_text(seen):
     base = told(seen["nothing"][1])
     alike = {what for what in MUTATIONS if told(seen[what][1]) == base}
-    assert alike == {"a comment", "another spelling of a type"}
+    assert alike == set()
 
 
 def test_heads_are_read_beside(seen):
@@ -262,6 +262,10 @@ def test_quotes_stay_round_a_name_that_ends_like_a_constraint(name):
             "CREATE TABLE t (a INTEGER); ALTER TABLE t ADD COLUMN b TEXT",
         ),
         ("CREATE TABLE t (a INTEGER)", "CREATE TABLE x (a INTEGER); ALTER TABLE x RENAME TO t"),
+        (
+            "CREATE TABLE t (a INTEGER); CREATE INDEX ix ON t (a) WHERE a > 0",
+            "CREATE TABLE t (a integer); CREATE INDEX ix ON t (a) WHERE a > 0",
+        ),
     ],
 )
 def test_words_in_which_sqlalchemy_sees_the_same_make_no_difference(tmp_path, one, other):

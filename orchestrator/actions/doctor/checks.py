@@ -24,6 +24,8 @@ class Check:
     verdict: Verdict
     text: str
     next_step: str | None = None
+    names: tuple[str, ...] = ()
+    """All that the text may leave out: the variables that are read."""
 
 
 @dataclass(frozen=True, slots=True)

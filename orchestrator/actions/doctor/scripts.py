@@ -13,6 +13,9 @@ from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.worker.examine import Examined
 from orchestrator.worker.jobs import Verb
 
+_SHOWN = 12
+"""Variables that are named."""
+
 
 def check_databases(setting: Setting, crew: Crew, targets: Sequence[Target]) -> Iterator[Check]:
     """Let a worker look at each database's scripts, and run its ``env.py`` for one target."""
@@ -82,10 +85,14 @@ def _revisions(about: str, database: str, found: Examined) -> Iterator[Check]:
 
 
 def _of_env_py(about: str, found: Examined) -> Iterator[Check]:
-    names = [name for name in found.reads if name != "*"]
+    names = tuple(name for name in found.reads if name != "*")
     if names:
-        shown = [f"{name} (not set)" if name in found.unset else name for name in names]
-        yield Check(about, "environment", Verdict.NOTE, f"its code reads {', '.join(shown)}")
+        given = [name for name in names if name not in found.unset]
+        lacks = [f"{name} (not set)" for name in names if name in found.unset]
+        shown, more = [*given, *lacks][:_SHOWN], len(names) - _SHOWN
+        text = f"its code reads {', '.join(shown)}"
+        text += f" and {more:,} more (-o json lists all)" if more > 0 else ""
+        yield Check(about, "environment", Verdict.NOTE, text, names=names)
     if "*" in found.reads:
         text = "its code reads all variables that there are, as pydantic-settings does"
         yield Check(about, "environment", Verdict.NOTE, text)
