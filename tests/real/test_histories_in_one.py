@@ -15,7 +15,7 @@ def create(name: str, more: str = "") -> str:
 @pytest.fixture
 def shared(fleet: Fleet) -> Fleet:
     """Two tenants, each with one database of two histories."""
-    fleet.declare(2)
+    fleet.declare(2, lock_timeout='"1s"')
     shop = fleet.workshop
     path = shop.folder / "environments.toml"
     tables = "".join(
@@ -29,8 +29,8 @@ def shared(fleet: Fleet) -> Fleet:
             "target_metadata=target_metadata", f"target_metadata=None, version_table={table!r}"
         )
         shop.scripts(name, env_py)
-        # Long enough that both would be at work at once, if they might.
-        shop.revision(f"{name}1", None, create(name, "time.sleep(0.7)"), database=name)
+        # Longer than a lock is waited for: both at once would fail.
+        shop.revision(f"{name}1", None, create(name, "time.sleep(2.5)"), database=name)
         shop.revision(f"{name}2", f"{name}1", create(f"{name}_more"), database=name)
     return fleet
 

@@ -8,7 +8,6 @@ from tests.recipes import follow
 from tests.test_recipes import OTHERS
 from tests.third_party.conftest import third_party_python
 
-
 pytestmark = pytest.mark.slow
 
 
