@@ -20,7 +20,9 @@ def told_apart(
     """
     found = dict(outcomes)
     empty = [target for target in targets if outcomes[target.name].state is State.EMPTY]
-    prints = survey.fingerprints([target.name for target in empty if target.name in survey.places])
+    seen = [target.name for target in empty if target.name in survey.places]
+    prints = {name: of for name in seen if (of := outcomes[name].fingerprint) is not None}
+    prints |= survey.fingerprints([name for name in seen if name not in prints])
     first = {prints[name]: name for name in reversed(prints)}  # equal ones hold the same
     things = survey.things(list(first.values()))
     for target in empty:
@@ -31,7 +33,6 @@ def told_apart(
             found[target.name] = replace(
                 outcomes[target.name],
                 state=State.UNVERSIONED,
-                fingerprint=outcomes[target.name].fingerprint,
                 failure=_why(target, tables, heads, has_table=target.name in survey.versioned),
             )
     return found

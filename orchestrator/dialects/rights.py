@@ -56,17 +56,11 @@ def postgresql_is_there(schema: str) -> str:
     return f"SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = {_text(schema)}"
 
 
-def postgresql_may_create(*, databases: bool) -> str:
-    """Return SQL for what the user lacks to make databases, or schemas in this one."""
-    if databases:
-        return (
-            "SELECT 'CREATEDB' FROM pg_catalog.pg_roles WHERE rolname = current_user "
-            "AND NOT rolcreatedb AND NOT rolsuper"
-        )
-    return (
-        "SELECT 'CREATE on database ' || current_database() "
-        "WHERE NOT has_database_privilege(current_database(), 'CREATE')"
-    )
+POSTGRESQL_NO_SCHEMAS = (
+    "SELECT 'CREATE on database ' || current_database() "
+    "WHERE NOT has_database_privilege(current_database(), 'CREATE')"
+)
+"""SQL for what the user lacks to make schemas in this database."""
 
 
 def mysql_missing(grants: Iterable[str], database: str) -> tuple[str, ...] | None:

@@ -7,9 +7,9 @@ from orchestrator.dialects import Fault, dialect_of
 from orchestrator.dialects.faults import words
 from orchestrator.dialects.rights import (
     MYSQL_GRANTS,
+    POSTGRESQL_NO_SCHEMAS,
     mysql_missing,
     postgresql_is_there,
-    postgresql_may_create,
     postgresql_missing,
 )
 from orchestrator.inspection.connecting import connected, rows
@@ -81,8 +81,8 @@ def _postgresql(place: Place, *, creates: bool) -> tuple[str, ...]:
     with connected(place.location, place.timeouts) as connection:
         there = schema is None or rows(connection, postgresql_is_there(schema))
         if not there:
-            sql = postgresql_may_create(databases=False)
-            return tuple(str(row[0]) for row in rows(connection, sql)) if creates else ()
+            lacks = rows(connection, POSTGRESQL_NO_SCHEMAS) if creates else ()
+            return tuple(str(row[0]) for row in lacks)
         found = rows(connection, postgresql_missing(table.schema or schema, table.name))
         return tuple(str(row[0]) for row in found)
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -351,3 +353,29 @@ def test_an_answer_to_a_worker_that_died_is_quiet(pool: Pool) -> None:
     wait_until(lambda: not pool._workers[0].process.is_alive())
     pool.answer("it", "go")
     assert isinstance(pool.wait(5)[-1], Lost)
+
+
+def test_a_worker_whose_asker_was_killed_at_once_says_nothing() -> None:
+    # As in the fork server: its child reads what it is for from somebody who is gone.
+    program = """
+import multiprocessing.forkserver, os, sys
+import orchestrator.worker.preload
+from multiprocessing import spawn
+reading, writing = os.pipe()
+os.close(writing)
+try:
+    spawn._main(reading, 0)
+except Exception:
+    sys.excepthook(*sys.exc_info())
+try:
+    raise EOFError("another one")
+except Exception:
+    sys.excepthook(*sys.exc_info())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0
+    assert ran.stderr.count("Traceback") == 1
+    assert "another one" in ran.stderr
