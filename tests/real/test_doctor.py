@@ -146,6 +146,12 @@ def test_scripts_that_are_not_there(shop: Workshop) -> None:
     assert "env.py" in fault(shop, "tenants")
 
 
+def test_a_hook_that_can_not_be_imported(shop: Workshop) -> None:
+    edit(shop, "[databases.app]", '[databases.app]\nconfigure = "nowhere:configure"')
+
+    assert "No module named 'nowhere'" in fault(shop, "scripts")
+
+
 def test_a_scratch_database_of_which_a_secret_is_missing(shop: Workshop) -> None:
     edit(shop, "[project]", '[project]\nscratch = { sqlite = "sqlite:///${env:NOWHERE}.db" }')
 
