@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.conftest import Fleet
+from tests.servers import unique
 from tests.workshop import Workshop, wait_until
 
 CREATE = "op.create_table('items', sa.Column('id', sa.Integer, primary_key=True))"
@@ -224,3 +225,22 @@ def test_wait_goes_on_while_a_server_is_not_up(workshop: Workshop, tmp_path: Pat
     assert ran.states() == {"prod/app": "unreachable"}
     assert "waiting" in ran.err
     assert json.loads(ran.out)["command"] == "wait"
+
+
+def test_wait_takes_a_user_who_may_only_read_the_version_table(new_fleet):
+    fleet: Fleet = new_fleet("postgres")
+    fleet.declare(1)
+    shop, server, name = fleet.workshop, fleet.server, unique("reader")
+    assert server is not None
+    shop.revision("a1", None, CREATE)
+    shop.run("upgrade")
+    server.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'reader'")
+    fleet.rows("t000", f"GRANT SELECT ON alembic_version TO {name}")
+    path = shop.folder / "environments.toml"
+    scheme, _, rest = path.read_text().partition("://")
+    path.write_text(f"{scheme}://{name}:reader@{rest.partition('@')[2]}")
+    try:
+        assert "all there" in shop.run("wait", "--timeout", "5s").out
+    finally:
+        fleet.rows("t000", f"DROP OWNED BY {name}")
+        server.execute(f"DROP ROLE {name}")
