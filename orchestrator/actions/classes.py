@@ -9,6 +9,9 @@ from orchestrator.rollout.outcomes import Outcome
 
 Siblings = tuple[str, str, tuple[str, ...]]
 """A database, a dialect, heads: what targets have in common that should be one class."""
+Schema = tuple[str, str, str]
+"""A database, a dialect, a fingerprint: what targets of one schema have in common, wherever they
+stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,28 @@ class SchemaClass:
     members: tuple[Target, ...]
 
     @property
+    def schema(self) -> Schema:
+        """What it has in common with classes of the same schema at other heads."""
+        return self.database, self.dialect, self.fingerprint
+
+    @property
     def siblings(self) -> Siblings:
         """What it has in common with other classes."""
         return self.database, self.dialect, self.heads
+
+
+def dialect_of(outcome: Outcome) -> str:
+    """Return what the target's server calls itself: ``MariaDB``."""
+    return outcome.server_version.partition(" ")[0]
+
+
+def by_schema(classes: Iterable[SchemaClass]) -> dict[Schema, list[SchemaClass]]:
+    """Return classes by their schema, without those that are at no revision."""
+    found: dict[Schema, list[SchemaClass]] = {}
+    for of in classes:
+        if of.heads:
+            found.setdefault(of.schema, []).append(of)
+    return found
 
 
 def schema_classes(pairs: Iterable[tuple[Target, Outcome]]) -> list[SchemaClass]:
@@ -41,8 +63,7 @@ def schema_classes(pairs: Iterable[tuple[Target, Outcome]]) -> list[SchemaClass]
     members: dict[tuple[str, str, tuple[str, ...], str], list[Target]] = {}
     for target, outcome in pairs:
         if outcome.fingerprint is not None:
-            dialect = outcome.server_version.partition(" ")[0]
-            key = (target.database, dialect, outcome.heads, outcome.fingerprint)
+            key = (target.database, dialect_of(outcome), outcome.heads, outcome.fingerprint)
             members.setdefault(key, []).append(target)
     found = [SchemaClass(*key, tuple(targets)) for key, targets in members.items()]
     databases = {of.database: at for at, of in reversed(list(enumerate(found)))}

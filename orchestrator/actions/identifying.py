@@ -1,9 +1,16 @@
 """``identify``: which revisions a target's schema fits, whatever its version table says."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.actions.classes import (
+    Schema,
+    SchemaClass,
+    by_schema,
+    dialect_of,
+    schema_classes,
+)
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Observer
 from orchestrator.actions.survey import Survey
@@ -66,14 +73,18 @@ def identify(
     observer.begin("identify", everybody)
     survey = Survey(crew, schemas=True)
     outcomes = survey.outcomes(everybody, observer)
-    found = {target.name: _by_siblings(target, everybody, outcomes) for target in targets}
+    classes = schema_classes((target, outcomes[target.name]) for target in everybody)
+    standing = by_schema(classes)
+    found = {
+        target.name: _by_siblings(target, outcomes[target.name], standing) for target in targets
+    }
     if not crew.interrupted:
         left = [
             target
             for target in targets
             if not found[target.name].fits and outcomes[target.name].fingerprint is not None
         ]
-        found |= _by_history(crew, survey, left, everybody, outcomes)
+        found |= _by_history(crew, survey, left, classes, outcomes)
     return IdentifyResult(
         tuple(found[target.name] for target in targets),
         crew.interrupted,
@@ -83,77 +94,55 @@ def identify(
 
 
 def _by_siblings(
-    target: Target, everybody: Sequence[Target], outcomes: Mapping[str, Outcome]
+    target: Target, outcome: Outcome, standing: Mapping[Schema, Sequence[SchemaClass]]
 ) -> Identity:
-    outcome = outcomes[target.name]
     if outcome.fingerprint is None:
         return Identity(target, outcome)
-    fits = {
-        of.heads
-        for other in _kin(target, everybody, outcomes)
-        if (of := outcomes[other.name]).fingerprint == outcome.fingerprint and of.heads
-    }
+    alike = standing.get((target.database, dialect_of(outcome), outcome.fingerprint), ())
+    fits = [of.heads for of in alike if any(one.name != target.name for one in of.members)]
     return Identity(target, outcome, tuple(sorted(fits)), "siblings" if fits else "")
-
-
-def _kin(
-    target: Target, everybody: Sequence[Target], outcomes: Mapping[str, Outcome]
-) -> Iterator[Target]:
-    """Yield the others of its database on servers of its kind."""
-    server = outcomes[target.name].server_version.partition(" ")[0]
-    for other in everybody:
-        same = outcomes[other.name].server_version.partition(" ")[0] == server
-        if same and other.database == target.database and other.name != target.name:
-            yield other
 
 
 def _by_history(
     crew: Crew,
     survey: Survey,
     targets: Sequence[Target],
-    everybody: Sequence[Target],
+    classes: Sequence[SchemaClass],
     outcomes: Mapping[str, Outcome],
 ) -> dict[str, Identity]:
-    """Compare with the history of each database, walked once for each kind of place."""
-    groups: dict[tuple[str, str, bool], list[Target]] = {}
+    """Compare with the history of each database, walked once for each kind of place, and with the
+    classes of siblings. Each schema is compared once, however many targets have it."""
+    groups: dict[tuple[str, str, str, bool], dict[str | None, list[Target]]] = {}
     for target in targets:
-        location = survey.places[target.name].location
-        groups.setdefault((target.database, location.backend, bool(location.schema)), []).append(
-            target
-        )
+        outcome, location = outcomes[target.name], survey.places[target.name].location
+        key = (target.database, dialect_of(outcome), location.backend, bool(location.schema))
+        groups.setdefault(key, {}).setdefault(outcome.fingerprint, []).append(target)
     found: dict[str, Identity] = {}
-    for group in groups.values():
-        first = {outcomes[target.name].fingerprint: target for target in reversed(group)}
-        held = survey.things([target.name for target in first.values()])
-        stands, note = walked_history(crew, survey, group[0], held[group[0].name])
-        for target in group:
-            own = held[first[outcomes[target.name].fingerprint].name]
-            outcome = outcomes[target.name]
+    for (database, dialect, *_), schemas in groups.items():
+        firsts = [alike[0] for alike in schemas.values()]
+        held = survey.things([first.name for first in firsts])
+        history, note = walked_history(crew, survey, firsts[0], held[firsts[0].name])
+        kin = [of for of in classes if of.heads and of.siblings[:2] == (database, dialect)]
+        siblings = _stands_of(survey, kin)
+        for first, alike in zip(firsts, schemas.values(), strict=True):
+            own, outcome = held[first.name], outcomes[first.name]
             if isinstance(own, Exception):
-                found[target.name] = Identity(target, outcome, note=str(own))
-                continue
-            others = _stands_of(survey, target, everybody, outcomes)
-            found[target.name] = replace(_compared(target, outcome, own, stands, others), note=note)
+                one = Identity(first, outcome, note=str(own))
+            else:
+                # Where it is itself, by its version table, is what is in question.
+                others = [stand for print_, stand in siblings if print_ != outcome.fingerprint]
+                one = replace(_compared(first, outcome, own, history, others), note=note)
+            found |= {t.name: replace(one, target=t, outcome=outcomes[t.name]) for t in alike}
     return found
 
 
-def _stands_of(
-    survey: Survey,
-    target: Target,
-    everybody: Sequence[Target],
-    outcomes: Mapping[str, Outcome],
-) -> list[Stand]:
-    """Return the schemas of its siblings, one for each class."""
-    classes = {
-        (outcomes[other.name].heads, outcomes[other.name].fingerprint): other.name
-        for other in _kin(target, everybody, outcomes)
-        if outcomes[other.name].heads and outcomes[other.name].fingerprint is not None
-    }
-    held = survey.things(list(classes.values()))
+def _stands_of(survey: Survey, kin: Sequence[SchemaClass]) -> list[tuple[str, Stand]]:
+    """Return the schemas of classes, each with its fingerprint."""
+    held = survey.things([of.members[0].name for of in kin])
     return [
-        Stand(heads, "siblings", things)
-        for (heads, _), name in classes.items()
-        if not isinstance(things := held[name], Exception)
+        (of.fingerprint, Stand(of.heads, "siblings", things))
+        for of in kin
+        if not isinstance(things := held[of.members[0].name], Exception)
     ]
 
 

@@ -20,6 +20,8 @@ _FAILED = frozenset(
     }
 )
 _REFUSED = frozenset({State.LOCKED})
+SAYS_AGAIN = 30.0
+"""Seconds after which it is said again who is waited for."""
 _PAUSED = frozenset({RunState.PAUSED, RunState.WAITING, RunState.RUNNING})
 """A run that is neither over nor held from here: somebody has to resume it."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from orchestrator.actions.classes import by_schema, dialect_of, schema_classes
 from orchestrator.actions.survey import Survey
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
@@ -25,11 +26,14 @@ def told_apart(
     prints |= survey.fingerprints([name for name in seen if name not in prints])
     first = {prints[name]: name for name in reversed(prints)}  # equal ones hold the same
     things = survey.things(list(first.values()))
+    standing = by_schema(schema_classes((target, outcomes[target.name]) for target in targets))
     for target in empty:
         held = things.get(first.get(prints.get(target.name, ""), ""), ())
         tables = [] if isinstance(held, Exception) else tables_in(held)
         if tables:
-            heads = _heads_of(target, prints[target.name], targets, outcomes)
+            schema = target.database, dialect_of(outcomes[target.name]), prints[target.name]
+            places = [of.heads for of in standing.get(schema, ())]
+            heads = places[0] if len(places) == 1 else ()
             found[target.name] = replace(
                 outcomes[target.name],
                 state=State.UNVERSIONED,
@@ -45,21 +49,6 @@ def tables_in(things: Iterable[Thing]) -> list[str]:
         for thing in things
         if thing.kind.endswith("table") and not thing.table
     )
-
-
-def _heads_of(
-    target: Target, fingerprint: str, targets: Sequence[Target], outcomes: Mapping[str, Outcome]
-) -> tuple[str, ...]:
-    """Return where those of the same schema are, if that is one place."""
-    server = outcomes[target.name].server_version.partition(" ")[0]
-    found = {
-        of.heads
-        for other in targets
-        if other.database == target.database
-        if (of := outcomes[other.name]).fingerprint == fingerprint and of.heads
-        if of.server_version.partition(" ")[0] == server
-    }
-    return found.pop() if len(found) == 1 else ()
 
 
 def _why(

@@ -1,14 +1,14 @@
 """wait: look at targets until all are where they are to be. Changes nothing, needs no ledger."""
 
+import math
 import time
 from collections.abc import Sequence
 
-from orchestrator.actions.results import Observer, Silent
+from orchestrator.actions.results import SAYS_AGAIN, Observer, Silent
 from orchestrator.actions.survey import Survey
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
 
-SAYS_AGAIN = 30.0
 _FIRST = 0.5
 _LONGEST = 5.0
 _WORDS = {State.EMPTY: "has no revision yet", State.BEHIND: "is behind"}
@@ -22,7 +22,7 @@ def wait_until_there(
     Earlier where ``timeout`` seconds are over, where the scripts of a database can't be read, which
     waiting does not mend, and after Ctrl-C.
     """
-    until, pause, said = time.monotonic() + timeout, _FIRST, 0.0
+    until, pause, said = time.monotonic() + timeout, _FIRST, -math.inf
     found: dict[str, Outcome] = {}
     left = list(targets)
     while True:

@@ -1,12 +1,13 @@
 """A new run: planned, recorded, and driven."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Result, Silent
+from orchestrator.actions.results import SAYS_AGAIN, Result, Silent
 from orchestrator.actions.runs.conduct import Course, Ended, conduct, waited
 from orchestrator.actions.runs.planning import Planning
 from orchestrator.actions.runs.setting import Conduct, Setting
@@ -23,7 +24,6 @@ from orchestrator.rollout.run import FAILURES
 from orchestrator.worker.jobs import Verb
 
 _SHOWN = 20
-SAYS_AGAIN = 30.0
 _LOOKS_EVERY = 0.5
 Needs = Mapping[str, Sequence[str]]
 
@@ -76,7 +76,7 @@ def begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None = No
 
 def _wait_for(setting: Setting, targets: Sequence[Target], busy: Busy, until: float) -> None:
     """Wait as long as somebody drives the run that is in the way, at most until then."""
-    said = 0.0
+    said = -math.inf
     with setting.ledger(targets) as ledger:
         while (now := time.monotonic()) < until:
             holder = ledger.holder(busy.run)
