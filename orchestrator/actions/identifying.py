@@ -14,6 +14,7 @@ from orchestrator.actions.classes import (
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.results import Observer
 from orchestrator.actions.survey import Survey
+from orchestrator.actions.unversioned import told_apart
 from orchestrator.actions.walking import Heads, Stand, Things, made_by_history, walked_history
 from orchestrator.fleet.drift import Drift, drift
 from orchestrator.fleet.target import Target
@@ -72,7 +73,7 @@ def identify(
     everybody = tuple({target.name: target for target in (*targets, *siblings)}.values())
     observer.begin("identify", everybody)
     survey = Survey(crew, schemas=True)
-    outcomes = survey.outcomes(everybody, observer)
+    outcomes = told_apart(survey, everybody, survey.outcomes(everybody, observer))
     classes = schema_classes((target, outcomes[target.name]) for target in everybody)
     standing = by_schema(classes)
     found = {

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.survey import Survey
+from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Timeouts
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
@@ -64,7 +65,9 @@ def walked_history(
     if named is not None and not is_alike(named.driver, location.driver):
         return [], f"its scratch database is on {named.backend}, and it is on {location.backend}"
     with _walk(crew, like, named, location, held) as walk:
-        return walk.stands([revision.id for revision in history.oldest_first])
+        stands, note = walk.stands([revision.id for revision in history.oldest_first])
+    password = {named.password} if named is not None and named.password else set[str]()
+    return stands, Redactor(crew.secrets.values | password)(note)
 
 
 def _none_named(backend: str) -> str:

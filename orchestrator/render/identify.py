@@ -27,7 +27,7 @@ def report(result: IdentifyResult) -> Group:
 
 def _sameness(one: Identity) -> Hashable:
     outcome = one.outcome
-    seen = (outcome.state, outcome.heads, outcome.fingerprint, outcome.failure)
+    seen = (outcome.state, outcome.heads, outcome.fingerprint or outcome.failure)
     return one.target.environment, one.target.database, *seen
 
 

@@ -6,7 +6,7 @@ import sysconfig
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -70,9 +70,7 @@ def examine(job: Job, target: str, context: Context) -> Outcome:
         failure, own = (None, ()) if job.scripts_only else _run(job, context, scripts, arguments)
     names = tuple(sorted(set(_of_the_project(reads, scripts.folders))))
     unset = tuple(name for name in names if name != _ALL and name not in os.environ)
-    data = Examined(
-        found.heads, found.revisions, found.unreadable, found.one_way, names, unset, own
-    )
+    data = replace(found, reads=names, unset=unset, of_its_own=own)
     state = State.DONE if failure is None else State.FAILED
     return Outcome(target, state, found.heads, found.heads, failure=failure, data=data)
 

@@ -140,6 +140,20 @@ def test_a_revision_that_can_not_be_read(shop: Workshop) -> None:
     assert "versions/b.py" in fault(shop, "revisions")
 
 
+def test_a_revision_that_says_a_password_when_it_is_read(
+    new_fleet: Callable[[str], Fleet],
+) -> None:
+    fleet = new_fleet("postgres")
+    fleet.declare(1)
+    path = fleet.workshop.revision("a1", None, CREATE)
+    path.write_text(f"raise ValueError('no way to {fleet.password}')\n" + path.read_text())
+
+    said = fault(fleet.workshop, "revisions")
+
+    assert "no way to ***" in said
+    assert fleet.password not in said
+
+
 def test_scripts_that_are_not_there(shop: Workshop) -> None:
     edit(shop, "migrations/app", "migrations/nowhere")
 

@@ -73,6 +73,7 @@ def test_identify_tells_by_siblings(fleet: Fleet):
     ran = shop.run("identify", "prod/app/t000", "prod/app/t001", "-o", "json", code=4)
 
     first, second = ran.json["targets"]
+    assert (first["state"], second["state"]) == ("unversioned", "behind")
     assert first["fits"] == second["fits"] == [["rev2"]]
     assert first["by"] == "siblings"
     said = " ".join(shop.run("identify", "prod/app/t000", code=4).out.split())

@@ -1,6 +1,7 @@
 """Each database's revisions and ``env.py``, looked at by a worker."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from orchestrator.actions.crew import Crew
 from orchestrator.actions.doctor.checks import Check, Verdict
@@ -53,10 +54,14 @@ def _database(setting: Setting, crew: Crew, target: Target) -> Iterator[Check]:
         failure = outcome.failure or Failure("its scripts can't be read")
         yield Check(about, "scripts", Verdict.FAULT, failure.message, failure.next_step)
         return
-    yield from _revisions(about, target.database, outcome.data)
+    unreadable = outcome.data.unreadable
+    if unreadable is not None:  # a revision may say anything, its target's URL too
+        unreadable = setting.redacted(unreadable, location)
+    found = replace(outcome.data, unreadable=unreadable)
+    yield from _revisions(about, target.database, found)
     if outcome.failure is not None:
-        step = outcome.failure.next_step
-        yield Check(about, "env.py", Verdict.FAULT, outcome.failure.message, step)
+        said = setting.redacted(outcome.failure.message, named)
+        yield Check(about, "env.py", Verdict.FAULT, said, outcome.failure.next_step)
     elif runs:
         yield Check(about, "env.py", Verdict.OK, "runs")
     else:
