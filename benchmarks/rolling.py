@@ -65,7 +65,7 @@ class Pool:
         self.given.append(key)
 
     def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once
-        from orchestrator.engines.pool import Finished
+        from orchestrator.engines.local import Finished
         from orchestrator.rollout.outcomes import Outcome, Revision, State
 
         revisions = (Revision(_REVISION, "simulated"),)
@@ -81,14 +81,14 @@ class Pool:
 def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
     from rich.console import Console
 
-    from orchestrator.actions.interrupts import Interrupts
     from orchestrator.actions.project import Project
-    from orchestrator.actions.runs.begin import driven, record_run
-    from orchestrator.actions.runs.conduct import Course
-    from orchestrator.actions.runs.laying import lay_out
-    from orchestrator.actions.runs.setting import Conduct, Setting
     from orchestrator.cli.live import LiveProgress
+    from orchestrator.dispatch.interrupts import Interrupts
     from orchestrator.rollout.plan import Plan, PlannedTarget
+    from orchestrator.runs.context import Conduct, Setting
+    from orchestrator.runs.planning.layout import lay_out
+    from orchestrator.runs.recorded_run import Course
+    from orchestrator.runs.starting import driven, record_run
 
     _write(folder, count, waves)
     project = Project.load(folder / "environments.toml")

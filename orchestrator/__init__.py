@@ -5,11 +5,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.version import VERSION
+
 if TYPE_CHECKING:
     from orchestrator.actions import Project, Selection
 
 __all__ = ["Project", "Selection"]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> Any:

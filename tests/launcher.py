@@ -30,7 +30,7 @@ _IMPORTED = (
     "orchestrator.worker.preload",
     "orchestrator.cli.app",
     "orchestrator.actions.project",
-    "orchestrator.actions.runs.begin",
+    "orchestrator.runs.starting",
     "orchestrator.render.json",
     "orchestrator.render.json_runs",
     "orchestrator.render.console",

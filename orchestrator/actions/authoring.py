@@ -1,15 +1,32 @@
 """Commands about a database's scripts: one worker, and no target."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.actions.crew import Crew
 from orchestrator.actions.prepare import check_scripts
-from orchestrator.actions.results import NewRevision
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.suggest import did_you_mean
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import TargetsFailed, UsageError
-from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.worker.jobs import NewScript, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class NewRevision:
+    """A revision file that ``revision`` or ``merge`` wrote."""
+
+    database: str
+    path: str | None
+    """`None` when the models and the revisions agree, and nothing was written."""
+    id: str
+    """The new revision's id, or the heads where nothing was written."""
+    empty: bool
+    """It was asked for without operations."""
+    revisions: tuple[Revision, ...] = ()
+    """What was written: one, unless ``process_revision_directives`` made more of it."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong once it was written: hooks that failed."""
 
 
 def assert_database(file: ConfigFile, database: str) -> None:

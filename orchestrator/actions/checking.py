@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Observer
-from orchestrator.actions.survey import Survey
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.workers import Crew
 from orchestrator.fleet.arguments import x_of_class
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.snapshot.reader import Survey
 from orchestrator.worker.jobs import Verb
 
 _COMPARED = frozenset({State.IN_SYNC, State.DIFFERS})

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from orchestrator.actions.classes import SchemaClass, schema_classes
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Observer
-from orchestrator.actions.survey import Survey
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.drift import Drift, drift
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome
+from orchestrator.snapshot.classes import SchemaClass, schema_classes
+from orchestrator.snapshot.reader import Survey
 
 Pair = tuple[Target, Outcome]
 

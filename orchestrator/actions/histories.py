@@ -1,9 +1,33 @@
 """Where the targets of a database stand in its history."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from orchestrator.actions.results import History, Result
-from orchestrator.rollout.outcomes import Revision, State
+from orchestrator.dispatch.results import Result
+from orchestrator.rollout.outcomes import Outcome, Revision, State
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The revisions of a database, newest first, and where targets stand."""
+
+    database: str
+    revisions: tuple[Revision, ...]
+    environments: tuple[str, ...]
+    """The environments that were read, in order."""
+    standing: dict[str, dict[str, int]]
+    """Revision id → environment → number of targets at it. ``""`` stands for empty targets."""
+    unreadable: tuple[Outcome, ...] = ()
+    """Targets whose heads could not be read, or that are at revisions the scripts don't know."""
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """As ``status`` on the same targets: 130 interrupted, else 3 when one is unreadable."""
+        if self.interrupted:
+            return 130
+        return 3 if self.unreadable else 0
+
 
 _UNREADABLE = frozenset(
     {

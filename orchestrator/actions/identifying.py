@@ -4,21 +4,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.actions.classes import (
+from orchestrator.actions.walking import Heads, Stand, Things, made_by_history, walked_history
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.workers import Crew
+from orchestrator.fleet.drift import Drift, drift
+from orchestrator.fleet.target import Target
+from orchestrator.rollout.outcomes import Outcome
+from orchestrator.snapshot.classes import (
     Schema,
     SchemaClass,
     by_schema,
     dialect_of,
     schema_classes,
 )
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Observer
-from orchestrator.actions.survey import Survey
-from orchestrator.actions.unversioned import told_apart
-from orchestrator.actions.walking import Heads, Stand, Things, made_by_history, walked_history
-from orchestrator.fleet.drift import Drift, drift
-from orchestrator.fleet.target import Target
-from orchestrator.rollout.outcomes import Outcome
+from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.unversioned import told_apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,36 +4,24 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrator.actions.authoring import asked, assert_database, write_script
+from orchestrator.actions.authoring import NewRevision, asked, assert_database, write_script
 from orchestrator.actions.checking import check_by_class
-from orchestrator.actions.crew import Crew
 from orchestrator.actions.doctor.checks import Diagnosis
 from orchestrator.actions.doctor.diagnose import diagnose
 from orchestrator.actions.drifting import DriftResult, find_drift
-from orchestrator.actions.histories import history_of
+from orchestrator.actions.histories import History, history_of
 from orchestrator.actions.identifying import IdentifyResult, identify
-from orchestrator.actions.prepare import find_targets, make_ready
-from orchestrator.actions.results import (
-    History,
-    NewRevision,
-    Observer,
-    Result,
-    Silent,
-    SqlFiles,
-)
-from orchestrator.actions.runs.begin import Order, begin
-from orchestrator.actions.runs.dry import dry_run as dry
-from orchestrator.actions.runs.planned import Planned, planned
-from orchestrator.actions.runs.runs import Runs
-from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.actions.prepare import find_targets
+from orchestrator.actions.runs import Runs
 from orchestrator.actions.selection import ALL, Selection
-from orchestrator.actions.sqlfiles import write_sql_files
-from orchestrator.actions.survey import Survey
-from orchestrator.actions.unversioned import told_apart
+from orchestrator.actions.sqlfiles import SqlFiles, write_sql_files
 from orchestrator.actions.wait import wait_until_there
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
-from orchestrator.engines.pool import start_fork_server
+from orchestrator.dispatch.observer import Observer, Silent
+from orchestrator.dispatch.results import Result
+from orchestrator.dispatch.workers import Crew
+from orchestrator.engines.local import start_fork_server
 from orchestrator.errors import Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
@@ -41,6 +29,13 @@ from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants import read_tenants
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.plan import Plan
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.planning.dry_run import dry_run as dry
+from orchestrator.runs.planning.preview import Planned, planned
+from orchestrator.runs.starting import Order, begin
+from orchestrator.safety.ready import make_ready
+from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.unversioned import told_apart
 from orchestrator.worker.entry import PRELOAD
 from orchestrator.worker.jobs import NewScript, Verb
 

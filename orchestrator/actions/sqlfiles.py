@@ -1,9 +1,17 @@
 """The SQL of an upgrade, one file per target."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.actions.results import Result, SqlFiles
+from orchestrator.dispatch.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFiles:
+    """The files that ``upgrade --sql`` wrote, by target, and the targets it could not read."""
+
+    result: Result
+    files: dict[str, str]
 
 
 def write_sql_files(folder: Path, result: Result) -> SqlFiles:

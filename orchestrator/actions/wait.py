@@ -4,10 +4,10 @@ import math
 import time
 from collections.abc import Sequence
 
-from orchestrator.actions.results import SAYS_AGAIN, Observer, Silent
-from orchestrator.actions.survey import Survey
+from orchestrator.dispatch.observer import SAYS_AGAIN, Observer, Silent
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.snapshot.reader import Survey
 
 _FIRST = 0.5
 _LONGEST = 5.0

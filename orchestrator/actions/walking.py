@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.survey import Survey
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Timeouts
+from orchestrator.dispatch.workers import Crew
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.scratch import is_alike, scratch_address
@@ -22,6 +21,7 @@ from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Place
 from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.snapshot.reader import Survey
 from orchestrator.worker.jobs import Verb, Walked
 
 Heads = tuple[str, ...]

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.actions.project import Project
-    from orchestrator.actions.results import Observer
-    from orchestrator.actions.runs.setting import Conduct
+    from orchestrator.dispatch.observer import Observer
     from orchestrator.rollout.plan import Plan
+    from orchestrator.runs.context import Conduct
 
 Question = Callable[["Plan"], None]
 """Asks whether a plan is to be done; raises ``Refused`` where it is not."""
@@ -40,9 +40,9 @@ def driven(
     ``wait`` left out: whether somebody is there who may wait. ``question`` is asked with the view
     of the progress off the terminal, and Ctrl-C ends the command then.
     """
-    from orchestrator.actions.runs.setting import Conduct
     from orchestrator.render.console import console
     from orchestrator.render.words import safe
+    from orchestrator.runs.context import Conduct
 
     _assert_writable(override, events)
     waits_for_lock = None if wait_for_lock is None else duration(wait_for_lock, "--wait-for-lock")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from orchestrator.actions.results import Silent
+from orchestrator.dispatch.observer import Silent
 from orchestrator.fleet.target import Target
 from orchestrator.render.events import told
 from orchestrator.render.words import count, elapsed, heads, safe, short

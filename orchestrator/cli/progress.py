@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.actions.results import Observer
+    from orchestrator.dispatch.observer import Observer
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def quiet(invocation: Invocation, x: Sequence[str] | None = None) -> "Project":
 
 def ready(invocation: Invocation, x: Sequence[str] | None = None) -> "Project":
     """Load the project for a command with workers, which meanwhile import what they need."""
-    from orchestrator.engines.pool import start_fork_server
+    from orchestrator.engines.local import start_fork_server
     from orchestrator.worker.entry import PRELOAD
 
     start_fork_server(PRELOAD)

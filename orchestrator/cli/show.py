@@ -12,8 +12,8 @@ from orchestrator.errors import NotWritten
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from orchestrator.actions.results import RunEnd
     from orchestrator.cli.invocation import Invocation
+    from orchestrator.dispatch.results import RunEnd
 
 
 def show(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.results import Result
+from orchestrator.dispatch.results import Result
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled, troubles
 from orchestrator.render.states import by_environment
 from orchestrator.render.status import total, warnings

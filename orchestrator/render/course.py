@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from orchestrator.actions.results import RunEnd
+from orchestrator.dispatch.results import RunEnd
 from orchestrator.render.groups import block
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, names, safe

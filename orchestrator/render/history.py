@@ -6,7 +6,7 @@ from itertools import pairwise
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.results import History
+from orchestrator.actions.histories import History
 from orchestrator.render.groups import block, spaced
 from orchestrator.render.states import style, word
 from orchestrator.render.table import Columns

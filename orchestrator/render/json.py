@@ -8,17 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.actions.classes import SchemaClass, schema_classes
+from orchestrator.actions.authoring import NewRevision
 from orchestrator.actions.doctor.checks import Diagnosis
 from orchestrator.actions.drifting import DriftResult
+from orchestrator.actions.histories import History
 from orchestrator.actions.identifying import IdentifyResult
-from orchestrator.actions.results import History, NewRevision, Result, RunEnd, SqlFiles
+from orchestrator.actions.sqlfiles import SqlFiles
+from orchestrator.dispatch.results import Result, RunEnd
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
 from orchestrator.render.drift import line
 from orchestrator.render.words import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 from orchestrator.rollout.times import iso
+from orchestrator.snapshot.classes import SchemaClass, schema_classes
 
 if TYPE_CHECKING:
     from orchestrator.actions.adopt.adoption import Adoption

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.actions.runs.control import Done
-from orchestrator.actions.runs.planned import Planned
-from orchestrator.actions.runs.rollback import Rollback
-from orchestrator.actions.runs.story import Story, Trouble
 from orchestrator.ledger.records import AttemptRecord, RunRecord, WaveRecord
 from orchestrator.render.json import Object, counts, failure, outcome
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan
 from orchestrator.rollout.times import iso
+from orchestrator.runs.planning.preview import Planned
+from orchestrator.runs.report import Story, Trouble
+from orchestrator.runs.requests import Done
+from orchestrator.runs.rollback import Rollback
 
 
 def plan(of: Planned, out: Path | None, *, debug: bool = False) -> Object:

@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.runs.planned import Planned
 from orchestrator.fleet.target import Target
 from orchestrator.render.groups import block, grouped, spaced, troubles
 from orchestrator.render.table import Columns
 from orchestrator.render.waves import estimate, waves
 from orchestrator.render.words import count, elapsed, heads, safe
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget
+from orchestrator.runs.planning.preview import Planned
 
 _WAYS = 50
 _REVISIONS = 30

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from orchestrator.actions.results import NewRevision
+from orchestrator.actions.authoring import NewRevision
 from orchestrator.config.report import shown_path
 from orchestrator.render.words import safe
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.runs.rollback import Rollback
 from orchestrator.render.groups import block, spaced
 from orchestrator.render.plan import moves
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, names, safe
+from orchestrator.runs.rollback import Rollback
 
 
 def report(of: Rollback) -> Group:

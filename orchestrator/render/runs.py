@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.runs.control import Done
 from orchestrator.ledger.records import RunRecord
 from orchestrator.render.course import coloured
 from orchestrator.render.states import cell
@@ -14,6 +13,7 @@ from orchestrator.render.table import Columns
 from orchestrator.render.words import safe
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.times import moment
+from orchestrator.runs.requests import Done
 
 _MINUTES = len("2026-11-23 14:05")
 

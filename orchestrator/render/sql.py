@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.results import SqlFiles
+from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.render.failure import failures
 from orchestrator.render.groups import spaced
 from orchestrator.render.words import NAMES_SHOWN, count, safe

@@ -7,12 +7,12 @@ from itertools import groupby
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.classes import SchemaClass, schema_classes
-from orchestrator.actions.results import Result
+from orchestrator.dispatch.results import Result
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, troubles
 from orchestrator.render.states import cell, matrix
 from orchestrator.render.table import Columns
 from orchestrator.render.words import count, elapsed, heads, safe
+from orchestrator.snapshot.classes import SchemaClass, schema_classes
 
 
 def report(result: Result) -> Group:

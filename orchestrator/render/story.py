@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.actions.runs.story import Story, Trouble
 from orchestrator.ledger.records import AttemptRecord, RunRecord
 from orchestrator.render.course import coloured, standing
 from orchestrator.render.failure import details
@@ -16,6 +15,7 @@ from orchestrator.render.table import Columns
 from orchestrator.render.words import NAMES_SHOWN, count, elapsed, names, safe, shortened
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.times import moment
+from orchestrator.runs.report import Story, Trouble
 
 _BLOCKS = 50
 _STATEMENT = 60

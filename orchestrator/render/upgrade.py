@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.actions.results import Result
+from orchestrator.dispatch.results import Result
 from orchestrator.render.course import ended
 from orchestrator.render.failure import failures
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled

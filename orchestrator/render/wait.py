@@ -3,7 +3,7 @@
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.results import Result
+from orchestrator.dispatch.results import Result
 from orchestrator.render.groups import spaced, troubles
 from orchestrator.render.status import total, warnings
 from orchestrator.render.words import count, elapsed

@@ -6,11 +6,11 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.runs.planned import Planned
 from orchestrator.fleet.words import some
 from orchestrator.render.table import Columns
 from orchestrator.render.words import elapsed, safe
 from orchestrator.rollout.plan import Plan, PlannedTarget, PlannedWave
+from orchestrator.runs.planning.preview import Planned
 
 _NAMED = 3
 

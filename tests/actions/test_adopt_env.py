@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.actions.adopt.env_py import EnvPy, read_env_py
+from orchestrator.snapshot.env_py_text import EnvPy, read_env_py
 
 
 @pytest.mark.parametrize(

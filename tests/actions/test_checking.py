@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.actions.checking import check_by_class
-from orchestrator.actions.results import Silent
 from orchestrator.config.models import Config
+from orchestrator.dispatch.observer import Silent
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 from tests.render.samples import target

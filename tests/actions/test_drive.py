@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.actions.drive import Drive
-from orchestrator.actions.interrupts import Interrupts
-from orchestrator.actions.results import Silent
-from orchestrator.engines.pool import Event, Finished
+from orchestrator.dispatch.dispatcher import Drive
+from orchestrator.dispatch.interrupts import Interrupts
+from orchestrator.dispatch.observer import Silent
+from orchestrator.engines.local import Event, Finished
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Work
 

@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.actions.runs.laying import Layout, lay_out
 from orchestrator.config.models import Config
 from orchestrator.fleet.order import dependencies, ordered
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedTarget
 from orchestrator.rollout.shares import count_of
+from orchestrator.runs.planning.layout import Layout, lay_out
 from tests.effort import examples
 from tests.fleet.examples import make_config, rows, targets_of
 

@@ -10,9 +10,9 @@ import pytest
 
 from orchestrator import Project, Selection
 from orchestrator.__main__ import main
-from orchestrator.actions.drivers import check_drivers
 from orchestrator.errors import ConfigError, SecretError, TargetsFailed, UsageError
 from orchestrator.rollout.outcomes import State
+from orchestrator.safety.drivers import check_drivers
 from tests.workshop import Workshop
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'

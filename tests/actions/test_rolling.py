@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from orchestrator.actions.interrupts import Interrupts
 from orchestrator.actions.project import Project
-from orchestrator.actions.results import Silent
-from orchestrator.actions.runs.begin import driven, record_run
-from orchestrator.actions.runs.conduct import Course
-from orchestrator.actions.runs.laying import lay_out
-from orchestrator.actions.runs.setting import Conduct, Setting
-from orchestrator.engines.pool import Finished, Lost, Message
+from orchestrator.dispatch.interrupts import Interrupts
+from orchestrator.dispatch.observer import Silent
+from orchestrator.engines.local import Finished, Lost, Message
 from orchestrator.ledger.records import LOST
 from orchestrator.ledger.records import Committing as Committed
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedTarget
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.planning.layout import lay_out
+from orchestrator.runs.recorded_run import Course
+from orchestrator.runs.starting import driven, record_run
 from orchestrator.worker.jobs import Committing, Go
 from tests.workshop import Workshop
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engines.pool import CannotStart, Finished, Lost, Message, Pool
-from orchestrator.engines.pool import Event as PoolEvent
+from orchestrator.engines.local import CannotStart, Finished, Lost, Message, Pool
+from orchestrator.engines.local import Event as PoolEvent
 from tests.workshop import wait_until
 
 
@@ -260,7 +260,7 @@ def test_more_jobs_than_workers_is_a_bug_of_the_caller(pool: Pool) -> None:
 def test_a_worker_is_replaced_after_its_share_of_jobs(
     monkeypatch: pytest.MonkeyPatch, new_pool: Callable[[int], Pool]
 ) -> None:
-    monkeypatch.setattr("orchestrator.engines.pool._JOBS_PER_WORKER", 3)
+    monkeypatch.setattr("orchestrator.engines.local._JOBS_PER_WORKER", 3)
 
     pids = one_at_a_time(new_pool(1), "aaaaaaa")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.load import load
-from orchestrator.engines.pool import Finished, Lost, Message, Pool
+from orchestrator.engines.local import Finished, Lost, Message, Pool
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.context import Context
 from orchestrator.worker.entry import PRELOAD, work

@@ -3,10 +3,7 @@
 from dataclasses import replace
 from typing import Any, cast
 
-from orchestrator.actions.results import Result, RunEnd
-from orchestrator.actions.runs.planned import Planned
-from orchestrator.actions.runs.rollback import Rollback
-from orchestrator.actions.runs.story import Story, Trouble
+from orchestrator.dispatch.results import Result, RunEnd
 from orchestrator.ledger.records import (
     ApprovalRecord,
     AttemptRecord,
@@ -21,6 +18,9 @@ from orchestrator.ledger.records import (
 from orchestrator.rollout.events import GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Failure, State
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, PlannedWave
+from orchestrator.runs.planning.preview import Planned
+from orchestrator.runs.report import Story, Trouble
+from orchestrator.runs.rollback import Rollback
 from tests.render import samples
 from tests.render.samples import DOWN, FIRST, HALF, SECOND, TENANTS, outcome, target
 

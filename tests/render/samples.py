@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.actions.classes import SchemaClass
 from orchestrator.actions.drifting import Deviation, DriftResult, Kin
-from orchestrator.actions.results import History, Result
+from orchestrator.actions.histories import History
+from orchestrator.dispatch.results import Result
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.drift import Change, Drift
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
+from orchestrator.snapshot.classes import SchemaClass
 
 FIRST = Revision("3f2a9c41d07b", "create items", path="versions/3f2a_create_items.py")
 SECOND = Revision("b81e0c5512aa", "add notes", down=(FIRST.id,), is_head=True)

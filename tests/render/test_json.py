@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orchestrator.actions.results import NewRevision, SqlFiles
+from orchestrator.actions.authoring import NewRevision
+from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.render import json as shapes
 from orchestrator.rollout.outcomes import Failure, State
 from tests.render import samples

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.actions.runs.control import Done
 from orchestrator.render import json as shapes
 from orchestrator.render import json_runs
 from orchestrator.rollout.events import RunState
+from orchestrator.runs.requests import Done
 from tests.render import run_samples, samples
 from tests.render.test_json import DOCUMENT, keys, through
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import RenderableType
 
-from orchestrator.actions.results import NewRevision, SqlFiles
+from orchestrator.actions.authoring import NewRevision
+from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.render import (
     check,
     drift,

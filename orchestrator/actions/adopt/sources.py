@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.actions.adopt.env_py import EnvPy, read_env_py
 from orchestrator.actions.adopt.flask import FlaskApp, flask_app
 from orchestrator.actions.adopt.places import Scripts, scripts_in, scripts_of
 from orchestrator.actions.adopt.search import (
@@ -26,6 +25,7 @@ from orchestrator.config.alembic_file import (
     read_alembic_file,
 )
 from orchestrator.errors import UsageError
+from orchestrator.snapshot.env_py_text import EnvPy, read_env_py
 
 # As configparser reads them.
 _LINE = re.compile(r"\s*(?:\[(?P<section>.+)\]|(?P<key>[^\s#;\[=:][^=:]*?)\s*[=:])")

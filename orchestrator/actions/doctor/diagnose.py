@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from orchestrator.actions.crew import Crew
 from orchestrator.actions.doctor.checks import Check, Diagnosis, Verdict, fault
 from orchestrator.actions.doctor.scripts import check_databases
 from orchestrator.actions.doctor.servers import check_ledger, check_servers
-from orchestrator.actions.drivers import check_drivers, substitutes
-from orchestrator.actions.results import Observer
-from orchestrator.actions.runs.setting import Setting
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.template import Secret
 from orchestrator.dialects.drivers import MODULES, default_driver, sync_driver
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.fleet.arguments import x_secrets
 from orchestrator.fleet.target import Target
+from orchestrator.runs.context import Setting
+from orchestrator.safety.drivers import check_drivers, substitutes
 
 _DISTRIBUTIONS = {
     "MySQLdb": "mysqlclient",

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from orchestrator.actions.crew import Crew
 from orchestrator.actions.doctor.checks import Check, Verdict
-from orchestrator.actions.runs.setting import Setting
 from orchestrator.dialects.rights import some_of
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.runs.context import Setting
 from orchestrator.worker.examine import Examined
 from orchestrator.worker.jobs import Verb
 

@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from orchestrator.actions.doctor.checks import Check, Verdict, fault
-from orchestrator.actions.drivers import check_drivers
-from orchestrator.actions.runs.setting import Setting
 from orchestrator.dialects import Timeouts
 from orchestrator.dialects.rights import some_of
 from orchestrator.errors import OrchestratorError
@@ -17,6 +15,8 @@ from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection.reading import Place
 from orchestrator.inspection.rights import Unknown, answer_time, is_missing, missing_rights, told
 from orchestrator.rollout.limits import creates, limits
+from orchestrator.runs.context import Setting
+from orchestrator.safety.drivers import check_drivers
 
 _THREADS = 16
 _MOST = 50

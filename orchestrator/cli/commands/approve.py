@@ -37,9 +37,9 @@ def approve(
       orchestrator approve 12 --by kim@example.com --note "looks good"
       orchestrator approve 12 --wave prod/canary
     """
-    from orchestrator.actions.runs.setting import Conduct
     from orchestrator.errors import UsageError
     from orchestrator.render import json_runs, runs
+    from orchestrator.runs.context import Conduct
 
     call = invocation.of(context, output)
     if by is not None and not by.strip():

@@ -18,8 +18,8 @@ def check(context: typer.Context, output: OutputOption = invocation.Output.TEXT)
       orchestrator config check
       orchestrator --config ops/environments.toml config check
     """
-    from orchestrator.actions.drivers import substitutes
     from orchestrator.render import config, json
+    from orchestrator.safety.drivers import substitutes
 
     call = invocation.of(context, output)
     project = quiet(call)

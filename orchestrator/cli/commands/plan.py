@@ -12,7 +12,7 @@ from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
 if TYPE_CHECKING:
-    from orchestrator.actions.runs.planned import Planned
+    from orchestrator.runs.planning.preview import Planned
 
 
 def plan(

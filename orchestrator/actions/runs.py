@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from orchestrator.actions.results import Result
-from orchestrator.actions.runs import control
-from orchestrator.actions.runs.control import Done
-from orchestrator.actions.runs.resume import resume, retry
-from orchestrator.actions.runs.rollback import Rollback, rollback
-from orchestrator.actions.runs.setting import Conduct, Setting
-from orchestrator.actions.runs.story import Story, story
-from orchestrator.engines.pool import start_fork_server
+from orchestrator.dispatch.results import Result
+from orchestrator.engines.local import start_fork_server
 from orchestrator.ledger.records import RunRecord
+from orchestrator.runs import requests as control
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.report import Story, story
+from orchestrator.runs.requests import Done
+from orchestrator.runs.resuming import resume, retry
+from orchestrator.runs.rollback import Rollback, rollback
 from orchestrator.worker.entry import PRELOAD
 
 _CONDUCT = Conduct()

@@ -6,21 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import RunEnd
-from orchestrator.actions.runs import gates
-from orchestrator.actions.runs.eventlog import EventLog
-from orchestrator.actions.runs.laying import gate_of
-from orchestrator.actions.runs.record import Record, Sink
-from orchestrator.actions.runs.requirements import Required
-from orchestrator.actions.runs.rolling import Rolling
-from orchestrator.actions.runs.setting import Conduct, Setting
-from orchestrator.actions.runs.trails import Trail
-from orchestrator.actions.runs.unchanged import Files
-from orchestrator.actions.runs.waits import Missing, Verdict, Waits
-from orchestrator.actions.works import works
 from orchestrator.config.models import Config, Rollout
 from orchestrator.config.rollouts import Gate
+from orchestrator.dispatch.results import RunEnd
+from orchestrator.dispatch.slots import works
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.hold import Hold
@@ -38,6 +28,16 @@ from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.plan import Plan
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.rollout.run import Past, Run, Stage
+from orchestrator.runs.attempts import Trail
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.controller import Rolling
+from orchestrator.runs.event_log import EventLog
+from orchestrator.runs.gates import trying as gates
+from orchestrator.runs.gates.requirements import Required
+from orchestrator.runs.gates.waiting import Missing, Verdict, Waits
+from orchestrator.runs.planning.layout import gate_of
+from orchestrator.runs.recording import Record, Sink
+from orchestrator.runs.unchanged import Files
 from orchestrator.worker.jobs import Job, Verb
 
 

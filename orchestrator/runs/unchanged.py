@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.runs.planning import arguments_digest, place_of, settings_of
-from orchestrator.actions.survey import Survey
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import Plan, course
 from orchestrator.rollout.revisions import Revisions
+from orchestrator.runs.planning.planner import arguments_digest, place_of, settings_of
+from orchestrator.snapshot.reader import Survey
 from orchestrator.worker.jobs import Verb
 
 _SHOWN = 20

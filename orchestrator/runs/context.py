@@ -8,17 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.actions.prepare import make_ready
-from orchestrator.actions.results import Observer
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
+from orchestrator.dispatch.observer import Observer
 from orchestrator.errors import UsageError
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.plan import Plan
+from orchestrator.safety.ready import make_ready
 
 Targets = tuple[Target, ...]
 

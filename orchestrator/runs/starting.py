@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import SAYS_AGAIN, Result, Silent
-from orchestrator.actions.runs.conduct import Course, Ended, conduct, waited
-from orchestrator.actions.runs.planning import Planning
-from orchestrator.actions.runs.setting import Conduct, Setting
-from orchestrator.actions.skipping import nothing_to_do
+from orchestrator.dispatch.observer import SAYS_AGAIN, Silent
+from orchestrator.dispatch.results import Result
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import Busy, Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.holder import Holder
@@ -21,6 +18,10 @@ from orchestrator.rollout.events import RunAborted, RunStarted, RunState
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.plan import Plan, appeared, differences, vanished
 from orchestrator.rollout.run import FAILURES
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.planning.planner import Planning
+from orchestrator.runs.recorded_run import Course, Ended, conduct, waited
+from orchestrator.snapshot.at_head import nothing_to_do
 from orchestrator.worker.jobs import Verb
 
 _SHOWN = 20

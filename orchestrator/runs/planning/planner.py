@@ -8,16 +8,16 @@ from json import loads
 from pathlib import Path
 from typing import Any
 
-from orchestrator import __version__
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Observer, Silent
-from orchestrator.actions.runs.laying import lay_out
-from orchestrator.actions.runs.reversible import is_reversible
-from orchestrator.actions.survey import Survey
 from orchestrator.config.models import Config
+from orchestrator.dispatch.observer import Observer, Silent
+from orchestrator.dispatch.workers import Crew
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, canonical
+from orchestrator.runs.planning.layout import lay_out
+from orchestrator.runs.planning.reversible import is_reversible
+from orchestrator.snapshot.reader import Survey
+from orchestrator.version import VERSION
 from orchestrator.worker.jobs import Verb
 
 _READ = frozenset({State.CURRENT, State.BEHIND, State.EMPTY})
@@ -90,7 +90,7 @@ class Planning:
             verb=self.verb.value,
             revision=self.revision,
             selection=self.selection,
-            program=__version__,
+            program=VERSION,
             alembic=importlib.metadata.version("alembic"),
             arguments=arguments_digest(self.crew.x),
             revisions=revisions,

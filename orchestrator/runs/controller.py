@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
-from orchestrator.actions.interrupts import Interrupts
-from orchestrator.actions.results import Observer
-from orchestrator.actions.runs.record import Record
-from orchestrator.actions.runs.trails import Trail, looked
-from orchestrator.actions.runs.waits import Waits
-from orchestrator.actions.works import MACHINE, server_slot
 from orchestrator.config.models import Rollout
-from orchestrator.engines.pool import CannotStart, Finished, Lost, Message, Pool
-from orchestrator.engines.pool import Event as PoolEvent
+from orchestrator.dispatch.interrupts import Interrupts
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.slots import MACHINE, server_slot
+from orchestrator.engines.local import CannotStart, Finished, Lost, Message, Pool
+from orchestrator.engines.local import Event as PoolEvent
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.events import (
@@ -31,6 +28,9 @@ from orchestrator.rollout.events import (
 from orchestrator.rollout.outcomes import RUN_TARGET, Failure, Outcome, State
 from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.run import OVER, Run
+from orchestrator.runs.attempts import Trail, looked
+from orchestrator.runs.gates.waiting import Waits
+from orchestrator.runs.recording import Record
 from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Waiting
 
 _TICK = 0.2

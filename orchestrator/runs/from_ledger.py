@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from json import loads
 from typing import Any
 
-from orchestrator.actions.runs.trails import Trail
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan, of_json
 from orchestrator.rollout.run import Past
+from orchestrator.runs.attempts import Trail
 
 ENDED_BEFORE = "its orchestrator ended before it did"
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.actions.runs.record import Record
 from orchestrator.config.models import Config
 from orchestrator.config.rollouts import Gate, Window
 from orchestrator.rollout.events import (
@@ -23,6 +22,7 @@ from orchestrator.rollout.run import OVER, Run
 from orchestrator.rollout.run import Gate as Closed
 from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
+from orchestrator.runs.recording import Record
 
 Verdict = tuple[bool, str]
 """Whether a condition holds, and what is to be said of it."""

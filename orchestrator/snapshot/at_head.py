@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.actions.survey import Survey
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.snapshot.reader import Survey
 
 _FRESH = 2.0
 """Seconds for which a reading is believed."""

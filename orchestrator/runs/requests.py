@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from orchestrator.actions.runs.setting import Conduct, Setting
 from orchestrator.errors import Refused, UsageError
 from orchestrator.ledger.errors import Held
 from orchestrator.ledger.holder import Holder
@@ -17,6 +16,7 @@ from orchestrator.rollout.events import (
     WaveState,
 )
 from orchestrator.rollout.outcomes import State
+from orchestrator.runs.context import Conduct, Setting
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 _SKIPPED = frozenset({None, State.FAILED, State.LOCKED, State.IN_DOUBT, State.BLOCKED})

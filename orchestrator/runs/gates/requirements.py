@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.actions.runs.waits import Missing
 from orchestrator.config.rollouts import Requires
 from orchestrator.config.units import duration
 from orchestrator.errors import OrchestratorError
@@ -12,6 +11,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.requires import Lack, lacks, opens_at
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.rollout.times import moment
+from orchestrator.runs.gates.waiting import Missing
 
 _SHOWN = 3
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Observer, Silent
-from orchestrator.actions.version_tables import written_version_table
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault, Timeouts
 from orchestrator.dialects.faults import NO_ACCESS, words
+from orchestrator.dispatch.observer import Observer, Silent
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import UsageError
 from orchestrator.fleet.arguments import XOfClass, x_of_class
 from orchestrator.fleet.collisions import version_table_of
@@ -27,6 +26,7 @@ from orchestrator.rollout.outcomes import (
     past,
 )
 from orchestrator.rollout.revisions import Revisions
+from orchestrator.snapshot.version_tables import written_version_table
 from orchestrator.worker.jobs import Verb
 
 Group = tuple[str, str, XOfClass]

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from orchestrator.actions.classes import by_schema, dialect_of, schema_classes
-from orchestrator.actions.survey import Survey
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.snapshot.classes import by_schema, dialect_of, schema_classes
+from orchestrator.snapshot.reader import Survey
 
 _SHOWN = 3
 

@@ -3,10 +3,10 @@
 import os.path
 from pathlib import Path
 
-from orchestrator.actions.adopt.env_py import read_env_py
 from orchestrator.config.alembic_file import AlembicFileError, script_location
 from orchestrator.config.models import Database
 from orchestrator.fleet.version_table import VersionTable
+from orchestrator.snapshot.env_py_text import read_env_py
 
 
 def written_version_table(database: Database, folder: Path) -> VersionTable | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
-from orchestrator.actions.interrupts import Interrupts
-from orchestrator.actions.results import Observer
-from orchestrator.actions.works import MACHINE, server_slot
 from orchestrator.config.models import Rollout
-from orchestrator.engines.pool import CannotStart, Event, Finished, Lost, Message, Pool
+from orchestrator.dispatch.interrupts import Interrupts
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.slots import MACHINE, server_slot
+from orchestrator.engines.local import CannotStart, Event, Finished, Lost, Message, Pool
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.outcomes import Failure, Outcome, State

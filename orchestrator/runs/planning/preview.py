@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.runs.begin import Order, made
-from orchestrator.actions.runs.setting import Setting
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.codec import path_of
@@ -15,6 +13,8 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.estimate import Piece, seconds_for
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.plan import Plan, PlannedTarget
+from orchestrator.runs.context import Setting
+from orchestrator.runs.starting import Order, made
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from orchestrator.actions.drive import Drive
-from orchestrator.actions.interrupts import Interrupts
-from orchestrator.actions.results import Observer
-from orchestrator.actions.works import works
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.secrets import Secrets
+from orchestrator.dispatch.dispatcher import Drive
+from orchestrator.dispatch.interrupts import Interrupts
+from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.slots import works
 from orchestrator.engines.descriptors import workers_allowed
-from orchestrator.engines.pool import Event, Finished, Lost, Pool
+from orchestrator.engines.local import Event, Finished, Lost, Pool
 from orchestrator.errors import UsageError
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits

@@ -3,14 +3,15 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Result, Silent
-from orchestrator.actions.runs.begin import Order
-from orchestrator.actions.runs.planning import Planning, Way
-from orchestrator.actions.runs.setting import Setting
-from orchestrator.actions.skipping import nothing_to_do
+from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.results import Result
+from orchestrator.dispatch.workers import Crew
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.runs.context import Setting
+from orchestrator.runs.planning.planner import Planning, Way
+from orchestrator.runs.starting import Order
+from orchestrator.snapshot.at_head import nothing_to_do
 from orchestrator.worker.jobs import Verb
 
 

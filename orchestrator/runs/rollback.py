@@ -4,13 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Result, Silent
-from orchestrator.actions.runs.begin import driven, outcomes_of, record_run, refuse_doubts
-from orchestrator.actions.runs.conduct import Course
-from orchestrator.actions.runs.planning import Planning
-from orchestrator.actions.runs.recorded import Recorded, created_by
-from orchestrator.actions.runs.setting import Conduct, Setting
+from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.results import Result
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -20,6 +16,11 @@ from orchestrator.ledger.records import AttemptRecord
 from orchestrator.rollout.events import RunAborted, RunState
 from orchestrator.rollout.outcomes import SUCCEEDED, State
 from orchestrator.rollout.plan import Plan, PlannedRevision
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.from_ledger import Recorded, created_by
+from orchestrator.runs.planning.planner import Planning
+from orchestrator.runs.recorded_run import Course
+from orchestrator.runs.starting import driven, outcomes_of, record_run, refuse_doubts
 from orchestrator.worker.jobs import Verb
 
 Heads = tuple[str, ...]

@@ -4,22 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from orchestrator.actions.crew import Crew
-from orchestrator.actions.results import Result
-from orchestrator.actions.runs.begin import HELD_TO, outcomes_of, refuse_doubts
-from orchestrator.actions.runs.conduct import Course, Ended, conduct
-from orchestrator.actions.runs.recorded import (
-    ENDED_BEFORE,
-    Recorded,
-    back_to,
-    created_by,
-    past_of,
-    trails_of,
-)
-from orchestrator.actions.runs.setting import Conduct, Setting
-from orchestrator.actions.runs.unchanged import assert_unchanged
-from orchestrator.actions.skipping import nothing_to_do
-from orchestrator.actions.survey import Survey
+from orchestrator.dispatch.results import Result
+from orchestrator.dispatch.workers import Crew
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -36,6 +22,20 @@ from orchestrator.rollout.events import (
     TargetSkipped,
 )
 from orchestrator.rollout.outcomes import Outcome, State
+from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.from_ledger import (
+    ENDED_BEFORE,
+    Recorded,
+    back_to,
+    created_by,
+    past_of,
+    trails_of,
+)
+from orchestrator.runs.recorded_run import Course, Ended, conduct
+from orchestrator.runs.starting import HELD_TO, outcomes_of, refuse_doubts
+from orchestrator.runs.unchanged import assert_unchanged
+from orchestrator.snapshot.at_head import nothing_to_do
+from orchestrator.snapshot.reader import Survey
 from orchestrator.worker.jobs import Verb
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})

@@ -1,1 +1,0 @@
-"""Runs: planned, recorded, driven, taken up again, rolled back."""
