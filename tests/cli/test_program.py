@@ -121,8 +121,8 @@ def test_workers_start_to_import_before_the_command_does(project: Path, command:
     """Both take half a second, side by side or one after the other."""
     code = (
         "import sys; from orchestrator.cli.app import run;"
-        "from orchestrator.engines import pool;"
-        "pool.start_fork_server = lambda _: sys.exit('early' if 'sqlalchemy' in sys.modules"
+        "from orchestrator.engines import local;"
+        "local.start_fork_server = lambda _: sys.exit('early' if 'sqlalchemy' in sys.modules"
         " or 'orchestrator.actions' in sys.modules else 'first');"
         f"run({command.split()})"
     )
