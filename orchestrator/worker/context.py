@@ -20,11 +20,11 @@ from orchestrator.fleet.location import Location
 from orchestrator.fleet.plot import plot
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import creates, limits
-from orchestrator.worker.command_line import command_options
+from orchestrator.worker.connection.urls import url_of
+from orchestrator.worker.environment.command_line import command_options
+from orchestrator.worker.environment.execution import Habits
 from orchestrator.worker.jobs import Committing, Job
-from orchestrator.worker.run import Habits
-from orchestrator.worker.scripts import Scripts, load_scripts
-from orchestrator.worker.urls import url_of
+from orchestrator.worker.scripts.directory import Scripts, load_scripts
 
 
 @dataclass(slots=True)

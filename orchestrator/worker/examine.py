@@ -13,16 +13,16 @@ from typing import Any
 
 from orchestrator.dialects import Timeouts
 from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.worker.autogenerate.soundness import reasons
+from orchestrator.worker.connection.session import open_session
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import run_environment
+from orchestrator.worker.environment.env_py import run_environment
 from orchestrator.worker.failures import failure_of
-from orchestrator.worker.heads import asked
 from orchestrator.worker.jobs import Job
-from orchestrator.worker.loading import BrokenScripts
-from orchestrator.worker.scratch import scratch
-from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import open_session
-from orchestrator.worker.soundness import reasons
+from orchestrator.worker.migration.heads import asked
+from orchestrator.worker.scratch.database import scratch
+from orchestrator.worker.scripts.directory import Scripts
+from orchestrator.worker.scripts.loading import BrokenScripts
 
 _TIMEOUTS = Timeouts(lock=5.0)
 _ALL = "*"

@@ -15,18 +15,18 @@ from orchestrator.dialects import EXHAUSTED, Dialect, Fault, dialect_of
 from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, words
 from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import LOOKED_AFTER, UNKNOWN_REVISION_STEP, Failure
-from orchestrator.worker.journal import NotRecorded
-from orchestrator.worker.loading import (
+from orchestrator.worker.connection.pooler import TransactionPooling
+from orchestrator.worker.connection.session import LeftTarget, LostLock, NoSchema
+from orchestrator.worker.environment.refusals import NotRun
+from orchestrator.worker.scripts.directory import UnknownRevision
+from orchestrator.worker.scripts.loading import (
     IMPORT_STEP,
     BrokenScripts,
     import_message,
     syntax_message,
 )
-from orchestrator.worker.pooler import TransactionPooling
-from orchestrator.worker.recorder import Recorder
-from orchestrator.worker.refusals import NotRun
-from orchestrator.worker.scripts import UnknownRevision
-from orchestrator.worker.session import LeftTarget, LostLock, NoSchema
+from orchestrator.worker.statements.journal import NotRecorded
+from orchestrator.worker.statements.recorder import Recorder
 
 _INSTALLED = (
     *{Path(path) for path in sysconfig.get_paths().values()},

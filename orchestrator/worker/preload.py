@@ -19,7 +19,7 @@ import sqlalchemy.orm
 
 import orchestrator.worker.serve
 from orchestrator.dialects.tls import share_unverified_context
-from orchestrator.worker.registries import let_env_py_register_again
+from orchestrator.worker.environment.registries import let_env_py_register_again
 
 for _module in (
     "pymysql",

@@ -14,15 +14,19 @@ from orchestrator.config.redaction import Redactor, masked_urls
 from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.errors import ConfigError, Refused, SecretError
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
-from orchestrator.worker import author, examine, migrate, read, walk
-from orchestrator.worker.capture import Capture
+from orchestrator.worker import examine
+from orchestrator.worker.autogenerate import check as read
+from orchestrator.worker.autogenerate import revision as author
+from orchestrator.worker.connection.session import NoSchema
 from orchestrator.worker.context import Context
-from orchestrator.worker.ddl import shown
 from orchestrator.worker.failures import failure_of, fault_of
-from orchestrator.worker.isolation import unchanged_process
 from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Verb, Waiting
-from orchestrator.worker.scripts import UnknownRevision
-from orchestrator.worker.session import NoSchema
+from orchestrator.worker.migration import migrate
+from orchestrator.worker.process.capture import Capture
+from orchestrator.worker.process.isolation import unchanged_process
+from orchestrator.worker.scratch import walk
+from orchestrator.worker.scripts.directory import UnknownRevision
+from orchestrator.worker.statements.ddl import shown
 
 Run = Callable[[Job, str, Context], Outcome]
 

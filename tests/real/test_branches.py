@@ -22,8 +22,8 @@ from alembic.util import CommandError
 from orchestrator.config.load import load
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.context import Context
-from orchestrator.worker.isolation import unchanged_process
 from orchestrator.worker.jobs import Job, Verb
+from orchestrator.worker.process.isolation import unchanged_process
 from orchestrator.worker.serve import run
 from tests.real.histories import HISTORIES, History
 from tests.workshop import Workshop

@@ -12,8 +12,8 @@ from orchestrator.engines.local import Finished, Lost, Message, Pool
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.context import Context
 from orchestrator.worker.entry import PRELOAD, work
-from orchestrator.worker.isolation import unchanged_process
 from orchestrator.worker.jobs import Committing, Go, Job, Verb
+from orchestrator.worker.process.isolation import unchanged_process
 from orchestrator.worker.serve import run
 from tests.real.conftest import Fleet
 from tests.workshop import wait_until
@@ -382,7 +382,8 @@ def until_c3_waits(chain: Desk, crew: Crew) -> None:
 def test_quick_revisions_are_recorded_together(
     chain: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.worker.journal._SLOW", 60)  # whatever else this machine does
+    # whatever else this machine does
+    monkeypatch.setattr("orchestrator.worker.statements.journal._SLOW", 60)
     (chain.fleet.workshop.folder / "go").touch()
 
     assert chain.run().heads == ("m13",)

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.moves import Move, judged
-from orchestrator.worker.scripts import Scripts, heads_after, load_scripts
+from orchestrator.worker.migration.path import Move, judged
+from orchestrator.worker.scripts.directory import Scripts, heads_after, load_scripts
 from tests.effort import examples
 from tests.worker.test_written import histories, write
 

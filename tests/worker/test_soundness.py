@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.ddl.impl import DefaultImpl
 
-from orchestrator.worker.soundness import unsound
+from orchestrator.worker.autogenerate.soundness import unsound
 
 TRUSTED = [
     "def f(o, name, type_, r, c): return not name.startswith('x_')",

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, reject, settings
 
 from orchestrator.rollout.outcomes import Revision
 from orchestrator.rollout.revisions import Revisions
-from orchestrator.worker.scripts import heads_after, revision_of
-from orchestrator.worker.written import written_revisions
+from orchestrator.worker.scripts.directory import heads_after, revision_of
+from orchestrator.worker.scripts.parsing import written_revisions
 from tests.effort import examples
 
 FOLDERS = count()

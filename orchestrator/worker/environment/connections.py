@@ -19,14 +19,19 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.base import Transaction
 
-from orchestrator.worker.awaited import awaitable
-from orchestrator.worker.ddl import changes_schema, shown
-from orchestrator.worker.deferred import Deferred
-from orchestrator.worker.journal import Journal
-from orchestrator.worker.refusals import Elsewhere, NotRun
-from orchestrator.worker.session import Session
-from orchestrator.worker.theirs import arguments_of, assert_none_left, greets, listening
-from orchestrator.worker.urls import is_in_memory, leads_to, shown_url
+from orchestrator.worker.connection.session import Session
+from orchestrator.worker.connection.urls import is_in_memory, leads_to, shown_url
+from orchestrator.worker.environment.awaited import awaitable
+from orchestrator.worker.environment.engine_options import (
+    arguments_of,
+    assert_none_left,
+    greets,
+    listening,
+)
+from orchestrator.worker.environment.lazy_connection import Deferred
+from orchestrator.worker.environment.refusals import Elsewhere, NotRun
+from orchestrator.worker.statements.ddl import changes_schema, shown
+from orchestrator.worker.statements.journal import Journal
 
 _WHERE = "SELECT current_schema(), current_user"
 _GUARD = (

@@ -11,13 +11,13 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.worker.configured import Configured
-from orchestrator.worker.connections import Connections
-from orchestrator.worker.journal import Journal
-from orchestrator.worker.recorder import Recorder
-from orchestrator.worker.refusals import NotRun
-from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Session
+from orchestrator.worker.connection.session import Session
+from orchestrator.worker.environment.configure import Configured
+from orchestrator.worker.environment.connections import Connections
+from orchestrator.worker.environment.refusals import NotRun
+from orchestrator.worker.scripts.directory import Scripts
+from orchestrator.worker.statements.journal import Journal
+from orchestrator.worker.statements.recorder import Recorder
 
 Steps = Callable[[tuple[str, ...], "Run"], Iterable[Any]]
 

@@ -15,17 +15,17 @@ from orchestrator.rollout.outcomes import (
     inconsistent,
     past,
 )
+from orchestrator.worker.autogenerate.differences import differences
+from orchestrator.worker.autogenerate.soundness import unsound
+from orchestrator.worker.connection.session import Session, open_session
 from orchestrator.worker.context import Context
-from orchestrator.worker.differences import differences
-from orchestrator.worker.environment import render_sql, run_environment
+from orchestrator.worker.environment.env_py import render_sql, run_environment
+from orchestrator.worker.environment.execution import Run, Steps
 from orchestrator.worker.failures import failure_of
-from orchestrator.worker.heads import Heads, asked, habits_of, read_heads
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.recorder import Recorder
-from orchestrator.worker.run import Run, Steps
-from orchestrator.worker.scripts import Scripts, UnknownRevision, revisions_of
-from orchestrator.worker.session import Session, open_session
-from orchestrator.worker.soundness import unsound
+from orchestrator.worker.migration.heads import Heads, asked, habits_of, read_heads
+from orchestrator.worker.scripts.directory import Scripts, UnknownRevision, revisions_of
+from orchestrator.worker.statements.recorder import Recorder
 
 
 def status(job: Job, target: str, context: Context) -> Outcome:

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import URL, Connection, make_url
 
 from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
-from orchestrator.worker.connections import Connections
-from orchestrator.worker.deferred import Deferred
-from orchestrator.worker.refusals import NotRun
-from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import LeftTarget, Session
-from orchestrator.worker.urls import leads_to, shown_url, url_of
+from orchestrator.worker.connection.session import LeftTarget, Session
+from orchestrator.worker.connection.urls import leads_to, shown_url, url_of
+from orchestrator.worker.environment.connections import Connections
+from orchestrator.worker.environment.lazy_connection import Deferred
+from orchestrator.worker.environment.refusals import NotRun
+from orchestrator.worker.scripts.directory import Scripts
 
 _SESSIONS_OWN = frozenset({"isolation_level"})
 

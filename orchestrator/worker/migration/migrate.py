@@ -10,19 +10,19 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, State
-from orchestrator.worker.command_line import command_options
+from orchestrator.worker.connection.session import Locked, NoSchema, Session, locked, open_session
 from orchestrator.worker.context import Context
-from orchestrator.worker.creating import create, drop_if_empty, is_missing
-from orchestrator.worker.environment import run_environment
+from orchestrator.worker.environment.command_line import command_options
+from orchestrator.worker.environment.env_py import run_environment
+from orchestrator.worker.environment.execution import Habits, Run, watched
 from orchestrator.worker.failures import at_the_beginning, failure_of, with_left_behind
-from orchestrator.worker.heads import Heads, asked, learn_habits, read_heads
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.journal import Journal
-from orchestrator.worker.moves import Move, crossed, judged, move_of, words
-from orchestrator.worker.recorder import Recorder
-from orchestrator.worker.run import Habits, Run, watched
-from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Locked, NoSchema, Session, locked, open_session
+from orchestrator.worker.migration.creating import create, drop_if_empty, is_missing
+from orchestrator.worker.migration.heads import Heads, asked, learn_habits, read_heads
+from orchestrator.worker.migration.path import Move, crossed, judged, move_of, words
+from orchestrator.worker.scripts.directory import Scripts
+from orchestrator.worker.statements.journal import Journal
+from orchestrator.worker.statements.recorder import Recorder
 
 
 def migrate(job: Job, target: str, context: Context) -> Outcome:

@@ -21,8 +21,8 @@ from sqlalchemy import MetaData
 from orchestrator.config.models import Database
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import Revision
-from orchestrator.worker.loading import IMPORT_STEP, BrokenScripts, checked, loaded
-from orchestrator.worker.settings import AlembicSettings, imported, read_settings
+from orchestrator.worker.scripts.alembic_config import AlembicSettings, imported, read_settings
+from orchestrator.worker.scripts.loading import IMPORT_STEP, BrokenScripts, checked, loaded
 
 _OF_A_HISTORY = (
     "script_location",

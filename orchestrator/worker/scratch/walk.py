@@ -5,14 +5,14 @@ from orchestrator.dialects.creating import Creation
 from orchestrator.errors import Refused
 from orchestrator.fleet.location import Location
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.worker.command_line import command_options
+from orchestrator.worker.connection.session import locked, open_session
 from orchestrator.worker.context import Context
-from orchestrator.worker.creating import create, drop_whole
-from orchestrator.worker.environment import learn
+from orchestrator.worker.environment.command_line import command_options
+from orchestrator.worker.environment.env_py import learn
 from orchestrator.worker.jobs import Job, Walked
-from orchestrator.worker.migrate import bring_to_head
-from orchestrator.worker.scratch import scratch_location
-from orchestrator.worker.session import locked, open_session
+from orchestrator.worker.migration.creating import create, drop_whole
+from orchestrator.worker.migration.migrate import bring_to_head
+from orchestrator.worker.scratch.database import scratch_location
 
 _TIMEOUTS = Timeouts(lock=5.0)
 

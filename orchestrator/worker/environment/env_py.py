@@ -11,15 +11,15 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.worker.command_line import argv
-from orchestrator.worker.configured import assert_own, configured, settled_options
-from orchestrator.worker.connections import only_the_target
-from orchestrator.worker.logs import forgiving_file_config
-from orchestrator.worker.recorder import Recorder
-from orchestrator.worker.run import Habits, Run, Steps, told
-from orchestrator.worker.scripts import Scripts
-from orchestrator.worker.session import Session
-from orchestrator.worker.urls import url_of
+from orchestrator.worker.connection.session import Session
+from orchestrator.worker.connection.urls import url_of
+from orchestrator.worker.environment.command_line import argv
+from orchestrator.worker.environment.configure import assert_own, configured, settled_options
+from orchestrator.worker.environment.connections import only_the_target
+from orchestrator.worker.environment.execution import Habits, Run, Steps, told
+from orchestrator.worker.process.logs import forgiving_file_config
+from orchestrator.worker.scripts.directory import Scripts
+from orchestrator.worker.statements.recorder import Recorder
 
 
 def run_environment(

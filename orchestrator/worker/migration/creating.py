@@ -24,9 +24,9 @@ from orchestrator.dialects.mysql_schema import quoted as mysql_quoted
 from orchestrator.dialects.postgresql_schema import quoted
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.worker.engine import engine_of
+from orchestrator.worker.connection.engine import engine_of
+from orchestrator.worker.connection.session import Locked, NoSchema, Session
 from orchestrator.worker.failures import fault_of
-from orchestrator.worker.session import Locked, NoSchema, Session
 
 _HOMES = ("postgres", "template1")
 """Databases of PostgreSQL that one can be asked for from: the first that lets us in."""

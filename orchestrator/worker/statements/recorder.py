@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from orchestrator.worker.journal import in_autocommit
+from orchestrator.worker.statements.journal import in_autocommit
 
 _CHANGES_NOTHING = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?(SELECT|SHOW|PRAGMA|SET|EXPLAIN|DESC|DESCRIBE|SAVEPOINT|RELEASE)\b",

@@ -5,13 +5,13 @@ from argparse import Namespace
 from typing import Any
 
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.worker.command_line import command_options
+from orchestrator.worker.connection.session import Session, open_session
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import current, learn
+from orchestrator.worker.environment.command_line import command_options
+from orchestrator.worker.environment.env_py import current, learn
+from orchestrator.worker.environment.execution import Habits
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.run import Habits
-from orchestrator.worker.scripts import Scripts, UnknownRevision
-from orchestrator.worker.session import Session, open_session
+from orchestrator.worker.scripts.directory import Scripts, UnknownRevision
 
 Heads = tuple[str, ...]
 

@@ -10,17 +10,17 @@ from alembic.script import Script
 from alembic.util import CommandError
 
 from orchestrator.rollout.outcomes import Outcome, Revision, State
-from orchestrator.worker.command_line import command_options
+from orchestrator.worker.autogenerate.check import autogenerate, comparing
+from orchestrator.worker.autogenerate.write_hooks import noticed_hooks
 from orchestrator.worker.context import Context
+from orchestrator.worker.environment.command_line import command_options
+from orchestrator.worker.environment.execution import Steps
 from orchestrator.worker.failures import failure_of
-from orchestrator.worker.hooks import noticed_hooks
 from orchestrator.worker.jobs import Job, NewScript
-from orchestrator.worker.loading import BrokenScripts
-from orchestrator.worker.read import autogenerate, comparing
-from orchestrator.worker.run import Steps
-from orchestrator.worker.scratch import run_env
-from orchestrator.worker.scripts import Scripts, revision_of
-from orchestrator.worker.written import written_revisions
+from orchestrator.worker.scratch.database import run_env
+from orchestrator.worker.scripts.directory import Scripts, revision_of
+from orchestrator.worker.scripts.loading import BrokenScripts
+from orchestrator.worker.scripts.parsing import written_revisions
 
 
 def history(job: Job, target: str, context: Context) -> Outcome:

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from orchestrator.dialects import Dialect, Timeouts
 from orchestrator.fleet.location import Location
-from orchestrator.worker.urls import own_url_of
+from orchestrator.worker.connection.urls import own_url_of
 
 _CONNECT_TIMEOUT = 10
 _TAKES_CONNECT_TIMEOUT = frozenset({"pymysql", "mysqldb", "psycopg", "psycopg2"})

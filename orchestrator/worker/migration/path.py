@@ -14,7 +14,7 @@ from orchestrator.rollout.outcomes import (
     past,
 )
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.scripts import (
+from orchestrator.worker.scripts.directory import (
     Scripts,
     UnknownRevision,
     heads_after,

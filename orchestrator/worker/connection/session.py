@@ -15,10 +15,10 @@ from orchestrator.dialects import Dialect, Fault, Timeouts, dialect_of
 from orchestrator.dialects.faults import no_schema
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.worker.engine import engine_of, openable
-from orchestrator.worker.filelock import FileLocked, file_lock
-from orchestrator.worker.logs import unlogged
-from orchestrator.worker.pooler import refuse_transaction_pooling
+from orchestrator.worker.connection.engine import engine_of, openable
+from orchestrator.worker.connection.lock_file import FileLocked, file_lock
+from orchestrator.worker.connection.pooler import refuse_transaction_pooling
+from orchestrator.worker.process.logs import unlogged
 
 
 class Locked(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from orchestrator.worker.refusals import NotRun
+from orchestrator.worker.environment.refusals import NotRun
 
 _WHO_AND_WHERE = frozenset(
     {"host", "hostaddr", "port", "unix_socket", "user", "username", "password", "passwd"}

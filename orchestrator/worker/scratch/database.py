@@ -15,13 +15,13 @@ from orchestrator.dialects import Timeouts
 from orchestrator.dialects.faults import words
 from orchestrator.fleet.location import Location, backend_of
 from orchestrator.fleet.scratch import scratch_address
+from orchestrator.worker.connection.session import locked, open_session
 from orchestrator.worker.context import Context
-from orchestrator.worker.environment import learn, run_environment
+from orchestrator.worker.environment.env_py import learn, run_environment
+from orchestrator.worker.environment.execution import Steps
 from orchestrator.worker.jobs import Job
-from orchestrator.worker.loading import BrokenScripts
-from orchestrator.worker.migrate import bring_to_head
-from orchestrator.worker.run import Steps
-from orchestrator.worker.session import locked, open_session
+from orchestrator.worker.migration.migrate import bring_to_head
+from orchestrator.worker.scripts.loading import BrokenScripts
 
 _NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 _EXAMPLES = {
