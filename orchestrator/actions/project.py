@@ -26,7 +26,7 @@ from orchestrator.errors import Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
-from orchestrator.inspection.tenants import read_tenants
+from orchestrator.inspection.tenants.read import read_tenants
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.plan import Plan
 from orchestrator.runs.context import Conduct, Setting

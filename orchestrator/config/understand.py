@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.config import fields
-from orchestrator.config.checks import check
+from orchestrator.config.checks.names import check
 from orchestrator.config.models import Config
 from orchestrator.config.problems import Path, Problem
 from orchestrator.config.repair import repair, widened

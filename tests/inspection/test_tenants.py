@@ -12,7 +12,7 @@ from orchestrator.dialects import Timeouts
 from orchestrator.errors import SecretError, TargetsFailed
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.inspection.connecting import connected, rows
-from orchestrator.inspection.tenants import read_tenants
+from orchestrator.inspection.tenants.read import read_tenants
 from tests.fleet.examples import make_config
 
 
@@ -112,7 +112,7 @@ def test_the_control_database_may_be_a_secret(control):
 
 
 def test_a_control_database_that_never_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("orchestrator.inspection.asking._READ_TIMEOUT", 1)
+    monkeypatch.setattr("orchestrator.inspection.tenants.asking._READ_TIMEOUT", 1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"mysql+pymysql://app:pw@127.0.0.1:{mute.getsockname()[1]}/control"
         with pytest.raises(TargetsFailed, match="could not be read from"):
@@ -287,7 +287,7 @@ def test_what_can_not_be_discovered(tmp_path, tenants, url, message):
 
 
 def test_nothing_imports_sqlalchemy_before_it_is_needed():
-    script = "import sys, orchestrator.inspection.tenants; print('sqlalchemy' in sys.modules)"
+    script = "import sys, orchestrator.inspection.tenants.read; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout == b"False\n"
 

@@ -4,7 +4,7 @@ from sqlalchemy import make_url
 from orchestrator.config.problems import Problems
 from orchestrator.config.secrets import Secrets
 from orchestrator.errors import TargetsFailed
-from orchestrator.inspection.tenants import read_tenants
+from orchestrator.inspection.tenants.read import read_tenants
 from tests.fleet.examples import make_config
 from tests.servers import PASSWORD, unique
 

@@ -264,7 +264,7 @@ event.listen(Engine, "commit", _before_commit)
 
 def _where() -> str:
     """Who asked for it: the last place that is neither a library's nor ours."""
-    libraries = (Path(sqlalchemy.__file__).parents[1], Path(__file__).parents[1])
+    libraries = (Path(sqlalchemy.__file__).parents[1], Path(__file__).parents[2])
     standard = Path(contextlib.__file__).parent
     for frame in reversed(traceback.extract_stack()):
         path = Path(frame.filename)

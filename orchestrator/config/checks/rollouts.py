@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, available_timezones
 
-from orchestrator.config.checks_waves import check_waves
+from orchestrator.config.checks.waves import check_waves
 from orchestrator.config.models import Config, Environment, Gate, Window
 from orchestrator.config.problems import Path, Problem
 from orchestrator.config.suggest import did_you_mean

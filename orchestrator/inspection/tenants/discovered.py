@@ -14,7 +14,7 @@ from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.discovery import Outline, Reader, like, marked, outline, reader, tenants_in
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.plot import plot
-from orchestrator.inspection.asking import rows
+from orchestrator.inspection.tenants.asking import rows
 
 _DATABASES = {
     "mysql": "SHOW DATABASES",

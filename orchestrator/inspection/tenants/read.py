@@ -16,8 +16,8 @@ from orchestrator.config.tenants import (
     TenantSource,
 )
 from orchestrator.fleet.labels import TenantLabels, labels_of
-from orchestrator.inspection.discovered import Search
-from orchestrator.inspection.listed import from_command, from_csv, from_query
+from orchestrator.inspection.tenants.discovered import Search
+from orchestrator.inspection.tenants.listed import from_command, from_csv, from_query
 
 
 def read_tenants(

@@ -15,7 +15,7 @@ from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.labels import TenantLabels, labels_from_row
 from orchestrator.fleet.words import some
-from orchestrator.inspection.asking import rows
+from orchestrator.inspection.tenants.asking import rows
 
 _TIMEOUT = 60
 _REPORTED = 20

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.config.checks_rollout import gates
+from orchestrator.config.checks.rollouts import gates
 from orchestrator.config.models import (
     Config,
     Environment,

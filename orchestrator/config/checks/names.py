@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.config.checks_rollout import check_requires, check_rollout
-from orchestrator.config.checks_tenants import check_tenants
-from orchestrator.config.checks_urls import check_urls
+from orchestrator.config.checks.rollouts import check_requires, check_rollout
+from orchestrator.config.checks.tenants import check_tenants
+from orchestrator.config.checks.urls import check_urls
 from orchestrator.config.models import Config, Database
 from orchestrator.config.names import name_problem
 from orchestrator.config.problems import Path, Problem
