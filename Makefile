@@ -15,7 +15,7 @@ RUN    := -q -n $(WORKERS) --dist worksteal --durations=20 $(PYTEST)
 # What no version of a dependency changes, or what brings its own: our processes, signals, streams,
 # state machine and record, how they meet servers that fail, and what we ask servers ourselves. Of the
 # two servers that PyMySQL talks to, one will do.
-ONLY_NEWEST := tests/chaos tests/engines tests/fleet tests/rollout tests/third_party \
+ONLY_NEWEST := tests/chaos tests/dispatch tests/engines tests/fleet tests/rollout tests/third_party \
                tests/test_docs.py tests/test_servers.py \
                $(patsubst %,tests/real/test_%.py,creating exhausted failures grants interrupts \
                journal locks mysql order robust rollouts runs_crash runs_review services streams \

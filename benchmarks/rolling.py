@@ -65,7 +65,7 @@ class Pool:
         self.given.append(key)
 
     def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once
-        from orchestrator.engines.local import Finished
+        from orchestrator.engines.base import Finished
         from orchestrator.rollout.outcomes import Outcome, Revision, State
 
         revisions = (Revision(_REVISION, "simulated"),)

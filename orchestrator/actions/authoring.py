@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.actions.prepare import check_scripts
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.suggest import did_you_mean
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import TargetsFailed, UsageError
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.worker.jobs import NewScript, Verb
@@ -41,20 +41,20 @@ def assert_database(file: ConfigFile, database: str) -> None:
     check_scripts(file, [database])
 
 
-def write_script(crew: Crew, verb: Verb, database: str, script: NewScript) -> NewRevision:
+def write_script(workers: Workers, verb: Verb, database: str, script: NewScript) -> NewRevision:
     """Let a worker write a revision file. Raises ``TargetsFailed`` where it can't."""
-    outcome = asked(crew, verb, database, script=script)
+    outcome = asked(workers, verb, database, script=script)
     revisions, warnings = outcome.data
     path = revisions[0].path if revisions else None
     id_ = revisions[0].id if revisions else ", ".join(outcome.heads)
     return NewRevision(database, path, id_, script.empty, revisions, warnings)
 
 
-def asked(crew: Crew, verb: Verb, database: str, **fields: Any) -> Outcome:
+def asked(workers: Workers, verb: Verb, database: str, **fields: Any) -> Outcome:
     """Run a job on a database's scripts. Raises ``TargetsFailed`` where it fails."""
-    with crew:
-        crew.begin(verb, [database], **fields)
-        outcome = crew.collected(wait=True)[database]
+    with workers:
+        workers.begin(verb, [database], **fields)
+        outcome = workers.collected(wait=True)[database]
     failure = outcome.failure
     if failure is not None or outcome.state is State.FAILED:
         message = failure.message if failure is not None else "it failed"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.arguments import x_of_class
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
@@ -26,7 +26,7 @@ class Class:
 
 
 def check_by_class(
-    crew: Crew, survey: Survey, targets: Sequence[Target], observer: Observer
+    workers: Workers, survey: Survey, targets: Sequence[Target], observer: Observer
 ) -> dict[str, Outcome]:
     """Return what ``check`` says of each target.
 
@@ -42,7 +42,7 @@ def check_by_class(
         if _is_comparable(standing[target.name])
         or (target.database in survey.unloaded and standing[target.name].fingerprint)
     ]
-    found |= _compared(crew, _classes(crew, to_compare, standing), observer, survey.warnings)
+    found |= _compared(workers, _classes(workers, to_compare, standing), observer, survey.warnings)
     return {
         name: replace(
             outcome,
@@ -64,7 +64,9 @@ def _uncompared(standing: Outcome) -> Outcome:
     return replace(standing, state=State.BEHIND) if behind else standing
 
 
-def _classes(crew: Crew, targets: Iterable[Target], standing: Mapping[str, Outcome]) -> list[Class]:
+def _classes(
+    workers: Workers, targets: Iterable[Target], standing: Mapping[str, Outcome]
+) -> list[Class]:
     """Group targets. One whose schema was not read is a class of its own."""
     classes: dict[object, list[Target]] = {}
     for target in targets:
@@ -76,7 +78,7 @@ def _classes(crew: Crew, targets: Iterable[Target], standing: Mapping[str, Outco
             outcome.server_version,
             outcome.heads,
             outcome.fingerprint,
-            x_of_class(crew.file.config, target),
+            x_of_class(workers.file.config, target),
             alone,
         )
         classes.setdefault(key, []).append(target)
@@ -84,16 +86,16 @@ def _classes(crew: Crew, targets: Iterable[Target], standing: Mapping[str, Outco
 
 
 def _compared(
-    crew: Crew, classes: Sequence[Class], observer: Observer, warnings: list[str]
+    workers: Workers, classes: Sequence[Class], observer: Observer, warnings: list[str]
 ) -> dict[str, Outcome]:
     """Compare one member of each class, and further ones where its result is its own alone."""
     found: dict[str, Outcome] = {}
     reasons: dict[str, str] = {}
     todo = deque(classes)
-    while todo and not crew.interrupted:
+    while todo and not workers.interrupted:
         first = [of.members[0] for of in todo]
         observer.begin("check", first)
-        outcomes = crew.run(Verb.CHECK, first, observer)
+        outcomes = workers.run(Verb.CHECK, first, observer)
         left: list[Class] = []
         for of in todo:
             member, *others = of.members

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.drift import Drift, drift
 from orchestrator.fleet.schema import Thing
@@ -67,7 +67,7 @@ class DriftResult:
 
 
 def find_drift(
-    crew: Crew, targets: Sequence[Target], observer: Observer, baseline: str | None
+    workers: Workers, targets: Sequence[Target], observer: Observer, baseline: str | None
 ) -> DriftResult:
     """Read all schemas, and compare one of each class with its baseline.
 
@@ -75,15 +75,15 @@ def find_drift(
     """
     began = time.monotonic()
     observer.begin("drift", targets)
-    survey = Survey(crew, schemas=True)
+    survey = Survey(workers, schemas=True)
     outcomes = survey.outcomes(targets, observer)
     pairs = [(target, outcomes[target.name]) for target in targets]
-    kin = () if crew.interrupted else _kin(survey, pairs, baseline)
+    kin = () if workers.interrupted else _kin(survey, pairs, baseline)
     return DriftResult(
         tuple(targets),
         kin,
         tuple(pair for pair in pairs if pair[1].fingerprint is None),
-        crew.interrupted,
+        workers.interrupted,
         round(time.monotonic() - began, 3),
         tuple(survey.warnings),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.actions.walking import Heads, Stand, Things, made_by_history, walked_history
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.drift import Drift, drift
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome
@@ -66,29 +66,29 @@ class IdentifyResult:
 
 
 def identify(
-    crew: Crew, targets: Sequence[Target], siblings: Sequence[Target], observer: Observer
+    workers: Workers, targets: Sequence[Target], siblings: Sequence[Target], observer: Observer
 ) -> IdentifyResult:
     """Compare each target with its siblings, and where none is like it, with its history."""
     began = time.monotonic()
     everybody = tuple({target.name: target for target in (*targets, *siblings)}.values())
     observer.begin("identify", everybody)
-    survey = Survey(crew, schemas=True)
+    survey = Survey(workers, schemas=True)
     outcomes = told_apart(survey, everybody, survey.outcomes(everybody, observer))
     classes = schema_classes((target, outcomes[target.name]) for target in everybody)
     standing = by_schema(classes)
     found = {
         target.name: _by_siblings(target, outcomes[target.name], standing) for target in targets
     }
-    if not crew.interrupted:
+    if not workers.interrupted:
         left = [
             target
             for target in targets
             if not found[target.name].fits and outcomes[target.name].fingerprint is not None
         ]
-        found |= _by_history(crew, survey, left, classes, outcomes)
+        found |= _by_history(workers, survey, left, classes, outcomes)
     return IdentifyResult(
         tuple(found[target.name] for target in targets),
-        crew.interrupted,
+        workers.interrupted,
         round(time.monotonic() - began, 3),
         tuple(survey.warnings),
     )
@@ -105,7 +105,7 @@ def _by_siblings(
 
 
 def _by_history(
-    crew: Crew,
+    workers: Workers,
     survey: Survey,
     targets: Sequence[Target],
     classes: Sequence[SchemaClass],
@@ -122,7 +122,7 @@ def _by_history(
     for (database, dialect, *_), schemas in groups.items():
         firsts = [alike[0] for alike in schemas.values()]
         held = survey.things([first.name for first in firsts])
-        history, note = walked_history(crew, survey, firsts[0], held[firsts[0].name])
+        history, note = walked_history(workers, survey, firsts[0], held[firsts[0].name])
         kin = [of for of in classes if of.heads and of.siblings[:2] == (database, dialect)]
         siblings = _stands_of(survey, kin)
         for first, alike in zip(firsts, schemas.values(), strict=True):

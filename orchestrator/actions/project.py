@@ -20,7 +20,7 @@ from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
 from orchestrator.dispatch.observer import Observer, Silent
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.local import start_fork_server
 from orchestrator.errors import Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
@@ -106,9 +106,9 @@ class Project:
                 time.sleep(min(_LOOKS_EVERY, max(0.0, until - time.monotonic())))
         warnings: list[str] = []
 
-        def run(crew: Crew) -> dict[str, Outcome]:
+        def run(workers: Workers) -> dict[str, Outcome]:
             self.observer.begin("wait", targets)
-            survey = Survey(crew, warnings=warnings)
+            survey = Survey(workers, warnings=warnings)
             return wait_until_there(survey, targets, self.observer, until - time.monotonic())
 
         return self._result("wait", targets, run, warnings=warnings)
@@ -138,12 +138,12 @@ class Project:
         start_fork_server(PRELOAD)
         targets, warnings = self.targets(selection), list[str]()
 
-        def run(crew: Crew) -> dict[str, Outcome]:
+        def run(workers: Workers) -> dict[str, Outcome]:
             if every_target:
                 self.observer.begin(Verb.CHECK.value, targets)
-                return crew.run(Verb.CHECK, targets, self.observer)
-            survey = Survey(crew, schemas=True, warnings=warnings)
-            return check_by_class(crew, survey, targets, self.observer)
+                return workers.run(Verb.CHECK, targets, self.observer)
+            survey = Survey(workers, schemas=True, warnings=warnings)
+            return check_by_class(workers, survey, targets, self.observer)
 
         return self._result(Verb.CHECK, targets, run, warnings=warnings)
 
@@ -163,8 +163,8 @@ class Project:
                     f"  select targets of {one.database} to compare with it"
                 )
             baseline, targets = one.name, _with(targets, one)
-        with self._crew(targets) as crew:
-            return find_drift(crew, targets, self.observer, baseline)
+        with self._workers(targets) as workers:
+            return find_drift(workers, targets, self.observer, baseline)
 
     def identify(self, selection: Selection = ALL) -> IdentifyResult:
         """Tell which revisions each target's schema fits, whatever its version table says.
@@ -176,8 +176,8 @@ class Project:
         targets = self.targets(selection)
         groups = dict.fromkeys(f"{target.environment}/{target.database}" for target in targets)
         siblings = self.targets(Selection(tuple(groups)))
-        with self._crew(siblings) as crew:
-            return identify(crew, targets, siblings, self.observer)
+        with self._workers(siblings) as workers:
+            return identify(workers, targets, siblings, self.observer)
 
     def plan(self, selection: Selection = ALL, revision: str = "heads") -> Planned:
         """Tell what an upgrade would do, wave by wave. Changes nothing."""
@@ -242,9 +242,9 @@ class Project:
         start_fork_server(PRELOAD)
         targets = self.targets(selection)
 
-        def run(crew: Crew) -> dict[str, Outcome]:
+        def run(workers: Workers) -> dict[str, Outcome]:
             self.observer.begin(Verb.SQL.value, targets)
-            return crew.run(Verb.SQL, targets, self.observer, revision=revision)
+            return workers.run(Verb.SQL, targets, self.observer, revision=revision)
 
         return write_sql_files(folder, self._result(Verb.SQL, targets, run))
 
@@ -324,11 +324,11 @@ class Project:
     def _status(self, targets: Sequence[Target], *, schemas: bool) -> Result:
         warnings: list[str] = []
 
-        def run(crew: Crew) -> dict[str, Outcome]:
+        def run(workers: Workers) -> dict[str, Outcome]:
             self.observer.begin(Verb.STATUS.value, targets)
-            survey = Survey(crew, schemas=schemas, warnings=warnings)
+            survey = Survey(workers, schemas=schemas, warnings=warnings)
             found = survey.outcomes(targets, self.observer)
-            return found if crew.interrupted else told_apart(survey, targets, found)
+            return found if workers.interrupted else told_apart(survey, targets, found)
 
         return self._result(Verb.STATUS, targets, run, warnings=warnings)
 
@@ -369,24 +369,24 @@ class Project:
 
         return Setting(self.file, self._secrets, self.x, self.observer, find)
 
-    def _crew(self, targets: Sequence[Target]) -> Crew:
+    def _workers(self, targets: Sequence[Target]) -> Workers:
         """Check what can be checked before anything is touched."""
         make_ready(self.file.config, targets, self._secrets)
-        return Crew.of(self.file, self._secrets, self.x, targets)
+        return Workers.of(self.file, self._secrets, self.x, targets)
 
     def _result(
         self,
         verb: str,
         targets: Sequence[Target],
-        run: Callable[[Crew], dict[str, Outcome]],
+        run: Callable[[Workers], dict[str, Outcome]],
         *,
         warnings: Sequence[str] = (),
     ) -> Result:
         """Run, and put the outcomes in order. ``warnings`` may still grow meanwhile."""
         began = time.monotonic()
-        with self._crew(targets) as crew:
-            outcomes = run(crew)
-            interrupted = crew.interrupted
+        with self._workers(targets) as workers:
+            outcomes = run(workers)
+            interrupted = workers.interrupted
         return Result(
             str(verb),
             tuple(targets),
@@ -401,9 +401,9 @@ class Project:
         return write_script(self._alone, verb, database, script)
 
     @property
-    def _alone(self) -> Crew:
+    def _alone(self) -> Workers:
         """One worker, for what is about no target."""
-        return Crew(self.file, self._secrets, self.x, 1)
+        return Workers(self.file, self._secrets, self.x, 1)
 
     def _one(self, name: str) -> Target:
         found = self.targets(Selection((name,)))

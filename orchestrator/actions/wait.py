@@ -33,12 +33,12 @@ def wait_until_there(
         left = [target for target in left if found[target.name].state is not State.CURRENT]
         broken = [target for target in left if target.database not in survey.histories]
         now = time.monotonic()
-        if not left or broken or now >= until or survey.crew.interrupted:
+        if not left or broken or now >= until or survey.workers.interrupted:
             return found
         if now - said >= SAYS_AGAIN:
             said = now
             observer.waiting(f"for {len(left):,} of {len(targets):,}", _why(left, found))
-        survey.crew.sleep(min(pause, until - now))
+        survey.workers.sleep(min(pause, until - now))
         survey = survey.again()
         pause = min(2 * pause, _LONGEST)
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Timeouts
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.scratch import is_alike, scratch_address
@@ -48,7 +48,7 @@ def made_by_history(things: Iterable[Thing]) -> Things:
 
 
 def walked_history(
-    crew: Crew, survey: Survey, like: Target, held: Things | Exception
+    workers: Workers, survey: Survey, like: Target, held: Things | Exception
 ) -> tuple[list[Stand], str]:
     """Return the schema after each revision, for a target like ``like``, which holds ``held``.
 
@@ -57,17 +57,17 @@ def walked_history(
     history = survey.histories.get(like.database)
     if history is None:
         return [], "its scripts can't be read"
-    location, file = survey.places[like.name].location, crew.file
+    location, file = survey.places[like.name].location, workers.file
     address = scratch_address(file.config, file.folder, like.database, location.backend)
-    named = None if address is None else address.resolve(crew.secrets.value)
+    named = None if address is None else address.resolve(workers.secrets.value)
     if named is None and location.backend != "sqlite":
         return [], _none_named(location.backend)
     if named is not None and not is_alike(named.driver, location.driver):
         return [], f"its scratch database is on {named.backend}, and it is on {location.backend}"
-    with _walk(crew, like, named, location, held) as walk:
+    with _walk(workers, like, named, location, held) as walk:
         stands, note = walk.stands([revision.id for revision in history.oldest_first])
     password = {named.password} if named is not None and named.password else set[str]()
-    return stands, Redactor(crew.secrets.values | password)(note)
+    return stands, Redactor(workers.secrets.values | password)(note)
 
 
 def _none_named(backend: str) -> str:
@@ -79,7 +79,11 @@ def _none_named(backend: str) -> str:
 
 @contextmanager
 def _walk(
-    crew: Crew, like: Target, named: Location | None, location: Location, held: Things | Exception
+    workers: Workers,
+    like: Target,
+    named: Location | None,
+    location: Location,
+    held: Things | Exception,
 ) -> Iterator["_Walk"]:
     backend, charset, collation = location.backend, None, None
     if not isinstance(held, Exception) and backend in {"mysql", "mariadb"}:
@@ -93,7 +97,7 @@ def _walk(
             name = (named.database or "scratch")[: _LONGEST_NAME - len(mark)] + mark
         schema = None if location.schema is None else "public"
         walked = Walked(name, backend, False, charset, collation)
-        walk = _Walk(crew, like.database, walked, named, schema)
+        walk = _Walk(workers, like.database, walked, named, schema)
         try:
             yield walk
         finally:
@@ -104,7 +108,7 @@ def _walk(
 class _Walk:
     """A history, revision by revision, on a scratch database of this command's own."""
 
-    crew: Crew
+    workers: Workers
     database: str
     walked: Walked
     scratch: Location | None
@@ -119,7 +123,7 @@ class _Walk:
         found = [Stand((), "history", ())]
         for revision in revisions:
             outcome = self._do(self.walked, revision=revision)
-            if self.crew.interrupted or outcome.failure is not None:
+            if self.workers.interrupted or outcome.failure is not None:
                 why = "interrupted" if outcome.failure is None else _first(outcome.failure)
                 return found, f"its history could be tried up to before {revision}: {why}"
             things = self._things(outcome.data)
@@ -133,9 +137,11 @@ class _Walk:
             self._do(self.walked, revision="base", drops=True)
 
     def _do(self, walked: Walked, *, revision: str, drops: bool = False) -> Outcome:
-        self.crew.begin(Verb.WALK, [self.database], walked=walked, revision=revision, drops=drops)
+        self.workers.begin(
+            Verb.WALK, [self.database], walked=walked, revision=revision, drops=drops
+        )
         lost = Outcome(self.database, State.FAILED, failure=Failure("interrupted"))
-        return self.crew.collected(wait=True).get(self.database, lost)
+        return self.workers.collected(wait=True).get(self.database, lost)
 
     def _things(self, table: VersionTable) -> Things | Exception:
         where = replace(self.walked.at(self.scratch), schema=self.schema)

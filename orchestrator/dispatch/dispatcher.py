@@ -1,162 +1,176 @@
-"""The loop round targets that are only read: start what may start, wait, settle what ended."""
+"""Gives jobs on targets to an engine, and returns what became of each attempt.
+
+Under every loop that has work for workers: ``Batch`` for commands that read, the controller of runs
+for what is recorded. Which target is next, and what an outcome means, is decided there.
+"""
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Protocol
 
 from orchestrator.config.models import Rollout
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import MACHINE, server_slot
-from orchestrator.engines.local import CannotStart, Event, Finished, Lost, Message, Pool
+from orchestrator.engines.base import CannotStart, Engine, Event, Finished, Lost
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
-from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.rollout.outcomes import Failure, Outcome
 from orchestrator.rollout.retry import retry_delay
-from orchestrator.rollout.schedule import Schedule, Work
 from orchestrator.worker.jobs import Job
 
 _TICK = 0.2
-"""Seconds between looks at Ctrl-C."""
+"""Seconds between looks at Ctrl-C, and at whether a crowded server has room again."""
+
+
+class Queue(Protocol):
+    """Where targets wait for their turn."""
+
+    def narrow(self, key: str, limit: int) -> None:
+        """Let fewer targets use a slot at once from now on."""
 
 
 @dataclass(slots=True)
-class Drive:
-    """Runs one job per target until each has its outcome."""
+class Dispatcher:
+    """Attempts at targets: submitted, waited for, tried again.
 
-    pool: Pool
+    Guarantees: a server that ran out of something gets half as many attempts at once from then on,
+    and this machine as many as it has processes for. A retry comes no earlier than its delay. After
+    a second Ctrl-C every running attempt is lost.
+    """
+
+    engine: Engine
     observer: Observer
     interrupts: Interrupts
     targets: Mapping[str, Target]
-    job: Callable[[Target], Job]
-    settings: Callable[[Target], Rollout]
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    _crowding: Crowding = field(default_factory=Crowding)
+    queue: Queue
+    tries: dict[str, int] = field(default_factory=dict)
+    """How often each target was given to the engine."""
     _began: dict[str, float] = field(default_factory=dict)
-    _attempts: dict[str, int] = field(default_factory=dict)
+    _crowding: Crowding = field(default_factory=Crowding)
     _retries: list[tuple[float, str]] = field(default_factory=list)
-    _last: dict[str, Outcome] = field(default_factory=dict)
-    _seen_presses: int = 0
+    _presses: int = 0
 
-    def run(self, works: Iterable[Work]) -> dict[str, Outcome]:
-        """Return the outcome of every work. Starts nothing more after the first Ctrl-C."""
-        schedule = Schedule(works)
-        while not schedule.done:
-            self._heed_interrupts(schedule)
-            self._start(schedule)
-            for event in self.pool.wait(self._patience()):
-                self._handle(event, schedule)
-        for name in schedule.unstarted:
-            self._settle(Outcome(name, State.NOT_STARTED))
-        return self.outcomes
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed: nothing more is to start."""
+        return self.interrupts.presses > 0
 
-    def _start(self, schedule: Schedule) -> None:
-        # One at a time: starting a worker takes long enough for a Ctrl-C in between.
-        while names := schedule.start(limit=1):
-            self._began[names[0]] = time.monotonic()
-            self._submit(names[0], schedule)
-            self._heed_interrupts(schedule)
-        while self._retries and self._retries[0][0] <= time.monotonic():
-            name = heappop(self._retries)[1]
-            if not self._crowding.free(self.targets[name].server):
-                heappush(self._retries, (time.monotonic() + _TICK, name))
-                continue
-            self._submit(name, schedule)
-            self._heed_interrupts(schedule)
+    @property
+    def busy(self) -> int:
+        """How many attempts are running."""
+        return self.engine.busy
 
-    def _submit(self, name: str, schedule: Schedule) -> None:
+    @property
+    def waits_to_retry(self) -> bool:
+        """Whether any target waits for another attempt."""
+        return bool(self._retries)
+
+    def handle_interrupts(self) -> list[Lost] | None:
+        """Return what it costs that Ctrl-C was pressed since the last call: nothing the first time,
+        all that runs the second. ``None`` where it was not pressed."""
+        presses = self.interrupts.presses
+        if presses == self._presses:
+            return None
+        self._presses = presses
+        self.observer.interrupted(presses)
+        return [self._lost(lost) for lost in self.engine.kill()] if presses > 1 else []
+
+    def has_room(self, name: str) -> bool:
+        """Whether the target's server bears another attempt now."""
+        return self._crowding.free(self.targets[name].server)
+
+    def reserve(self, name: str) -> None:
+        """Count an attempt that is about to be submitted against its server."""
+        self._crowding.begin(self.targets[name].server, name)
+
+    def release(self, name: str) -> None:
+        """Take a reservation back: the attempt is not submitted after all."""
+        self._crowding.end(self.targets[name].server, name)
+
+    def submit(self, name: str, job: Job, timeout: float) -> str | None:
+        """Give a reserved attempt to the engine. Return why it has no worker for it, if so.
+
+        The target is then as it was before ``reserve``, and fewer are to be at work at once.
+        """
         target = self.targets[name]
-        self._crowding.begin(target.server, name)
-        attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
-        timeout = self.settings(target).target_timeout
+        self._began[name] = time.monotonic()
         try:
-            self.pool.submit(name, self.job(target), timeout, kind=target.database)
+            self.engine.submit(name, job, timeout, kind=target.database)
         except CannotStart as error:
-            self._not_begun(target, str(error), schedule)
-            return
-        self.observer.started(target, attempt)
+            self.release(name)
+            if busy := self.engine.busy:
+                self.queue.narrow(MACHINE, busy)
+                self.observer.crowded(MACHINE, busy, Failure(str(error)))
+            return str(error)
+        self.tries[name] = self.tries.get(name, 0) + 1
+        self.observer.started(target, self.tries[name])
+        return None
 
-    def _not_begun(self, target: Target, why: str, schedule: Schedule) -> None:
-        """Put a target back that the system has no process for: fewer at once may do."""
-        if busy := self.pool.busy:
-            self._crowding.end(target.server, target.name)
-            self._attempts[target.name] -= 1
-            schedule.put_back(target.name)
-            schedule.narrow(MACHINE, busy)
-            self.observer.crowded(MACHINE, busy, Failure(why))
-        else:
-            self._ended(Outcome(target.name, State.FAILED, failure=Failure(why)), schedule)
+    def wait(self, *, at_once: bool = False) -> list[Event]:
+        """Return what happened to attempts, as soon as anything did or a retry is due.
 
-    def _patience(self) -> float:
+        The outcome of a ``Finished`` attempt knows how many there were and how long it took.
+        """
+        return [self._settled(event) for event in self.engine.wait(self._patience(at_once))]
+
+    def seconds(self, name: str) -> float:
+        """Return how long ago the latest attempt at a target began."""
+        return round(time.monotonic() - self._began[name], 3)
+
+    def delay(self, outcome: Outcome, settings: Rollout) -> float | None:
+        """Return the seconds until the next attempt after a failure; ``None`` for no other."""
+        luck = random.random()  # noqa: S311 - spreads load, guards nothing
+        server = self.targets[outcome.target].server
+        retries = self._crowding.retries(server, settings.retries)
+        return retry_delay(outcome, retries, settings.retry_delay, luck)
+
+    def retry(self, name: str, delay: float = 0.0) -> None:
+        """Try a target again in so many seconds."""
+        heappush(self._retries, (time.monotonic() + delay, name))
+
+    def next_due(self) -> str | None:
+        """Return a target to be tried again now, of a server that has room, if there is one."""
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            _, name = heappop(self._retries)
+            if self.has_room(name):
+                return name
+            self.retry(name, _TICK)
+        return None
+
+    def give_up_retries(self, given_up: Callable[[str], bool] = lambda _: True) -> list[str]:
+        """Forget the retries of such targets, and return their names, the next one first."""
+        names = [name for _, name in sorted(self._retries) if given_up(name)]
+        self._retries = [entry for entry in self._retries if entry[1] not in set(names)]
+        heapify(self._retries)
+        return names
+
+    def _patience(self, at_once: bool) -> float:
+        if at_once:
+            return 0.0
         if not self._retries:
             return _TICK
         return min(_TICK, max(0.0, self._retries[0][0] - time.monotonic()))
 
-    def _handle(self, event: Event, schedule: Schedule) -> None:
-        match event:
-            case Message(name, content):
-                self.observer.running(self.targets[name], content.revision)
-            case Finished(name, outcome):
-                self._ended(outcome, schedule)
-            case Lost(name, _):
-                self._ended(self._lost(event), schedule)
+    def _settled(self, event: Event) -> Event:
+        if isinstance(event, Lost):
+            return self._lost(event)
+        if isinstance(event, Finished):
+            return Finished(event.key, self._ended(event.content))
+        return event
 
-    def _ended(self, outcome: Outcome, schedule: Schedule) -> None:
-        name = outcome.target
-        outcome = replace(outcome, attempts=self._attempts[name], seconds=self._elapsed(name))
-        self._make_room(outcome, schedule)
-        delay = self._delay(outcome)
-        if delay is not None and outcome.failure is not None:
-            self._last[name] = outcome
-            heappush(self._retries, (time.monotonic() + delay, name))
-            self.observer.retrying(self.targets[name], outcome.failure, delay)
-            return
-        self._finish(outcome, schedule)
-
-    def _make_room(self, outcome: Outcome, schedule: Schedule) -> None:
+    def _ended(self, outcome: Outcome) -> Outcome:
         """An attempt is over: where its server ran out of something, fewer go at once there."""
-        target = self.targets[outcome.target]
-        limit = self._crowding.end(target.server, target.name, exhausted=outcome.exhausted)
+        name, target = outcome.target, self.targets[outcome.target]
+        limit = self._crowding.end(target.server, name, exhausted=outcome.exhausted)
         if limit is not None and outcome.failure is not None:
-            schedule.narrow(server_slot(target), limit)
+            self.queue.narrow(server_slot(target), limit)
             self.observer.crowded(target.server, limit, outcome.failure)
+        return replace(outcome, attempts=self.tries[name], seconds=self.seconds(name))
 
-    def _finish(self, outcome: Outcome, schedule: Schedule) -> None:
-        self._settle(outcome)
-        schedule.finish(outcome.target, succeeded=True)  # nothing waits for it
-
-    def _settle(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.target] = outcome
-        self.observer.finished(self.targets[outcome.target], outcome)
-
-    def _delay(self, outcome: Outcome) -> float | None:
-        if self.interrupts.presses:
-            return None
-        target = self.targets[outcome.target]
-        settings = self.settings(target)
-        luck = random.random()  # noqa: S311 - spreads load, guards nothing
-        retries = self._crowding.retries(target.server, settings.retries)
-        return retry_delay(outcome, retries, settings.retry_delay, luck)
-
-    def _lost(self, event: Lost) -> Outcome:
-        retryable = not event.timed_out and not self.interrupts.presses
-        failure = Failure(event.reason, retryable=retryable)
-        return Outcome(event.key, State.FAILED, failure=failure)
-
-    def _heed_interrupts(self, schedule: Schedule) -> None:
-        presses = self.interrupts.presses
-        if presses == self._seen_presses:
-            return
-        self._seen_presses = presses
-        self.observer.interrupted(presses)
-        schedule.stop()
-        while self._retries:
-            self._finish(self._last[heappop(self._retries)[1]], schedule)
-        if presses > 1:
-            for lost in self.pool.kill():
-                self._ended(self._lost(lost), schedule)
-
-    def _elapsed(self, name: str) -> float:
-        return round(time.monotonic() - self._began[name], 3)
+    def _lost(self, event: Lost) -> Lost:
+        self.release(event.key)
+        return event

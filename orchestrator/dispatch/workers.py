@@ -11,16 +11,18 @@ from typing import Any
 
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.secrets import Secrets
-from orchestrator.dispatch.dispatcher import Drive
+from orchestrator.dispatch.batch import Batch
+from orchestrator.dispatch.dispatcher import Dispatcher, Queue
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import works
+from orchestrator.engines.base import Engine, Event, Finished, Lost
 from orchestrator.engines.descriptors import workers_allowed
-from orchestrator.engines.local import Event, Finished, Lost, Pool
+from orchestrator.engines.local import LocalEngine
 from orchestrator.errors import UsageError
 from orchestrator.fleet.target import Target
-from orchestrator.rollout.limits import limits
 from orchestrator.rollout.outcomes import Failure, Outcome, State
+from orchestrator.rollout.schedule import Schedule
 from orchestrator.worker.entry import PRELOAD, work
 from orchestrator.worker.jobs import Job, Verb
 
@@ -29,8 +31,8 @@ _TICK = 0.2
 
 
 @dataclass(slots=True)
-class Crew:
-    """Runs jobs on targets and on databases' scripts, in the limits of the file.
+class Workers:
+    """Runs jobs on targets and on databases' scripts, within the limits of the file.
 
     Entered, it counts Ctrl-C instead of dying of it.
     """
@@ -43,14 +45,14 @@ class Crew:
     warning: str | None = None
     """Why they are fewer than the file asks for."""
     interrupts: Interrupts = field(default_factory=Interrupts)
-    _pool: Pool | None = None
+    _engine: Engine | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
     def of(
         cls, file: ConfigFile, secrets: Secrets, x: tuple[str, ...], targets: Sequence[Target]
-    ) -> "Crew":
-        """Return a crew that is large enough for ``targets``."""
+    ) -> "Workers":
+        """Return enough of them for ``targets``."""
         environments = {target.environment for target in targets}
         most = sum(file.config.environments[name].rollout.max_parallel for name in environments)
         scripts = len({target.database for target in targets})
@@ -59,17 +61,17 @@ class Crew:
             file, secrets, x, max(1, scripts, min(wanted, workers_allowed())), _cramped(wanted)
         )
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Workers":
         self._stack.enter_context(self.interrupts)
         arguments = (self.secrets.commands, dict(os.environ), _current_folder())
-        pool = Pool(
+        engine = LocalEngine(
             work,
             arguments,
             size=self.size,
             is_last=lambda content: isinstance(content, Outcome),
             preload=PRELOAD,
         )
-        self._pool = self._stack.enter_context(pool)
+        self._engine = self._stack.enter_context(engine)
         return self
 
     def __exit__(
@@ -109,15 +111,19 @@ class Crew:
         ``each`` returns what a target's job has besides what all have.
         """
         config = self.file.config
-        drive = Drive(
-            pool=self.workers,
-            observer=observer,
-            interrupts=self.interrupts,
-            targets={target.name: target for target in targets},
-            job=lambda target: self.job_on(verb, target, **fields, **each(target)),
-            settings=lambda target: limits(config, target.environment, target.database),
+        schedule = Schedule(works(config, targets, {}))
+        batch = Batch(
+            self.dispatcher(targets, schedule, observer),
+            schedule,
+            config,
+            lambda target: self.job_on(verb, target, **fields, **each(target)),
         )
-        return drive.run(works(config, targets, {}))
+        return batch.run()
+
+    def dispatcher(self, targets: Sequence[Target], queue: Queue, observer: Observer) -> Dispatcher:
+        """Return what submits jobs on targets, which wait for their turn in ``queue``."""
+        of = {target.name: target for target in targets}
+        return Dispatcher(self.engine, observer, self.interrupts, of, queue)
 
     def job_on(self, verb: Verb, target: Target, **fields: Any) -> Job:
         """Return a job on one target."""
@@ -130,7 +136,7 @@ class Crew:
         """Start a job on the scripts of each database, to be ``collected``."""
         for database in databases:
             job = self.job(verb, database, **fields)
-            self.workers.submit(database, job, _SCRIPTS_TIMEOUT, kind=database)
+            self.engine.submit(database, job, _SCRIPTS_TIMEOUT, kind=database)
 
     def collected(self, *, wait: bool) -> dict[str, Outcome]:
         """Return what became of what was begun, all of it if we are to wait.
@@ -139,11 +145,11 @@ class Crew:
         """
         found: dict[str, Outcome] = {}
         first = True
-        while self.workers.busy and (wait or first):
+        while self.engine.busy and (wait or first):
             first = False
-            events: Sequence[Event] = self.workers.wait(_TICK if wait else 0)
+            events: Sequence[Event] = self.engine.wait(_TICK if wait else 0)
             if self.interrupts.presses > 1:
-                events = self.workers.kill()
+                events = self.engine.kill()
             for event in events:
                 if isinstance(event, Finished):
                     found[event.key] = event.content
@@ -154,10 +160,10 @@ class Crew:
         return found
 
     @property
-    def workers(self) -> Pool:
-        """The processes that work."""
-        assert self._pool is not None, "a crew works only while it is entered"
-        return self._pool
+    def engine(self) -> Engine:
+        """Where they work."""
+        assert self._engine is not None, "workers are there only while they are entered"
+        return self._engine
 
 
 def _cramped(wanted: int) -> str | None:

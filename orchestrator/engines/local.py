@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from orchestrator.engines.base import CannotStart, Event, Finished, Lost, Message
 from orchestrator.engines.starting import starting
 
 _JOBS_PER_WORKER = 250
@@ -27,34 +28,6 @@ _DYING = 0.1
 """Seconds until one that was killed is seen to be gone, and another is started in its place."""
 _ALWAYS_KEPT = 4
 """So many workers may be idle even in a small pool, where jobs of several kinds take turns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something a worker sent while it works on ``key``."""
-
-    key: str
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The last thing a worker sent about ``key``."""
-
-    key: str
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The worker of ``key`` is gone without an answer."""
-
-    key: str
-    reason: str
-    timed_out: bool = False
-
-
-Event = Message | Finished | Lost
 
 
 @dataclass(slots=True, eq=False)
@@ -70,17 +43,11 @@ class _Worker:
     jobs: int = field(default=0)
 
 
-class CannotStart(Exception):
-    """The system starts no more processes for us."""
+class LocalEngine:
+    """An ``Engine`` of processes that run ``serve(pipe, *arguments)``, at most ``size`` busy.
 
-
-class Pool:
-    """Worker processes that run ``serve(pipe, *arguments)``, at most ``size`` of them busy.
-
-    ``is_last`` tells the message that ends a job. Guarantees: each submitted key gets exactly one
-    ``Finished`` or ``Lost``; a worker that dies or overruns its time costs only its own key; no
-    worker gets jobs of two kinds; of busy and idle ones together there are at most twice ``size``,
-    or ``size`` and a few where that is more.
+    Guarantees besides those of every engine: of busy and idle workers together there are at most
+    twice ``size``, or ``size`` and a few where that is more.
     """
 
     def __init__(
@@ -103,17 +70,17 @@ class Pool:
         """Pipes and ends of workers: registered once, as a turn of the caller's loop is short."""
 
     @property
+    def capacity(self) -> int:
+        """How many jobs may run at once."""
+        return self._size
+
+    @property
     def busy(self) -> int:
         """How many jobs are running."""
         return sum(worker.key is not None for worker in self._workers)
 
     def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:
-        """Give a job to an idle worker of its kind, starting one where there is none.
-
-        ``kind``: which user code the job imports. What one kind's modules are called or register
-        must not reach another's. The caller never submits more than ``size`` at once. Raises
-        ``RuntimeError`` if it does, and ``CannotStart``.
-        """
+        """Give a job to an idle worker of its kind, starting one where there is none."""
         if self.busy >= self._size:
             raise RuntimeError("more jobs than workers")
         worker = self._idle(kind) or self._start(kind)
@@ -125,7 +92,7 @@ class Pool:
             worker.pipe.send(job)
 
     def answer(self, key: str, content: Any) -> None:
-        """Send something to the worker that works on ``key``; nothing where there is none."""
+        """Send something to the worker of ``key``; nothing where there is none any more."""
         worker = next((worker for worker in self._workers if worker.key == key), None)
         if worker is not None:
             # It may have died; wait() finds out, and says so.
@@ -163,7 +130,7 @@ class Pool:
             self._remove(worker, kill=worker.key is not None)
         self._heard.close()
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> "LocalEngine":
         return self
 
     def __exit__(self, *_: object) -> None:

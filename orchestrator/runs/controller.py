@@ -10,8 +10,8 @@ from orchestrator.config.models import Rollout
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import MACHINE, server_slot
-from orchestrator.engines.local import CannotStart, Finished, Lost, Message, Pool
-from orchestrator.engines.local import Event as PoolEvent
+from orchestrator.engines.base import CannotStart, Engine, Finished, Lost, Message
+from orchestrator.engines.base import Event as PoolEvent
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.events import (
@@ -56,7 +56,7 @@ class Rolling:
     run: Run
     record: Record
     waits: Waits
-    pool: Pool
+    pool: Engine
     observer: Observer
     interrupts: Interrupts
     targets: Mapping[str, Target]

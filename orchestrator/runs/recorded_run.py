@@ -10,7 +10,7 @@ from orchestrator.config.models import Config, Rollout
 from orchestrator.config.rollouts import Gate
 from orchestrator.dispatch.results import RunEnd
 from orchestrator.dispatch.slots import works
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.hold import Hold
@@ -86,7 +86,7 @@ class Ended:
 
 def conduct(
     setting: Setting,
-    crew: Crew,
+    workers: Workers,
     ledger: Ledger,
     hold: Hold,
     course: Course,
@@ -109,7 +109,7 @@ def conduct(
         event = first(record.now)
         if not record.write([event]):
             raise Refused(record.taken or record.lost or "the ledger can't be written")
-        rolling = _rolling(setting, crew, ledger, course, how, run, record)
+        rolling = _rolling(setting, workers, ledger, course, how, run, record)
         rolling.observer.happened(event)
         rolling.drive()
         if record.taken is not None:
@@ -139,7 +139,7 @@ def stages(setting: Setting, course: Course) -> list[Stage]:
 
 def _rolling(
     setting: Setting,
-    crew: Crew,
+    workers: Workers,
     ledger: Ledger,
     course: Course,
     how: Conduct,
@@ -167,13 +167,13 @@ def _rolling(
         run=run,
         record=record,
         waits=waits,
-        pool=crew.workers,
+        pool=workers.engine,
         observer=setting.observer,
-        interrupts=crew.interrupts,
+        interrupts=workers.interrupts,
         targets=course.targets,
         trails=trails,
         job=lambda target, trail: _job(
-            crew, course, target, trail, waited(config, how, target.environment, target.database)
+            workers, course, target, trail, waited(config, how, target.environment, target.database)
         ),
         settings=lambda target: waited(config, how, target.environment, target.database),
         by=how.by,
@@ -190,11 +190,11 @@ def waited(config: Config, how: Conduct, environment: str, database: str) -> Rol
     return settings.model_copy(update={"wait_for_lock": how.wait_for_lock})
 
 
-def _job(crew: Crew, course: Course, target: Target, trail: Trail, settings: Rollout) -> Job:
+def _job(workers: Workers, course: Course, target: Target, trail: Trail, settings: Rollout) -> Job:
     looks = trail.unseen
     # The scripts may have changed since the run began, and it may have waited for long.
     goal = None if course.back_to else course.goals.get(target.name)
-    return crew.job_on(
+    return workers.job_on(
         course.verb,
         target,
         revision=course.plan.revision,

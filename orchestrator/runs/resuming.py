@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -108,10 +108,10 @@ def _take_up(
             recorded = Recorded.of(ledger, id_)
             targets = _targets(setting, recorded)
             setting.make_ready(targets)
-            with Crew.of(setting.file, setting.secrets, setting.x, targets) as crew:
+            with Workers.of(setting.file, setting.secrets, setting.x, targets) as workers:
                 setting.observer.begin(recorded.plan.verb, targets)
-                survey = Survey(crew)
-                assert_unchanged(id_, recorded.plan, crew, survey, targets)
+                survey = Survey(workers)
+                assert_unchanged(id_, recorded.plan, workers, survey, targets)
                 retried = again(recorded)
                 _assert_within_budget(recorded, retried)
                 _tell(ledger, hold, recorded, targets, retried, how)
@@ -119,9 +119,9 @@ def _take_up(
                 _assert_alone(ledger, recorded)
                 made = _course(setting, ledger, survey, recorded, targets)
                 ended = conduct(
-                    setting, crew, ledger, hold, made, how, lambda at: RunResumed(at, how.by)
+                    setting, workers, ledger, hold, made, how, lambda at: RunResumed(at, how.by)
                 )
-                interrupted = crew.interrupted
+                interrupted = workers.interrupted
             return _result(ledger, targets, made, ended, interrupted=interrupted, began=began)
 
 

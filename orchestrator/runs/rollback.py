@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.dispatch.observer import Silent
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -54,7 +54,7 @@ class Rollback:
         needs = _needs(setting, targets)
         with (
             setting.ledger(targets) as ledger,
-            Crew.of(setting.file, setting.secrets, setting.x, targets) as crew,
+            Workers.of(setting.file, setting.secrets, setting.x, targets) as workers,
         ):
             setting.observer.begin(Verb.DOWNGRADE.value, targets)
             refuse_doubts(ledger, [target.name for target in targets])
@@ -68,8 +68,8 @@ class Rollback:
                 created=created_by(ledger, self.plan.parent),
                 held_to=True,
             )
-            ended = driven(setting, crew, ledger, course, how)
-            interrupted = crew.interrupted
+            ended = driven(setting, workers, ledger, course, how)
+            interrupted = workers.interrupted
         outcomes = outcomes_of(ended)
         return Result(
             Verb.DOWNGRADE.value,
@@ -144,9 +144,9 @@ def _planned(
     targets: tuple[Target, ...],
     changed: Mapping[str, tuple[Heads, Heads]],
 ) -> Rollback:
-    with Crew.of(setting.file, setting.secrets, setting.x, targets) as crew:
+    with Workers.of(setting.file, setting.secrets, setting.x, targets) as workers:
         planning = Planning(
-            crew,
+            workers,
             Verb.DOWNGRADE,
             f"before run {recorded.run.id}",
             {"selectors": tuple(t.name for t in targets), "where": {}, "exclude": ()},

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.dispatch.observer import SAYS_AGAIN, Silent
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Busy, Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.holder import Holder
@@ -101,18 +101,18 @@ def _begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None) ->
     setting.make_ready(targets)
     with (
         setting.ledger(targets) as ledger,
-        Crew.of(setting.file, setting.secrets, setting.x, targets) as crew,
+        Workers.of(setting.file, setting.secrets, setting.x, targets) as workers,
     ):
         setting.observer.begin(order.verb.value, targets)
         exact = sealed is not None
-        planning, plan = made(setting, crew, order, ledger, classes=exact, asks=exact)
+        planning, plan = made(setting, workers, order, ledger, classes=exact, asks=exact)
         if sealed is not None:
             refuse_other(sealed, plan)
             plan = sealed.without(gone)
         if order.verb is not Verb.STAMP:  # it is how somebody says where a target stands
             refuse_doubts(ledger, [target.name for target in plan.targets])
-        ended = _driven(setting, crew, ledger, order, planning, plan, how, sealed)
-        interrupted = crew.interrupted
+        ended = _driven(setting, workers, ledger, order, planning, plan, how, sealed)
+        interrupted = workers.interrupted
     if ended.end is not None:
         ended = replace(ended, end=replace(ended.end, appeared=new, vanished=gone))
     return Result(
@@ -128,7 +128,7 @@ def _begin(setting: Setting, order: Order, how: Conduct, sealed: Plan | None) ->
 
 def made(
     setting: Setting,
-    crew: Crew,
+    workers: Workers,
     order: Order,
     ledger: Ledger | None,
     *,
@@ -143,7 +143,7 @@ def made(
     environments = {target.environment for target in order.targets}
     picks = any(wave.pick for name in environments for wave in rollouts[name].rollout.waves)
     planning = Planning(
-        crew,
+        workers,
         order.verb,
         order.revision,
         order.selection,
@@ -163,7 +163,7 @@ class _Driven:
 
 def _driven(
     setting: Setting,
-    crew: Crew,
+    workers: Workers,
     ledger: Ledger,
     order: Order,
     planning: Planning,
@@ -175,11 +175,11 @@ def _driven(
     idle = [targets[t.name] for t in plan.targets if t.idle and t.name in targets]
     plain = order.verb is Verb.UPGRADE and order.revision == "heads"
     settled = nothing_to_do(planning.survey, idle if plain else [])
-    if not plan.busy and (outcomes := _all_settled(setting, crew, idle, settled)) is not None:
+    if not plan.busy and (outcomes := _all_settled(setting, workers, idle, settled)) is not None:
         _observe(ledger, targets, outcomes)
         return _Driven(None, outcomes)
     refuse_unfinished(ledger, plan)
-    if crew.interrupted:
+    if workers.interrupted:
         return _Driven(None, {name: Outcome(name, State.NOT_STARTED) for name in targets})
     if plan.busy:
         how.confirm(plan)
@@ -195,23 +195,27 @@ def _driven(
         purge=order.purge,
         held_to=sealed is not None,
     )
-    ended = driven(setting, crew, ledger, course, how)
+    ended = driven(setting, workers, ledger, course, how)
     return _Driven(ended.end, outcomes_of(ended))
 
 
-def driven(setting: Setting, crew: Crew, ledger: Ledger, course: Course, how: Conduct) -> Ended:
+def driven(
+    setting: Setting, workers: Workers, ledger: Ledger, course: Course, how: Conduct
+) -> Ended:
     """Take a run that was just recorded in hand, and drive it."""
     with ledger.hold(course.id, Holder.here()) as hold:
-        return conduct(setting, crew, ledger, hold, course, how, lambda at: RunStarted(at, how.by))
+        return conduct(
+            setting, workers, ledger, hold, course, how, lambda at: RunStarted(at, how.by)
+        )
 
 
 def _all_settled(
-    setting: Setting, crew: Crew, idle: Sequence[Target], settled: Any
+    setting: Setting, workers: Workers, idle: Sequence[Target], settled: Any
 ) -> dict[str, Outcome] | None:
     """Return the outcomes where not a single target needs a worker."""
     outcomes: dict[str, Outcome] = {}
     for target in idle:
-        outcome = None if crew.interrupted else settled(target)
+        outcome = None if workers.interrupted else settled(target)
         if outcome is None:
             return None
         outcomes[target.name] = outcome

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import Plan, course
@@ -19,7 +19,7 @@ _SHOWN = 20
 
 
 def assert_unchanged(
-    id_: int, plan: Plan, crew: Crew, survey: Survey, targets: Sequence[Target]
+    id_: int, plan: Plan, workers: Workers, survey: Survey, targets: Sequence[Target]
 ) -> None:
     """Raise ``Refused`` where the run would now do something else than what was recorded.
 
@@ -29,7 +29,7 @@ def assert_unchanged(
     found = [
         *_edited(plan, survey),
         *_new(plan, survey),
-        *_settings(plan, crew),
+        *_settings(plan, workers),
         *_elsewhere(plan, targets),
     ]
     if found:
@@ -63,13 +63,13 @@ def _new(plan: Plan, survey: Survey) -> Iterator[str]:
         yield f"revision {id_} of {database} is new: the run began without it"
 
 
-def _settings(plan: Plan, crew: Crew) -> list[str]:
-    config = crew.file.config
+def _settings(plan: Plan, workers: Workers) -> list[str]:
+    config = workers.file.config
     known = [name for name in plan.rollouts if name in config.environments]
     now = replace(
         plan,
         project=config.project.name,
-        arguments=arguments_digest(crew.x),
+        arguments=arguments_digest(workers.x),
         rollouts={name: settings_of(config, name) for name in known},
     )
     return course(plan, now)

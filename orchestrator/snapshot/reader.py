@@ -7,7 +7,7 @@ from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault, Timeouts
 from orchestrator.dialects.faults import NO_ACCESS, words
 from orchestrator.dispatch.observer import Observer, Silent
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import UsageError
 from orchestrator.fleet.arguments import XOfClass, x_of_class
 from orchestrator.fleet.collisions import version_table_of
@@ -44,7 +44,7 @@ class Survey:
     No worker is started for a target, but where only ``env.py`` can tell where its heads are.
     """
 
-    crew: Crew
+    workers: Workers
     schemas: bool = False
     asks: bool = True
     """Whether ``env.py`` may be run where only it can tell where heads are. It is not under the
@@ -72,7 +72,7 @@ class Survey:
 
     def again(self) -> "Survey":
         """Return one that knows the scripts, and nothing of where targets stood."""
-        fresh = Survey(self.crew, self.schemas, self.asks, self.warnings)
+        fresh = Survey(self.workers, self.schemas, self.asks, self.warnings)
         fresh._revisions, fresh.unloaded = self._revisions, self.unloaded
         return fresh
 
@@ -106,7 +106,7 @@ class Survey:
     def learn(self, databases: Iterable[str]) -> None:
         """Let workers tell the revisions of databases, and wait for it."""
         self._awaited = {database for database in databases if database not in self._revisions}
-        self.crew.begin(Verb.REVISIONS, sorted(self._awaited))
+        self.workers.begin(Verb.REVISIONS, sorted(self._awaited))
         self._know_revisions(wait=True)
 
     def fingerprints(self, names: Sequence[str]) -> dict[str, str]:
@@ -148,7 +148,7 @@ class Survey:
         for target in targets:
             groups.setdefault(self._group(target), []).append(target)
         asked = [of[0] for of in groups.values()]
-        outcomes = self.crew.run(Verb.STATUS, asked, Silent(), learn=True) if asked else {}
+        outcomes = self.workers.run(Verb.STATUS, asked, Silent(), learn=True) if asked else {}
         return [
             target
             for group, of in groups.items()
@@ -167,15 +167,15 @@ class Survey:
         """Let workers load the scripts while we read."""
         databases = dict.fromkeys(target.database for target in targets)
         self._awaited = {database for database in databases if database not in self._revisions}
-        self.crew.begin(Verb.REVISIONS, sorted(self._awaited))
+        self.workers.begin(Verb.REVISIONS, sorted(self._awaited))
 
     def _group(self, target: Target) -> Group:
-        arguments = x_of_class(self.crew.file.config, target)
+        arguments = x_of_class(self.workers.file.config, target)
         return target.environment, target.database, arguments
 
     def _unsure(self, targets: Sequence[Target]) -> set[Group]:
         """Return what has a version table that is written down nowhere."""
-        file = self.crew.file
+        file = self.workers.file
         groups = dict.fromkeys(map(self._group, targets))
         for group in groups:
             if group not in self._tables:
@@ -214,8 +214,8 @@ class Survey:
         readings = fleet.read(
             [self.places[target.name] for target in targets],
             schemas=self.schemas,
-            stopped=lambda: self.crew.interrupted,
-            abandoned=lambda: self.crew.interrupts.presses > 1,
+            stopped=lambda: self.workers.interrupted,
+            abandoned=lambda: self.workers.interrupts.presses > 1,
         )
         return self._apart(readings, {target.name: target for target in targets})
 
@@ -227,7 +227,7 @@ class Survey:
             database = self.places[reading.target].location.database or ""
             if reading.folds and reading.failure is None:
                 target = targets[reading.target]
-                table = version_table_of(self.crew.file.config, target)
+                table = version_table_of(self.workers.file.config, target)
                 key = (target.server, database.lower(), table)
                 first = self._folded.setdefault(key, reading.target)
                 if first != reading.target:
@@ -241,10 +241,10 @@ class Survey:
             yield reading
 
     def _place(self, target: Target) -> Place:
-        location = target.address.resolve(self.crew.secrets.value)
+        location = target.address.resolve(self.workers.secrets.value)
         if location.password is not None:
             self._passwords.add(location.password)
-        config = self.crew.file.config
+        config = self.workers.file.config
         settings = limits(config, target.environment, target.database)
         timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
         table = self._tables[self._group(target)]
@@ -255,7 +255,7 @@ class Survey:
         """Take what workers found out about the scripts, and tell whether that is all."""
         if not self._awaited:  # what the workers do now is no business of ours
             return True
-        for database, outcome in self.crew.collected(wait=wait).items():
+        for database, outcome in self.workers.collected(wait=wait).items():
             self._awaited.discard(database)
             if outcome.failure is not None or outcome.data is None:
                 self._revisions[database] = outcome.failure or Failure("its scripts can't be read")
@@ -279,11 +279,11 @@ class Survey:
         return VersionTable()
 
     def _by_env_py(self, targets: Sequence[Target]) -> dict[str, Outcome]:
-        return self.crew.run(Verb.STATUS, targets, Silent())
+        return self.workers.run(Verb.STATUS, targets, Silent())
 
     def _is_doubtful(self, target: Target, reading: Reading) -> bool:
         """Whether the heads may be elsewhere than where we looked."""
-        settings = self.crew.file.config.databases[target.database]
+        settings = self.workers.file.config.databases[target.database]
         if settings.version_table is not None or reading.failure is not None:
             return False
         revisions = self._revisions.get(target.database)
@@ -357,7 +357,7 @@ class Survey:
         return replace(seen, state=state, revisions=pending)
 
     def _creates(self, target: Target) -> bool:
-        config = self.crew.file.config
+        config = self.workers.file.config
         return creates(config, target.environment, target.database)
 
     def _not_own(self, target: Target) -> Failure | None:
@@ -371,7 +371,7 @@ class Survey:
         return replace(failure, message=self._redact(failure.message))
 
     def _redact(self, text: str) -> str:
-        return Redactor(self.crew.secrets.values | self._passwords)(text)
+        return Redactor(self.workers.secrets.values | self._passwords)(text)
 
 
 def _seen(outcome: Outcome, reading: Reading) -> Outcome:

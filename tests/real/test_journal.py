@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.config.load import load
-from orchestrator.engines.local import Finished, Lost, Message, Pool
+from orchestrator.engines.base import Finished, Lost, Message
+from orchestrator.engines.local import LocalEngine
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.context import Context
 from orchestrator.worker.entry import PRELOAD, work
@@ -110,26 +111,26 @@ class Crew:
         folder = str(desk.fleet.workshop.folder)
         arguments = ({}, dict(os.environ), folder)
         self.desk = desk
-        self.pool = Pool(
+        self.engine = LocalEngine(
             work, arguments, size=1, is_last=lambda c: isinstance(c, Outcome), preload=PRELOAD
         )
 
     def start(self, job: Job) -> int:
         """Submit a job and return its worker's process."""
-        self.pool.submit("it", job, 60, kind="app")
-        pid: int = self.pool._workers[-1].process.pid
+        self.engine.submit("it", job, 60, kind="app")
+        pid: int = self.engine._workers[-1].process.pid
         return pid
 
     def until_asked(self) -> Committing:
         while True:
-            for event in self.pool.wait(5):
+            for event in self.engine.wait(5):
                 assert isinstance(event, Message), event
                 if isinstance(event.content, Committing):
                     return event.content
 
     def end(self) -> Finished | Lost:
         while True:
-            for event in self.pool.wait(5):
+            for event in self.engine.wait(5):
                 if not isinstance(event, Message):
                     return event
 
@@ -144,14 +145,14 @@ def new_crew() -> Iterator[Callable[[Desk], Crew]]:
 
     yield make
     for crew in crews:
-        crew.pool.close()
+        crew.engine.close()
 
 
 def died(desk: Desk, crew: Crew, when: Callable[[], Any]) -> Committing:
     """Let a worker be killed once it has been answered, and ``when`` is true."""
     pid = crew.start(desk.job())
     asked = crew.until_asked()
-    crew.pool.answer("it", Go(ok=True))
+    crew.engine.answer("it", Go(ok=True))
     wait_until(when)
     os.kill(pid, signal.SIGKILL)
     assert isinstance(crew.end(), Lost)
@@ -324,13 +325,13 @@ def test_what_is_recorded_shows_no_literal(new_desk: Any, mysql_like: str) -> No
     try:
         crew.start(desk.job())
         assert crew.until_asked() == Committing("b2", "ALTER TABLE items COMMENT '…'")
-        crew.pool.answer("it", Go(ok=True))
+        crew.engine.answer("it", Go(ok=True))
         ended = crew.end()
         assert isinstance(ended, Finished)
         assert ended.content.state is State.DONE
-        crew.pool.answer("it", Go(ok=True))  # nobody waits for it any more
+        crew.engine.answer("it", Go(ok=True))  # nobody waits for it any more
     finally:
-        crew.pool.close()
+        crew.engine.close()
 
 
 def test_a_worker_whose_orchestrator_died_executes_nothing_more(
@@ -341,11 +342,11 @@ def test_a_worker_whose_orchestrator_died_executes_nothing_more(
     pid = crew.start(desk.job())
     crew.until_asked()
 
-    crew.pool._workers[0].pipe.close()
+    crew.engine._workers[0].pipe.close()
 
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
     assert desk.fleet.tables("t000") <= {"alembic_version"}
-    crew.pool.kill()
+    crew.engine.kill()
 
 
 WAIT = (
@@ -375,7 +376,7 @@ def until_c3_waits(chain: Desk, crew: Crew) -> None:
         asked = crew.until_asked()
         said[asked.revision] = asked.following
         if asked.waits:
-            crew.pool.answer("it", Go(ok=True))
+            crew.engine.answer("it", Go(ok=True))
     wait_until((chain.fleet.workshop.folder / "waits").exists)
 
 
@@ -429,11 +430,11 @@ def test_a_worker_whose_orchestrator_died_completes_what_was_recorded(
     pid = crew.start(chain.job())
     crew.until_asked()
 
-    crew.pool.answer("it", Go(ok=True))
-    crew.pool._workers[0].pipe.close()
+    crew.engine.answer("it", Go(ok=True))
+    crew.engine._workers[0].pipe.close()
 
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
-    crew.pool.kill()
+    crew.engine.kill()
     assert chain.fleet.heads("t000") == ["j10"]
     outcome = chain.run(
         committing=tuple(f"{c}{n}" for n, c in enumerate("abcdefghij", 1)), origin=()
@@ -446,11 +447,11 @@ def test_a_worker_whose_orchestrator_died_does_not_begin_what_was_taken_back(cha
     pid = crew.start(chain.job())
     until_c3_waits(chain, crew)
 
-    crew.pool._workers[0].pipe.close()
+    crew.engine._workers[0].pipe.close()
     (chain.fleet.workshop.folder / "go").touch()
 
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
-    crew.pool.kill()
+    crew.engine.kill()
     assert chain.fleet.heads("t000") == ["c3"]
     assert "d4" not in chain.fleet.tables("t000")
 

@@ -13,7 +13,7 @@ from orchestrator.config.load import ConfigFile
 from orchestrator.config.template import Secret
 from orchestrator.dialects.drivers import MODULES, default_driver, sync_driver
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.fleet.arguments import x_secrets
 from orchestrator.fleet.target import Target
@@ -47,9 +47,9 @@ def diagnose(
         checks += check_servers(setting, name, [t for t in usable if t.environment == name])
     interrupted = False
     if usable:
-        with Crew.of(setting.file, setting.secrets, setting.x, usable) as crew:
-            checks += check_databases(setting, crew, usable)
-            interrupted = crew.interrupted
+        with Workers.of(setting.file, setting.secrets, setting.x, usable) as workers:
+            checks += check_databases(setting, workers, usable)
+            interrupted = workers.interrupted
     drivers = {target.address.driver for target in targets if target.address.driver}
     first = [*_versions(drivers), check_ledger(setting)]
     return Diagnosis((*first, *checks), interrupted, round(time.monotonic() - began, 3))

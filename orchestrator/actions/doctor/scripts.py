@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from orchestrator.actions.doctor.checks import Check, Verdict
 from orchestrator.dialects.rights import some_of
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
@@ -18,17 +18,19 @@ _SHOWN = 12
 """Variables that are named."""
 
 
-def check_databases(setting: Setting, crew: Crew, targets: Sequence[Target]) -> Iterator[Check]:
+def check_databases(
+    setting: Setting, workers: Workers, targets: Sequence[Target]
+) -> Iterator[Check]:
     """Let a worker look at each database's scripts, and run its ``env.py`` for one target."""
     first: dict[str, Target] = {}
     for target in reversed(targets):
         first[target.database] = target
     for name in setting.file.config.databases:
-        if name in first and not crew.interrupted:
-            yield from _database(setting, crew, first[name])
+        if name in first and not workers.interrupted:
+            yield from _database(setting, workers, first[name])
 
 
-def _database(setting: Setting, crew: Crew, target: Target) -> Iterator[Check]:
+def _database(setting: Setting, workers: Workers, target: Target) -> Iterator[Check]:
     about, file = f"database {target.database}", setting.file
     location = target.address.resolve(setting.secrets.value)
     try:
@@ -41,7 +43,7 @@ def _database(setting: Setting, crew: Crew, target: Target) -> Iterator[Check]:
         location.backend == "sqlite" if named is None else is_alike(named.driver, location.driver)
     )
     labels = dict(target.labels)
-    crew.begin(
+    workers.begin(
         Verb.EXAMINE,
         [target.database],
         environment=target.environment,
@@ -49,7 +51,7 @@ def _database(setting: Setting, crew: Crew, target: Target) -> Iterator[Check]:
         scripts_only=not runs,
     )
     lost = Outcome(target.database, State.FAILED, failure=Failure("its worker is gone"))
-    outcome = crew.collected(wait=True).get(target.database, lost)
+    outcome = workers.collected(wait=True).get(target.database, lost)
     if not isinstance(outcome.data, Examined):
         failure = outcome.failure or Failure("its scripts can't be read")
         yield Check(about, "scripts", Verdict.FAULT, failure.message, failure.next_step)

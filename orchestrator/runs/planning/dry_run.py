@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.dispatch.observer import Silent
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.runs.context import Setting
@@ -23,10 +23,10 @@ def dry_run(setting: Setting, order: Order) -> Result:
     """
     began = time.monotonic()
     setting.make_ready(order.targets)
-    with Crew.of(setting.file, setting.secrets, setting.x, order.targets) as crew:
+    with Workers.of(setting.file, setting.secrets, setting.x, order.targets) as workers:
         setting.observer.begin(order.verb.value, order.targets)
         planning = Planning(
-            crew,
+            workers,
             order.verb,
             order.revision,
             order.selection,
@@ -41,7 +41,7 @@ def dry_run(setting: Setting, order: Order) -> Result:
                 setting.observer.finished(target, found[target.name])
         left = [target for target in order.targets if target.name not in found]
         if left:
-            found |= crew.run(
+            found |= workers.run(
                 order.verb,
                 left,
                 setting.observer,
@@ -49,7 +49,7 @@ def dry_run(setting: Setting, order: Order) -> Result:
                 dry_run=True,
                 purge=order.purge,
             )
-        interrupted = crew.interrupted
+        interrupted = workers.interrupted
     return Result(
         order.verb.value,
         order.targets,

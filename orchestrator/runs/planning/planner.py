@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.config.models import Config
 from orchestrator.dispatch.observer import Observer, Silent
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, canonical
@@ -35,7 +35,7 @@ class Way:
 class Planning:
     """Makes plans: reads where targets stand, and asks Alembic which way they would go."""
 
-    crew: Crew
+    workers: Workers
     verb: Verb
     revision: str
     selection: Mapping[str, Any]
@@ -55,10 +55,10 @@ class Planning:
     _hashes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.crew.warning is not None:
-            self.warnings.append(self.crew.warning)
+        if self.workers.warning is not None:
+            self.warnings.append(self.workers.warning)
         self.survey = Survey(
-            self.crew, schemas=self.classes, asks=self.asks, warnings=self.warnings
+            self.workers, schemas=self.classes, asks=self.asks, warnings=self.warnings
         )
 
     def plan(
@@ -69,7 +69,7 @@ class Planning:
     ) -> Plan:
         """Return what a run over ``targets``, in this order, would do. Changes nothing."""
         ways = self.ways(targets, observer)
-        config = self.crew.file.config
+        config = self.workers.file.config
         planned = [self._planned(target, ways.get(target.name)) for target in targets]
         revisions = self._revisions(targets, ways)
         rollouts = {name: settings_of(config, name) for name in _environments(targets)}
@@ -92,7 +92,7 @@ class Planning:
             selection=self.selection,
             program=VERSION,
             alembic=importlib.metadata.version("alembic"),
-            arguments=arguments_digest(self.crew.x),
+            arguments=arguments_digest(self.workers.x),
             revisions=revisions,
             rollouts=rollouts,
             waves=laid.waves,
@@ -180,7 +180,7 @@ class Planning:
 
     def _asked(self, targets: Sequence[Target]) -> dict[str, Way]:
         """Let Alembic tell the ways from where targets were read to stand. Runs no ``env.py``."""
-        outcomes = self.crew.run(
+        outcomes = self.workers.run(
             self.verb,
             targets,
             Silent(),

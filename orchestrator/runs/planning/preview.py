@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from orchestrator.dispatch.workers import Crew
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.codec import path_of
@@ -58,10 +58,12 @@ def planned(setting: Setting, order: Order) -> Planned:
     with ExitStack() as stack:
         there = setting.ledger_exists
         ledger = stack.enter_context(setting.ledger(order.targets)) if there else None
-        crew = stack.enter_context(Crew.of(setting.file, setting.secrets, setting.x, order.targets))
+        workers = stack.enter_context(
+            Workers.of(setting.file, setting.secrets, setting.x, order.targets)
+        )
         setting.observer.begin("plan", order.targets)
-        planning, plan = made(setting, crew, order, ledger, classes=True, asks=True)
-        interrupted = crew.interrupted
+        planning, plan = made(setting, workers, order, ledger, classes=True, asks=True)
+        interrupted = workers.interrupted
         seconds = _seconds(setting, ledger, plan)
     unread = tuple(planning.read[t.name] for t in plan.targets if t.heads is None or t.goal is None)
     return Planned(

@@ -1,20 +1,21 @@
-"""The loop round targets that are only read, with a pool that runs nothing."""
+"""A job on each of many targets, with an engine that runs nothing."""
 
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from orchestrator.dispatch.dispatcher import Drive
+from orchestrator.dispatch.batch import Batch
+from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Silent
-from orchestrator.engines.local import Event, Finished
+from orchestrator.engines.base import Event, Finished
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.schedule import Work
+from orchestrator.rollout.schedule import Schedule, Work
 
 
 class PressedWhileStarting:
-    """A pool during whose n-th submit Ctrl-C is pressed. Every job ends well."""
+    """An engine during whose n-th submit Ctrl-C is pressed. Every job ends well."""
 
     def __init__(self, interrupts: Interrupts, at: int) -> None:
         self.interrupts, self.at = interrupts, at
@@ -32,13 +33,17 @@ class PressedWhileStarting:
 def test_what_did_not_start_when_ctrl_c_was_pressed_does_not_start(at: int) -> None:
     names = [f"{n}" for n in range(9)]
     interrupts = Interrupts()
-    pool: Any = PressedWhileStarting(interrupts, at)
-    settings: Any = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
-    targets: Any = dict.fromkeys(names, SimpleNamespace(name="x", database="app", server="s"))
+    engine: Any = PressedWhileStarting(interrupts, at)
+    settings = SimpleNamespace(target_timeout=9.0, retries=0, retry_delay=1.0)
+    prod = SimpleNamespace(rollout=settings, databases={})
+    config: Any = SimpleNamespace(environments={"prod": prod})
+    one = SimpleNamespace(name="x", environment="prod", database="app", server="s")
+    targets: Any = dict.fromkeys(names, one)
     job: Any = lambda _: None  # noqa: E731 - as short as it can be
-    drive = Drive(pool, Silent(), interrupts, targets, job, lambda _: settings)
+    schedule = Schedule([Work(name) for name in names])
+    dispatcher = Dispatcher(engine, Silent(), interrupts, targets, schedule)
 
-    outcomes = drive.run([Work(name) for name in names])
+    outcomes = Batch(dispatcher, schedule, config, job).run()
 
-    assert pool.given == names[:at]
+    assert engine.given == names[:at]
     assert [outcomes[name].state for name in names[at:]] == [State.NOT_STARTED] * (9 - at)

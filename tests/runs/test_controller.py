@@ -11,7 +11,7 @@ import pytest
 from orchestrator.actions.project import Project
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Silent
-from orchestrator.engines.local import Finished, Lost, Message
+from orchestrator.engines.base import Finished, Lost, Message
 from orchestrator.ledger.records import LOST
 from orchestrator.ledger.records import Committing as Committed
 from orchestrator.rollout.outcomes import Outcome, Revision, State
@@ -84,7 +84,7 @@ def roll(tmp_path: Path) -> Any:
         plan = Plan("b", "upgrade", "heads", {}, "", "", "", {}, {}, laid.waves, laid.targets)
         setting = Setting(project.file, project._secrets, (), Silent(), lambda _: targets)
         crew: Any = SimpleNamespace(
-            workers=pool, interrupts=Interrupts(), job_on=lambda *_, **known: known
+            engine=pool, interrupts=Interrupts(), job_on=lambda *_, **known: known
         )
         with ExitStack() as stack:
             ledger = stack.enter_context(setting.ledger())
