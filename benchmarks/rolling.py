@@ -15,7 +15,6 @@ from collections import deque
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from benchmarks import tables
@@ -51,7 +50,7 @@ def rolling(folder: Path, options: argparse.Namespace) -> None:
     tables.end()
 
 
-class Pool:
+class SimulatedEngine:
     """Finishes every job when it is next asked."""
 
     def __init__(self) -> None:
@@ -61,7 +60,7 @@ class Pool:
     def busy(self) -> int:
         return len(self.given)
 
-    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:  # noqa: ARG002 - as a pool takes them
+    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:  # noqa: ARG002 - as engines take them
         self.given.append(key)
 
     def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once
@@ -83,12 +82,12 @@ def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
 
     from orchestrator.actions.project import Project
     from orchestrator.cli.live import LiveProgress
-    from orchestrator.dispatch.interrupts import Interrupts
+    from orchestrator.dispatch.workers import Workers
     from orchestrator.rollout.plan import Plan, PlannedTarget
-    from orchestrator.runs.context import Conduct, Setting
+    from orchestrator.runs.context import ProjectContext, RunContext, RunOptions
     from orchestrator.runs.planning.layout import lay_out
-    from orchestrator.runs.recorded_run import Course
-    from orchestrator.runs.starting import driven, record_run
+    from orchestrator.runs.recorded_run import RecordedRun
+    from orchestrator.runs.starting import drive, record
 
     _write(folder, count, waves)
     project = Project.load(folder / "environments.toml")
@@ -109,16 +108,16 @@ def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
     with ExitStack() as stack:
         screen = Console(file=io.StringIO(), force_terminal=True, width=100)
         observer = Watched(screen, stack)
-        setting = Setting(project.file, project._secrets, (), observer, lambda _: targets)
-        crew: Any = SimpleNamespace(
-            workers=Pool(), interrupts=Interrupts(), job_on=lambda *_, **__: None
-        )
-        ledger = stack.enter_context(setting.ledger())
+        context = ProjectContext(project.file, project._secrets, (), observer, lambda _: targets)
+        workers = Workers(project.file, project._secrets, (), 1)
+        workers._engine = SimulatedEngine()
+        ledger = stack.enter_context(context.ledger())
+        running = RunContext(context, ledger, workers, RunOptions(by="benchmark"))
         observer.begin("upgrade", targets)
         began = time.monotonic()
-        id_ = record_run(ledger, plan, Conduct(by="benchmark"))
-        course = Course(id_, plan, {t.name: t for t in targets}, {}, {})
-        ended = driven(setting, crew, ledger, course, Conduct(by="benchmark"))
+        id_ = record(running, plan)
+        run = RecordedRun(id_, plan, {t.name: t for t in targets}, {}, {})
+        ended = drive(running, run)
         took = time.monotonic() - began
     assert ended.end.state == "done", ended.end
     gaps = [later - earlier for earlier, later in pairwise(views)]

@@ -9,7 +9,7 @@ from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.arguments import x_of_class
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.worker.jobs import Verb
 
 _COMPARED = frozenset({State.IN_SYNC, State.DIFFERS})
@@ -26,23 +26,25 @@ class Class:
 
 
 def check_by_class(
-    workers: Workers, survey: Survey, targets: Sequence[Target], observer: Observer
+    workers: Workers, snapshot: SnapshotReader, targets: Sequence[Target], observer: Observer
 ) -> dict[str, Outcome]:
     """Return what ``check`` says of each target.
 
     A target that is not at head is ``BEHIND`` and compared with nothing.
     """
     observer.begin("reading", targets)
-    standing = survey.outcomes(targets, observer)
+    standing = snapshot.outcomes(targets, observer)
     found = {name: _uncompared(outcome) for name, outcome in standing.items()}
     to_compare = [
         target
         for target in targets
         # Scripts that can't be loaded are an error that a worker tells best.
         if _is_comparable(standing[target.name])
-        or (target.database in survey.unloaded and standing[target.name].fingerprint)
+        or (target.database in snapshot.unloaded and standing[target.name].fingerprint)
     ]
-    found |= _compared(workers, _classes(workers, to_compare, standing), observer, survey.warnings)
+    found |= _compared(
+        workers, _classes(workers, to_compare, standing), observer, snapshot.warnings
+    )
     return {
         name: replace(
             outcome,

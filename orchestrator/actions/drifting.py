@@ -13,7 +13,7 @@ from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.snapshot.classes import SchemaClass, schema_classes
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 
 Pair = tuple[Target, Outcome]
 
@@ -75,21 +75,21 @@ def find_drift(
     """
     began = time.monotonic()
     observer.begin("drift", targets)
-    survey = Survey(workers, schemas=True)
-    outcomes = survey.outcomes(targets, observer)
+    snapshot = SnapshotReader(workers, schemas=True)
+    outcomes = snapshot.outcomes(targets, observer)
     pairs = [(target, outcomes[target.name]) for target in targets]
-    kin = () if workers.interrupted else _kin(survey, pairs, baseline)
+    kin = () if workers.interrupted else _kin(snapshot, pairs, baseline)
     return DriftResult(
         tuple(targets),
         kin,
         tuple(pair for pair in pairs if pair[1].fingerprint is None),
         workers.interrupted,
         round(time.monotonic() - began, 3),
-        tuple(survey.warnings),
+        tuple(snapshot.warnings),
     )
 
 
-def _kin(survey: Survey, pairs: Sequence[Pair], baseline: str | None) -> tuple[Kin, ...]:
+def _kin(snapshot: SnapshotReader, pairs: Sequence[Pair], baseline: str | None) -> tuple[Kin, ...]:
     """Group classes by what they should have in common, and tell how each differs from the first:
     the largest, or the one that ``baseline`` is in."""
     families = [
@@ -98,7 +98,7 @@ def _kin(survey: Survey, pairs: Sequence[Pair], baseline: str | None) -> tuple[K
     ]
     if baseline is not None and not any(_has(of, baseline) for f in families for of in f):
         raise TargetsFailed(f"the baseline {baseline} could not be read\n  {_why(pairs, baseline)}")
-    things = _things(survey, families)
+    things = _things(snapshot, families)
     return tuple(
         Kin(first, tuple(_deviations(first, others, things))) for first, *others in families
     )
@@ -120,11 +120,11 @@ def _why(pairs: Iterable[Pair], name: str) -> str:
 
 
 def _things(
-    survey: Survey, families: Sequence[Sequence[SchemaClass]]
+    snapshot: SnapshotReader, families: Sequence[Sequence[SchemaClass]]
 ) -> Mapping[str, tuple[Thing, ...] | Exception]:
     """Read one member of each class that is not alone."""
     read = [of.members[0].name for family in families if len(family) > 1 for of in family]
-    return survey.things(read)
+    return snapshot.things(read)
 
 
 def _deviations(

@@ -17,7 +17,7 @@ from orchestrator.snapshot.classes import (
     dialect_of,
     schema_classes,
 )
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.snapshot.unversioned import told_apart
 
 
@@ -72,8 +72,8 @@ def identify(
     began = time.monotonic()
     everybody = tuple({target.name: target for target in (*targets, *siblings)}.values())
     observer.begin("identify", everybody)
-    survey = Survey(workers, schemas=True)
-    outcomes = told_apart(survey, everybody, survey.outcomes(everybody, observer))
+    snapshot = SnapshotReader(workers, schemas=True)
+    outcomes = told_apart(snapshot, everybody, snapshot.outcomes(everybody, observer))
     classes = schema_classes((target, outcomes[target.name]) for target in everybody)
     standing = by_schema(classes)
     found = {
@@ -85,12 +85,12 @@ def identify(
             for target in targets
             if not found[target.name].fits and outcomes[target.name].fingerprint is not None
         ]
-        found |= _by_history(workers, survey, left, classes, outcomes)
+        found |= _by_history(workers, snapshot, left, classes, outcomes)
     return IdentifyResult(
         tuple(found[target.name] for target in targets),
         workers.interrupted,
         round(time.monotonic() - began, 3),
-        tuple(survey.warnings),
+        tuple(snapshot.warnings),
     )
 
 
@@ -106,7 +106,7 @@ def _by_siblings(
 
 def _by_history(
     workers: Workers,
-    survey: Survey,
+    snapshot: SnapshotReader,
     targets: Sequence[Target],
     classes: Sequence[SchemaClass],
     outcomes: Mapping[str, Outcome],
@@ -115,16 +115,16 @@ def _by_history(
     classes of siblings. Each schema is compared once, however many targets have it."""
     groups: dict[tuple[str, str, str, bool], dict[str | None, list[Target]]] = {}
     for target in targets:
-        outcome, location = outcomes[target.name], survey.places[target.name].location
+        outcome, location = outcomes[target.name], snapshot.places[target.name].location
         key = (target.database, dialect_of(outcome), location.backend, bool(location.schema))
         groups.setdefault(key, {}).setdefault(outcome.fingerprint, []).append(target)
     found: dict[str, Identity] = {}
     for (database, dialect, *_), schemas in groups.items():
         firsts = [alike[0] for alike in schemas.values()]
-        held = survey.things([first.name for first in firsts])
-        history, note = walked_history(workers, survey, firsts[0], held[firsts[0].name])
+        held = snapshot.things([first.name for first in firsts])
+        history, note = walked_history(workers, snapshot, firsts[0], held[firsts[0].name])
         kin = [of for of in classes if of.heads and of.siblings[:2] == (database, dialect)]
-        siblings = _stands_of(survey, kin)
+        siblings = _stands_of(snapshot, kin)
         for first, alike in zip(firsts, schemas.values(), strict=True):
             own, outcome = held[first.name], outcomes[first.name]
             if isinstance(own, Exception):
@@ -137,9 +137,9 @@ def _by_history(
     return found
 
 
-def _stands_of(survey: Survey, kin: Sequence[SchemaClass]) -> list[tuple[str, Stand]]:
+def _stands_of(snapshot: SnapshotReader, kin: Sequence[SchemaClass]) -> list[tuple[str, Stand]]:
     """Return the schemas of classes, each with its fingerprint."""
-    held = survey.things([of.members[0].name for of in kin])
+    held = snapshot.things([of.members[0].name for of in kin])
     return [
         (of.fingerprint, Stand(of.heads, "siblings", things))
         for of in kin

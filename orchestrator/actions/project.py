@@ -29,17 +29,18 @@ from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants.read import read_tenants
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.plan import Plan
-from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.context import ProjectContext, RunOptions
+from orchestrator.runs.order import Order
 from orchestrator.runs.planning.dry_run import dry_run as dry
-from orchestrator.runs.planning.preview import Planned, planned
-from orchestrator.runs.starting import Order, begin
+from orchestrator.runs.planning.preview import Planned, preview
+from orchestrator.runs.starting import start
 from orchestrator.safety.ready import make_ready
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.snapshot.unversioned import told_apart
 from orchestrator.worker.entry import PRELOAD
 from orchestrator.worker.jobs import NewScript, Verb
 
-CONDUCT = Conduct()
+OPTIONS = RunOptions()
 _LOOKS_EVERY = 5.0
 _SELECTION = ("selectors", "where", "exclude")
 
@@ -108,8 +109,8 @@ class Project:
 
         def run(workers: Workers) -> dict[str, Outcome]:
             self.observer.begin("wait", targets)
-            survey = Survey(workers, warnings=warnings)
-            return wait_until_there(survey, targets, self.observer, until - time.monotonic())
+            snapshot = SnapshotReader(workers, warnings=warnings)
+            return wait_until_there(snapshot, targets, self.observer, until - time.monotonic())
 
         return self._result("wait", targets, run, warnings=warnings)
 
@@ -127,7 +128,7 @@ class Project:
         def find(name: str) -> tuple[Target, ...]:
             return self.targets(Selection((name,)))
 
-        return diagnose(self._setting, tuple(environments or known), find, self.observer)
+        return diagnose(self._context, tuple(environments or known), find, self.observer)
 
     def check(self, selection: Selection = ALL, *, every_target: bool = False) -> Result:
         """Compare the models with every target, as ``alembic check`` does. Changes nothing.
@@ -142,8 +143,8 @@ class Project:
             if every_target:
                 self.observer.begin(Verb.CHECK.value, targets)
                 return workers.run(Verb.CHECK, targets, self.observer)
-            survey = Survey(workers, schemas=True, warnings=warnings)
-            return check_by_class(workers, survey, targets, self.observer)
+            snapshot = SnapshotReader(workers, schemas=True, warnings=warnings)
+            return check_by_class(workers, snapshot, targets, self.observer)
 
         return self._result(Verb.CHECK, targets, run, warnings=warnings)
 
@@ -181,7 +182,7 @@ class Project:
 
     def plan(self, selection: Selection = ALL, revision: str = "heads") -> Planned:
         """Tell what an upgrade would do, wave by wave. Changes nothing."""
-        return planned(self._setting, self._order(Verb.UPGRADE, selection, revision))
+        return preview(self._context, self._order(Verb.UPGRADE, selection, revision))
 
     def upgrade(
         self,
@@ -189,27 +190,27 @@ class Project:
         revision: str = "heads",
         *,
         dry_run: bool = False,
-        how: Conduct = CONDUCT,
+        options: RunOptions = OPTIONS,
     ) -> Result:
         """Upgrade in configured order, as a run that the ledger records.
 
         ``dry_run`` only tells what would run, target by target.
         """
-        return self._change(Verb.UPGRADE, selection, revision, dry_run=dry_run, how=how)
+        return self._change(Verb.UPGRADE, selection, revision, dry_run=dry_run, options=options)
 
-    def upgrade_as_planned(self, plan: Plan, how: Conduct = CONDUCT) -> Result:
+    def upgrade_as_planned(self, plan: Plan, options: RunOptions = OPTIONS) -> Result:
         """Do exactly what a sealed plan says. Raises ``Refused`` where that is not what would be
         done now."""
         if plan.verb != Verb.UPGRADE or not plan.selection.keys() >= {*_SELECTION}:
             raise Refused("it is no plan of an upgrade, as `orchestrator plan --out` writes it")
         selected = Selection(**{key: plan.selection[key] for key in _SELECTION})
         order = self._order(Verb(plan.verb), selected, plan.revision)
-        return begin(self._setting, order, how, plan)
+        return start(self._context, order, options, plan)
 
     @property
     def runs(self) -> Runs:
         """What was run, and what can be done about it."""
-        return Runs(self._setting)
+        return Runs(self._context)
 
     def downgrade(
         self,
@@ -217,10 +218,10 @@ class Project:
         revision: str,
         *,
         dry_run: bool = False,
-        how: Conduct = CONDUCT,
+        options: RunOptions = OPTIONS,
     ) -> Result:
         """Downgrade, in the reverse of the configured order."""
-        return self._change(Verb.DOWNGRADE, selection, revision, dry_run=dry_run, how=how)
+        return self._change(Verb.DOWNGRADE, selection, revision, dry_run=dry_run, options=options)
 
     def stamp(
         self,
@@ -229,13 +230,15 @@ class Project:
         *,
         purge: bool = False,
         dry_run: bool = False,
-        how: Conduct = CONDUCT,
+        options: RunOptions = OPTIONS,
     ) -> Result:
         """Write ``revision`` into the version tables without running anything.
 
         ``purge`` forgets what they say first, for targets at a revision that nobody knows.
         """
-        return self._change(Verb.STAMP, selection, revision, purge=purge, dry_run=dry_run, how=how)
+        return self._change(
+            Verb.STAMP, selection, revision, purge=purge, dry_run=dry_run, options=options
+        )
 
     def sql(self, folder: Path, selection: Selection = ALL, revision: str = "heads") -> SqlFiles:
         """Write the SQL that an upgrade would run, a file for each target that needs one."""
@@ -326,9 +329,9 @@ class Project:
 
         def run(workers: Workers) -> dict[str, Outcome]:
             self.observer.begin(Verb.STATUS.value, targets)
-            survey = Survey(workers, schemas=schemas, warnings=warnings)
-            found = survey.outcomes(targets, self.observer)
-            return found if workers.interrupted else told_apart(survey, targets, found)
+            snapshot = SnapshotReader(workers, schemas=schemas, warnings=warnings)
+            found = snapshot.outcomes(targets, self.observer)
+            return found if workers.interrupted else told_apart(snapshot, targets, found)
 
         return self._result(Verb.STATUS, targets, run, warnings=warnings)
 
@@ -345,11 +348,11 @@ class Project:
         revision: str,
         *,
         dry_run: bool,
-        how: Conduct,
+        options: RunOptions,
         purge: bool = False,
     ) -> Result:
         order = self._order(verb, selection, revision, purge=purge)
-        return dry(self._setting, order) if dry_run else begin(self._setting, order, how)
+        return dry(self._context, order) if dry_run else start(self._context, order, options)
 
     def _order(
         self, verb: Verb, selection: Selection, revision: str, *, purge: bool = False
@@ -363,11 +366,11 @@ class Project:
         return Order(verb, targets, needs, revision, {**selected, "purge": purge}, purge)
 
     @property
-    def _setting(self) -> Setting:
+    def _context(self) -> ProjectContext:
         def find(selectors: Sequence[str]) -> tuple[Target, ...]:
             return self.targets(Selection(tuple(selectors)))
 
-        return Setting(self.file, self._secrets, self.x, self.observer, find)
+        return ProjectContext(self.file, self._secrets, self.x, self.observer, find)
 
     def _workers(self, targets: Sequence[Target]) -> Workers:
         """Check what can be checked before anything is touched."""
@@ -387,13 +390,8 @@ class Project:
         with self._workers(targets) as workers:
             outcomes = run(workers)
             interrupted = workers.interrupted
-        return Result(
-            str(verb),
-            tuple(targets),
-            tuple(outcomes[target.name] for target in targets),
-            interrupted=interrupted,
-            seconds=round(time.monotonic() - began, 3),
-            warnings=tuple(warnings),
+        return Result.of(
+            verb, targets, outcomes, interrupted=interrupted, began=began, warnings=tuple(warnings)
         )
 
     def _write(self, verb: Verb, database: str, script: NewScript) -> NewRevision:

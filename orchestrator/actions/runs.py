@@ -6,14 +6,14 @@ from orchestrator.dispatch.results import Result
 from orchestrator.engines.local import start_fork_server
 from orchestrator.ledger.records import RunRecord
 from orchestrator.runs import requests as control
-from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.context import ProjectContext, RunOptions
 from orchestrator.runs.report import Story, story
 from orchestrator.runs.requests import Done
 from orchestrator.runs.resuming import resume, retry
 from orchestrator.runs.rollback import Rollback, rollback
 from orchestrator.worker.entry import PRELOAD
 
-_CONDUCT = Conduct()
+_OPTIONS = RunOptions()
 
 
 class Runs:
@@ -23,48 +23,50 @@ class Runs:
     ledger can't be reached.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, project: ProjectContext) -> None:
+        self._project = project
 
     def list(self, *, limit: int | None = 20, unfinished: bool = False) -> list[RunRecord]:
         """Return the runs, newest first."""
-        with self._setting.existing_ledger() as ledger:
+        with self._project.existing_ledger() as ledger:
             return ledger.runs(limit=limit, unfinished=unfinished)
 
     def show(self, run: int) -> Story:
         """Return what happened in a run."""
-        with self._setting.existing_ledger() as ledger:
+        with self._project.existing_ledger() as ledger:
             return story(ledger, run)
 
-    def resume(self, run: int, how: Conduct = _CONDUCT) -> Result:
+    def resume(self, run: int, options: RunOptions = _OPTIONS) -> Result:
         """Go on with a run that stopped: paused, at a gate, failed, or dead."""
         start_fork_server(PRELOAD)
-        return resume(self._setting, run, how)
+        return resume(self._project, run, options)
 
-    def retry(self, run: int, targets: Sequence[str] = (), how: Conduct = _CONDUCT) -> Result:
+    def retry(
+        self, run: int, targets: Sequence[str] = (), options: RunOptions = _OPTIONS
+    ) -> Result:
         """Try failed targets again, all or some, and go on with the run."""
         start_fork_server(PRELOAD)
-        return retry(self._setting, run, targets, how)
+        return retry(self._project, run, targets, options)
 
     def rollback(self, run: int) -> Rollback:
-        """Plan how every target that a run changed goes back to where it was."""
+        """Plan options every target that a run changed goes back to where it was."""
         start_fork_server(PRELOAD)
-        return rollback(self._setting, run)
+        return rollback(self._project, run)
 
-    def pause(self, run: int, how: Conduct = _CONDUCT) -> Done:
+    def pause(self, run: int, options: RunOptions = _OPTIONS) -> Done:
         """Let a run start nothing more until somebody resumes it."""
-        return control.pause(self._setting, run, how)
+        return control.pause(self._project, run, options)
 
-    def abort(self, run: int, how: Conduct = _CONDUCT) -> Done:
+    def abort(self, run: int, options: RunOptions = _OPTIONS) -> Done:
         """Let a run start nothing more, ever."""
-        return control.abort(self._setting, run, how)
+        return control.abort(self._project, run, options)
 
     def approve(
-        self, run: int, wave: str | None = None, note: str = "", how: Conduct = _CONDUCT
+        self, run: int, wave: str | None = None, note: str = "", options: RunOptions = _OPTIONS
     ) -> Done:
         """Approve that a run goes on after a wave."""
-        return control.approve(self._setting, run, wave, note, how)
+        return control.approve(self._project, run, wave, note, options)
 
-    def skip(self, run: int, target: str, reason: str, how: Conduct = _CONDUCT) -> Done:
+    def skip(self, run: int, target: str, reason: str, options: RunOptions = _OPTIONS) -> Done:
         """Let a run go on without a target."""
-        return control.skip(self._setting, run, target, reason, how)
+        return control.skip(self._project, run, target, reason, options)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.dispatch.observer import SAYS_AGAIN, Observer, Silent
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 
 _FIRST = 0.5
 _LONGEST = 5.0
@@ -15,7 +15,7 @@ _WORDS = {State.EMPTY: "has no revision yet", State.BEHIND: "is behind"}
 
 
 def wait_until_there(
-    survey: Survey, targets: Sequence[Target], observer: Observer, timeout: float
+    snapshot: SnapshotReader, targets: Sequence[Target], observer: Observer, timeout: float
 ) -> dict[str, Outcome]:
     """Return the outcomes of ``targets``, as of ``status``, once each is ``CURRENT``.
 
@@ -26,20 +26,20 @@ def wait_until_there(
     found: dict[str, Outcome] = {}
     left = list(targets)
     while True:
-        found |= survey.outcomes(left, Silent())
+        found |= snapshot.outcomes(left, Silent())
         for target in left:
             if found[target.name].state is State.CURRENT:
                 observer.finished(target, found[target.name])
         left = [target for target in left if found[target.name].state is not State.CURRENT]
-        broken = [target for target in left if target.database not in survey.histories]
+        broken = [target for target in left if target.database not in snapshot.histories]
         now = time.monotonic()
-        if not left or broken or now >= until or survey.workers.interrupted:
+        if not left or broken or now >= until or snapshot.workers.interrupted:
             return found
         if now - said >= SAYS_AGAIN:
             said = now
             observer.waiting(f"for {len(left):,} of {len(targets):,}", _why(left, found))
-        survey.workers.sleep(min(pause, until - now))
-        survey = survey.again()
+        snapshot.workers.sleep(min(pause, until - now))
+        snapshot = snapshot.again()
         pause = min(2 * pause, _LONGEST)
 
 

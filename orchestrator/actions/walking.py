@@ -21,7 +21,7 @@ from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection import fleet
 from orchestrator.inspection.reading import Place
 from orchestrator.rollout.outcomes import Failure, Outcome, State
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.worker.jobs import Verb, Walked
 
 Heads = tuple[str, ...]
@@ -48,16 +48,16 @@ def made_by_history(things: Iterable[Thing]) -> Things:
 
 
 def walked_history(
-    workers: Workers, survey: Survey, like: Target, held: Things | Exception
+    workers: Workers, snapshot: SnapshotReader, like: Target, held: Things | Exception
 ) -> tuple[list[Stand], str]:
     """Return the schema after each revision, for a target like ``like``, which holds ``held``.
 
     And why that is less than it could be, if it is. The first one is an empty database's.
     """
-    history = survey.histories.get(like.database)
+    history = snapshot.histories.get(like.database)
     if history is None:
         return [], "its scripts can't be read"
-    location, file = survey.places[like.name].location, workers.file
+    location, file = snapshot.places[like.name].location, workers.file
     address = scratch_address(file.config, file.folder, like.database, location.backend)
     named = None if address is None else address.resolve(workers.secrets.value)
     if named is None and location.backend != "sqlite":

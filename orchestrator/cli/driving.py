@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.actions.project import Project
     from orchestrator.dispatch.observer import Observer
     from orchestrator.rollout.plan import Plan
-    from orchestrator.runs.context import Conduct
+    from orchestrator.runs.context import RunOptions
 
 Question = Callable[["Plan"], None]
 """Asks whether a plan is to be done; raises ``Refused`` where it is not."""
@@ -34,7 +34,7 @@ def driven(
     events: Path | None = None,
     wait_for_lock: str | None = None,
     question: Question | None = None,
-) -> Iterator["Conduct"]:
+) -> Iterator["RunOptions"]:
     """Show on stderr what ``project`` does inside, and return how its run is to be driven.
 
     ``wait`` left out: whether somebody is there who may wait. ``question`` is asked with the view
@@ -42,7 +42,7 @@ def driven(
     """
     from orchestrator.render.console import console
     from orchestrator.render.words import safe
-    from orchestrator.runs.context import Conduct
+    from orchestrator.runs.context import RunOptions
 
     _assert_writable(override, events)
     waits_for_lock = None if wait_for_lock is None else duration(wait_for_lock, "--wait-for-lock")
@@ -52,7 +52,7 @@ def driven(
     with _View(on) as view:
         before, project.observer = project.observer, cast("Observer", view)
         try:
-            yield Conduct(
+            yield RunOptions(
                 wait=waits,
                 override=override,
                 events=events,

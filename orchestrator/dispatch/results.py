@@ -1,7 +1,10 @@
 """What commands return to their callers, and what the command line renders."""
 
+import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.events import RunState
@@ -60,6 +63,22 @@ class Result:
     """What is to be said of scripts that could only be read, not loaded."""
     run: RunEnd | None = None
     """The run that the command drove; ``None`` where it changed nothing."""
+
+    @classmethod
+    def of(
+        cls,
+        verb: str,
+        targets: Iterable[Target],
+        outcomes: Mapping[str, Outcome],
+        *,
+        began: float,
+        **more: Any,
+    ) -> "Result":
+        """Put outcomes in the order of their targets. ``began`` by this process's clock."""
+        there = tuple(targets)
+        in_order = tuple(outcomes[target.name] for target in there)
+        seconds = round(time.monotonic() - began, 3)
+        return cls(str(verb), there, in_order, seconds=seconds, **more)
 
     @property
     def tally(self) -> Counter[State]:

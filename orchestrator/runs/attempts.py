@@ -1,6 +1,7 @@
 """What is known of the attempts at a target in a run, and what the next one must know."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.rollout.events import RevisionCommitting
@@ -8,16 +9,15 @@ from orchestrator.rollout.outcomes import RETRY, Outcome, State
 from orchestrator.worker.jobs import Committing
 
 Heads = tuple[str, ...]
+_LOOK = f"once it can be reached, let the run look: {RETRY}"
 
 
 @dataclass(slots=True)
-class Trail:
-    """The attempts at one target, earlier processes' included."""
+class Attempts:
+    """The attempts at one target in one run, those of earlier processes included."""
 
     number: int = 0
     """Of the latest attempt; 0 where there was none."""
-    tries: int = 0
-    """Attempts of this process: only these count against ``retries``."""
     committing: tuple[str, ...] = ()
     """Revisions that attempts whose end nobody saw were about to change for good."""
     unseen: bool = False
@@ -26,7 +26,6 @@ class Trail:
     """The next attempt only tells what became of the ones before."""
     origin: Heads | None = None
     """Where the run found the target; ``None`` where that is not to be held against it."""
-    began: float = 0.0
     revision: str | None = None
     """The revision that the running attempt has reached."""
     lost_at: float = 0.0
@@ -38,12 +37,16 @@ class Trail:
     begun: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Revisions that the running attempt was about to commit, each with those that may follow."""
 
-    def start(self) -> int:
-        """Count another attempt, and return its number."""
+    @property
+    def lost_for(self) -> float:
+        """Seconds since nobody sees what became of it; a long time where an earlier process
+        lost it."""
+        return time.monotonic() - self.lost_at
+
+    def start(self) -> None:
+        """Count another attempt."""
         self.number += 1
-        self.tries += 1
         self.revision, self.denied, self.begun = None, False, {}
-        return self.number
 
     def committing_at(self, now: int, target: str, asked: Committing) -> RevisionCommitting:
         """Return what is to be recorded of a revision that asks whether it may commit."""
@@ -87,10 +90,21 @@ class Trail:
         return outcome
 
 
-_LOOK = f"once it can be reached, let the run look: {RETRY}"
-
-
 def looked(outcome: Outcome) -> bool:
     """Whether an attempt saw under the target's lock where it stands."""
     failure = outcome.failure
     return outcome.state is not State.LOCKED and (failure is None or not failure.retryable)
+
+
+def attempts_of(
+    names: Mapping[str, Heads | None], earlier: Mapping[str, Attempts], *, held_to: bool
+) -> dict[str, Attempts]:
+    """Return what is known of each target, by where the plan saw it, to be added to.
+
+    ``held_to``: each must stand where the plan saw it.
+    """
+    found = {name: earlier.get(name) or Attempts() for name in names}
+    if held_to:
+        for name, heads in names.items():
+            found[name].origin = heads
+    return found

@@ -1,4 +1,4 @@
-"""What every command about runs needs of its project."""
+"""What every run works with: its project, then also the ledger, the workers and the options."""
 
 import getpass
 import os
@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.config.load import ConfigFile
+from orchestrator.config.models import Config, Rollout
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.secrets import Secrets
 from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import UsageError
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.rollout.limits import limits
 from orchestrator.rollout.plan import Plan
 from orchestrator.safety.ready import make_ready
 
@@ -24,7 +27,7 @@ Targets = tuple[Target, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class RunOptions:
     """How a run is to be driven, as options of the command line say it."""
 
     wait: bool = False
@@ -45,7 +48,7 @@ class Conduct:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ProjectContext:
     """A project's file and secrets, and how its targets are found."""
 
     file: ConfigFile
@@ -54,6 +57,20 @@ class Setting:
     observer: Observer
     find: Callable[[Sequence[str]], Targets]
     """Returns the targets that selectors name, in order."""
+
+    @property
+    def config(self) -> Config:
+        """What ``environments.toml`` declares."""
+        return self.file.config
+
+    def workers(self, targets: Sequence[Target]) -> Workers:
+        """Return as many workers as ``targets`` can use at once, to be entered."""
+        return Workers.of(self.file, self.secrets, self.x, targets)
+
+    def still_known(self, environments: Sequence[str]) -> Targets:
+        """Return the targets that there are in those of ``environments`` that there still are."""
+        known = self.config.environments
+        return self.find([name for name in dict.fromkeys(environments) if name in known])
 
     def redacted(self, text: str, location: Location | None) -> str:
         """Return a text without any secret, and without the password of a place."""
@@ -86,7 +103,7 @@ class Setting:
     def _opened(self, location: Location) -> Ledger:
         """Targets of two projects may have the same names, and must not be taken for one."""
         ledger = Ledger.open(location)
-        name = self.file.config.project.name
+        name = self.config.project.name
         others = [other for other in ledger.projects() if other != name]
         if others:
             ledger.close()
@@ -99,7 +116,7 @@ class Setting:
     @property
     def ledger_location(self) -> Location:
         """Where the ledger is. Raises ``UsageError`` where its URL is none."""
-        url = self.file.config.project.ledger
+        url = self.config.project.ledger
         try:
             template = AddressTemplate.parse(url, None, self.file.folder)
             return template.fill({}).resolve(self.secrets.value)
@@ -114,7 +131,39 @@ class Setting:
 
     def make_ready(self, targets: Sequence[Target]) -> None:
         """Check what can be checked of targets before anything is touched."""
-        make_ready(self.file.config, targets, self.secrets)
+        make_ready(self.config, targets, self.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What is there while one command drives a run."""
+
+    project: ProjectContext
+    ledger: Ledger
+    workers: Workers
+    options: RunOptions
+
+    @property
+    def config(self) -> Config:
+        """What ``environments.toml`` declares."""
+        return self.project.config
+
+    @property
+    def observer(self) -> Observer:
+        """Who is told what happens."""
+        return self.project.observer
+
+    def limits(self, target: Target) -> Rollout:
+        """Return the limits of a target, with the wait for locks that the options ask for."""
+        return limits_of(self.config, self.options, target)
+
+
+def limits_of(config: Config, options: RunOptions, target: Target) -> Rollout:
+    """Return the limits of a target, with the wait for locks that ``options`` ask for."""
+    settings = limits(config, target.environment, target.database)
+    if options.wait_for_lock is None:
+        return settings
+    return settings.model_copy(update={"wait_for_lock": options.wait_for_lock})
 
 
 def _same(one: Location, other: Location) -> bool:

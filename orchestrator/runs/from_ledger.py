@@ -9,14 +9,14 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan, of_json
-from orchestrator.rollout.run import Past
-from orchestrator.runs.attempts import Trail
+from orchestrator.rollout.state_machine import Past
+from orchestrator.runs.attempts import Attempts
 
 ENDED_BEFORE = "its orchestrator ended before it did"
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class StoredRun:
     """What the ledger has of a run."""
 
     run: RunRecord
@@ -24,7 +24,7 @@ class Recorded:
     rows: Mapping[str, TargetRecord]
 
     @classmethod
-    def of(cls, ledger: Ledger, id_: int) -> "Recorded":
+    def of(cls, ledger: Ledger, id_: int) -> "StoredRun":
         """Read a run. Raises ``UsageError`` for one that is not there."""
         run = ledger.run(id_)
         rows = ledger.targets(id_)
@@ -47,43 +47,45 @@ def _planned(row: TargetRecord) -> dict[str, Any]:
     }
 
 
-def past_of(ledger: Ledger, id_: int, recorded: Recorded) -> Past:
+def past_of(ledger: Ledger, id_: int, stored: StoredRun) -> Past:
     """Return what the state machine must know of a run to go on with it."""
     waves = {wave.position: (wave.state, wave.ended_at) for wave in ledger.waves(id_)}
     held = {(gate.wave, gate.kind) for gate in ledger.gates(id_) if gate.state != "failed"}
     settled = {
         row.name: row.state
-        for row in recorded.rows.values()
+        for row in stored.rows.values()
         if row.state is not None and row.state is not State.NOT_STARTED
     }
     return Past(settled, waves, frozenset(held))
 
 
-def trails_of(ledger: Ledger, id_: int, rows: Mapping[str, TargetRecord]) -> dict[str, Trail]:
+def earlier_attempts(
+    ledger: Ledger, id_: int, rows: Mapping[str, TargetRecord]
+) -> dict[str, Attempts]:
     """Return what was tried before on each target that is still to be worked on."""
     attempts: dict[str, list[AttemptRecord]] = {}
     for attempt in ledger.attempts(id_):
         if rows[attempt.target].state in {None, State.NOT_STARTED}:
             attempts.setdefault(attempt.target, []).append(attempt)
-    return {name: _trail(of, rows[name]) for name, of in attempts.items()}
+    return {name: _attempts(of, rows[name]) for name, of in attempts.items()}
 
 
-def _trail(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Trail:
+def _attempts(attempts: Sequence[AttemptRecord], row: TargetRecord) -> Attempts:
     """Return what is known of earlier attempts, from the last one back to one that could look."""
-    trail = Trail(number=attempts[-1].number)
+    found = Attempts(number=attempts[-1].number)
     committing: dict[str, None] = {}
     for attempt in reversed(attempts):
         if _has_looked(attempt):
             break
         lost = attempt.state in {None, LOST}
-        trail.unseen = trail.unseen or lost
+        found.unseen = found.unseen or lost
         if lost:
             committing.update(dict.fromkeys(r for c in attempt.committing for r in c.revisions))
-            trail.loss = trail.loss or ENDED_BEFORE
-    trail.committing = tuple(committing)
-    if trail.unseen:
-        trail.origin = row.heads
-    return trail
+            found.loss = found.loss or ENDED_BEFORE
+    found.committing = tuple(committing)
+    if found.unseen:
+        found.origin = row.heads
+    return found
 
 
 def _has_looked(attempt: AttemptRecord) -> bool:
@@ -98,10 +100,3 @@ def created_by(ledger: Ledger, run: int | None) -> frozenset[str]:
     """Return the targets whose database or schema a run has made."""
     remarks = [] if run is None else ledger.remarks(run)
     return frozenset(one.target for one in remarks if one.what == "created")
-
-
-def back_to(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return where each target of a rollback goes back to; nothing for other runs."""
-    if plan.parent is None:
-        return {}
-    return {target.name: target.goal for target in plan.targets if target.goal is not None}

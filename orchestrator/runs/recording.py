@@ -20,7 +20,7 @@ Sink = Callable[[Event], None]
 
 
 @dataclass(slots=True)
-class Record:
+class Recorder:
     """The one way in which events reach the ledger of a run that we hold.
 
     What could not be written is kept, and written first as soon as the ledger is back. Entered, it
@@ -45,7 +45,7 @@ class Record:
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def __enter__(self) -> "Record":
+    def __enter__(self) -> "Recorder":
         self._look()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()

@@ -16,7 +16,7 @@ from orchestrator.rollout.events import (
     WaveState,
 )
 from orchestrator.rollout.outcomes import State
-from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.context import ProjectContext, RunOptions
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 _SKIPPED = frozenset({None, State.FAILED, State.LOCKED, State.IN_DOUBT, State.BLOCKED})
@@ -31,50 +31,52 @@ class Done:
     """For people: what happens now, and what to do next."""
 
 
-def pause(setting: Setting, id_: int, how: Conduct) -> Done:
+def pause(project: ProjectContext, id_: int, options: RunOptions) -> Done:
     """Let a run start nothing more; what runs is finished. Raises ``UsageError`` if it is over."""
-    with setting.existing_ledger() as ledger:
+    with project.existing_ledger() as ledger:
         run = _unfinished(ledger, id_, "pause")
         # One that somebody holds is about to go on.
         if run.state in {RunState.PAUSED, RunState.FAILED} and run.holder is None:
             return Done(id_, f"run {id_} is {run.state} already")
-        asked = _ask(ledger, run, "pause", how)
+        asked = _ask(ledger, run, "pause", options)
         now = "starts nothing more, and ends when what runs is done" if asked else "is paused"
         return Done(id_, f"run {id_} {now}; go on with: orchestrator resume {id_}")
 
 
-def abort(setting: Setting, id_: int, how: Conduct) -> Done:
+def abort(project: ProjectContext, id_: int, options: RunOptions) -> Done:
     """Let a run start nothing more, ever; what runs is finished."""
-    with setting.existing_ledger() as ledger:
+    with project.existing_ledger() as ledger:
         run = _unfinished(ledger, id_, "abort")
-        asked = _ask(ledger, run, "abort", how)
+        asked = _ask(ledger, run, "abort", options)
         now = "starts nothing more, and ends when what runs is done" if asked else "is aborted"
         return Done(id_, f"run {id_} {now}; what it did: orchestrator show {id_}")
 
 
-def approve(setting: Setting, id_: int, wave: str | None, note: str, how: Conduct) -> Done:
+def approve(
+    project: ProjectContext, id_: int, wave: str | None, note: str, options: RunOptions
+) -> Done:
     """Approve that a run goes on after a wave: the one it waits at, unless one is named."""
-    with setting.existing_ledger() as ledger:
+    with project.existing_ledger() as ledger:
         _unfinished(ledger, id_, "approve")
         chosen = _wave(id_, ledger.waves(id_), wave)
-        ledger.approve(id_, chosen.position, how.by, note)
+        ledger.approve(id_, chosen.position, options.by, note)
         then = "it goes on" if ledger.holder(id_) else f"go on with: orchestrator resume {id_}"
-        return Done(id_, f"run {id_} is approved after {chosen.name}, by {how.by}; {then}")
+        return Done(id_, f"run {id_} is approved after {chosen.name}, by {options.by}; {then}")
 
 
-def skip(setting: Setting, id_: int, target: str, reason: str, how: Conduct) -> Done:
+def skip(project: ProjectContext, id_: int, target: str, reason: str, options: RunOptions) -> Done:
     """Let a run go on without a target; one that was in doubt counts as looked after.
 
     Raises ``UsageError`` for a target that succeeded or that the run does not have, ``Refused``
     while somebody holds the run.
     """
-    with setting.existing_ledger() as ledger, ledger.hold(id_, Holder.here()) as hold:
+    with project.existing_ledger() as ledger, ledger.hold(id_, Holder.here()) as hold:
         row = next((row for row in ledger.targets(id_) if row.name == target), None)
         if row is None:
             raise UsageError(f"run {id_} has no target {target}; see orchestrator show {id_}")
         if row.state not in _SKIPPED:
             raise UsageError(f"{target} is {row.state} in run {id_}: there is nothing to skip")
-        hold.write([TargetSkipped(ledger.now(), target, how.by, reason)])
+        hold.write([TargetSkipped(ledger.now(), target, options.by, reason)])
         over = ledger.run(id_).state in _ENDED
         then = "" if over else f"; go on with: orchestrator resume {id_}"
         return Done(id_, f"run {id_} goes without {target}{then}")
@@ -87,20 +89,20 @@ def _unfinished(ledger: Ledger, id_: int, verb: str) -> RunRecord:
     return run
 
 
-def _ask(ledger: Ledger, run: RunRecord, what: Request, how: Conduct) -> bool:
+def _ask(ledger: Ledger, run: RunRecord, what: Request, options: RunOptions) -> bool:
     """Ask whoever holds the run; where nobody does, say it ourselves. Whether it was asked."""
     try:
         with ledger.hold(run.id, Holder.here()) as hold:
             now = ledger.now()
             event: Event = (
-                RunAborted(now, how.by)
+                RunAborted(now, options.by)
                 if what == "abort"
-                else RunPaused(now, "somebody asked for it", how.by)
+                else RunPaused(now, "somebody asked for it", options.by)
             )
             hold.write([event])
             return False
     except Held:
-        ledger.request(run.id, what, how.by)
+        ledger.request(run.id, what, options.by)
         return True
 
 

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
-from orchestrator.ledger.hold import Hold
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import AttemptRecord, TargetRecord, Which
@@ -22,20 +20,22 @@ from orchestrator.rollout.events import (
     TargetSkipped,
 )
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.conflicts import refuse_doubts
+from orchestrator.runs.context import ProjectContext, RunContext, RunOptions
+from orchestrator.runs.controller import control
+from orchestrator.runs.ending import Ended
 from orchestrator.runs.from_ledger import (
     ENDED_BEFORE,
-    Recorded,
-    back_to,
+    StoredRun,
     created_by,
+    earlier_attempts,
     past_of,
-    trails_of,
 )
-from orchestrator.runs.recorded_run import Course, Ended, conduct
-from orchestrator.runs.starting import HELD_TO, outcomes_of, refuse_doubts
+from orchestrator.runs.recorded_run import RecordedRun
+from orchestrator.runs.starting import HELD_TO
 from orchestrator.runs.unchanged import assert_unchanged
-from orchestrator.snapshot.at_head import nothing_to_do
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.at_head import AtHead
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.worker.jobs import Verb
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
@@ -44,16 +44,16 @@ _RETRIED = frozenset({State.FAILED, State.LOCKED})
 _OPEN = frozenset({None, State.NOT_STARTED, State.BLOCKED})
 
 
-def resume(setting: Setting, id_: int, how: Conduct) -> Result:
+def resume(project: ProjectContext, id_: int, options: RunOptions) -> Result:
     """Go on with a run where it stands. Targets whose attempt nobody saw end are asked first.
 
     Raises ``UsageError`` for a run that is over, ``Refused`` for one that somebody else holds,
     that is over its budget, or whose scripts or waves were changed since.
     """
-    return _take_up(setting, id_, how, lambda _: [])
+    return _take_up(project, id_, options, lambda _: [])
 
 
-def retry(setting: Setting, id_: int, names: Sequence[str], how: Conduct) -> Result:
+def retry(project: ProjectContext, id_: int, names: Sequence[str], options: RunOptions) -> Result:
     """Let failed targets of a run be tried again, and go on with it.
 
     All that failed and changed nothing; or those of ``names``, which may also be in doubt or half
@@ -61,108 +61,108 @@ def retry(setting: Setting, id_: int, names: Sequence[str], how: Conduct) -> Res
     can't be tried again.
     """
 
-    def again(recorded: Recorded) -> list[str]:
+    def again(stored: StoredRun) -> list[str]:
         if not names:
-            rows = recorded.rows.values()
+            rows = stored.rows.values()
             found = [row.name for row in rows if row.state in _RETRIED and not row.doubt]
             if not found:
                 raise UsageError(
-                    f"run {id_} has no failed target to retry{_doubtful(recorded)}\n"
+                    f"run {id_} has no failed target to retry{_doubtful(stored)}\n"
                     f"  to go on with it, or to try its gate again: orchestrator resume {id_}"
                 )
             return found
         for name in names:
-            row = recorded.rows.get(name)
+            row = stored.rows.get(name)
             if row is None:
                 raise UsageError(f"run {id_} has no target {name}")
             if row.state not in {*_RETRIED, State.IN_DOUBT, State.SKIPPED}:
                 raise UsageError(f"{name} did not fail in run {id_}: it is {row.state or 'open'}")
         return list(names)
 
-    return _take_up(setting, id_, how, again, over=frozenset({RunState.ABORTED}))
+    return _take_up(project, id_, options, again, over=frozenset({RunState.ABORTED}))
 
 
-def _doubtful(recorded: Recorded) -> str:
-    rows = [row for row in recorded.rows.values() if row.doubt and row.state is not None]
+def _doubtful(stored: StoredRun) -> str:
+    rows = [row for row in stored.rows.values() if row.doubt and row.state is not None]
     if not rows:
         return ""
     name = rows[0].name
     what = "is in doubt" if rows[0].state is State.IN_DOUBT else "was left half applied"
-    again = f"orchestrator retry {recorded.run.id} {name}"
+    again = f"orchestrator retry {stored.run.id} {name}"
     return f"\n  {name} {what}: name it once it is mended, {again}"
 
 
 def _take_up(
-    setting: Setting,
+    project: ProjectContext,
     id_: int,
-    how: Conduct,
-    again: Callable[[Recorded], Sequence[str]],
+    options: RunOptions,
+    again: Callable[[StoredRun], Sequence[str]],
     over: frozenset[RunState] = _ENDED,
 ) -> Result:
     began = time.monotonic()
-    with setting.existing_ledger() as ledger:
+    with project.existing_ledger() as ledger:
         state = ledger.run(id_).state
         if state in over:
             raise UsageError(f"run {id_} is {state}: there is nothing to resume")
         with ledger.hold(id_, Holder.here()) as hold:
-            recorded = Recorded.of(ledger, id_)
-            targets = _targets(setting, recorded)
-            setting.make_ready(targets)
-            with Workers.of(setting.file, setting.secrets, setting.x, targets) as workers:
-                setting.observer.begin(recorded.plan.verb, targets)
-                survey = Survey(workers)
-                assert_unchanged(id_, recorded.plan, workers, survey, targets)
-                retried = again(recorded)
-                _assert_within_budget(recorded, retried)
-                _tell(ledger, hold, recorded, targets, retried, how)
-                recorded = Recorded.of(ledger, id_)
-                _assert_alone(ledger, recorded)
-                made = _course(setting, ledger, survey, recorded, targets)
-                ended = conduct(
-                    setting, workers, ledger, hold, made, how, lambda at: RunResumed(at, how.by)
-                )
+            stored = StoredRun.of(ledger, id_)
+            targets = _targets(project, stored)
+            project.make_ready(targets)
+            with project.workers(targets) as workers:
+                project.observer.begin(stored.plan.verb, targets)
+                context = RunContext(project, ledger, workers, options)
+                snapshot = SnapshotReader(workers)
+                assert_unchanged(stored, snapshot, targets)
+                retried = again(stored)
+                _assert_within_budget(stored, retried)
+                hold.write(_before(context, stored, targets, retried))
+                stored = StoredRun.of(ledger, id_)
+                _assert_alone(ledger, stored)
+                run = _run(context, snapshot, stored, targets)
+                ended = control(context, hold, run, RunResumed)
                 interrupted = workers.interrupted
-            return _result(ledger, targets, made, ended, interrupted=interrupted, began=began)
+            return Result.of(
+                stored.plan.verb,
+                targets,
+                _outcomes(ledger, ended),
+                interrupted=interrupted,
+                began=began,
+                run=ended.end,
+            )
 
 
-def _targets(setting: Setting, recorded: Recorded) -> tuple[Target, ...]:
+def _targets(project: ProjectContext, stored: StoredRun) -> tuple[Target, ...]:
     """Return the targets of the run that are there, in the order of its plan."""
-    environments = dict.fromkeys(target.environment for target in recorded.plan.targets)
-    known = setting.file.config.environments
-    there = setting.find([name for name in environments if name in known])
+    there = project.still_known([target.environment for target in stored.plan.targets])
     found = {target.name: target for target in there}
-    return tuple(found[t.name] for t in recorded.plan.targets if t.name in found)
+    return tuple(found[t.name] for t in stored.plan.targets if t.name in found)
 
 
-def _tell(
-    ledger: Ledger,
-    hold: Hold,
-    recorded: Recorded,
-    targets: Sequence[Target],
-    retried: Sequence[str],
-    how: Conduct,
-) -> None:
-    """Record which attempts nobody will end, and which targets are tried again or are gone."""
+def _before(
+    context: RunContext, stored: StoredRun, targets: Sequence[Target], retried: Sequence[str]
+) -> list[Event]:
+    """Return which attempts nobody will end, and which targets are tried again or are gone."""
+    ledger, by = context.ledger, context.options.by
     now, there = ledger.now(), {target.name for target in targets}
-    left = ledger.attempts(recorded.run.id, Which.OPEN)
-    events: list[Event] = [AttemptLost(now, a.target, a.number, ENDED_BEFORE) for a in left]
-    events += [TargetRetried(now, name, how.by) for name in retried]
-    events += [
-        TargetSkipped(now, name, how.by, "it is not in environments.toml any more")
-        for name, row in recorded.rows.items()
-        if name not in there and row.state in {None, *_RETRIED}
+    left = ledger.attempts(stored.run.id, Which.OPEN)
+    return [
+        *(AttemptLost(now, attempt.target, attempt.number, ENDED_BEFORE) for attempt in left),
+        *(TargetRetried(now, name, by) for name in retried),
+        *(
+            TargetSkipped(now, name, by, "it is not in environments.toml any more")
+            for name, row in stored.rows.items()
+            if name not in there and row.state in {None, *_RETRIED}
+        ),
     ]
-    if events:
-        hold.write(events)
 
 
-def _assert_within_budget(recorded: Recorded, retried: Sequence[str]) -> None:
+def _assert_within_budget(stored: StoredRun, retried: Sequence[str]) -> None:
     """Raise ``Refused`` where more targets of a wave failed than may, besides those ``retried``."""
-    id_, again = recorded.run.id, set(retried)
-    for at, wave in enumerate(recorded.plan.waves):
+    id_, again = stored.run.id, set(retried)
+    for at, wave in enumerate(stored.plan.waves):
         failed = [
             row.name
-            for row in recorded.rows.values()
+            for row in stored.rows.values()
             if row.wave == at and row.state in {*_RETRIED, State.IN_DOUBT} and row.name not in again
         ]
         if len(failed) > wave.budget:
@@ -176,10 +176,10 @@ def _assert_within_budget(recorded: Recorded, retried: Sequence[str]) -> None:
             )
 
 
-def _assert_alone(ledger: Ledger, recorded: Recorded) -> None:
+def _assert_alone(ledger: Ledger, stored: StoredRun) -> None:
     """Raise ``Refused`` where other runs came in between, and are not done with its targets."""
-    id_ = recorded.run.id
-    left = [row.name for row in recorded.rows.values() if row.state in _OPEN]
+    id_ = stored.run.id
+    left = [row.name for row in stored.rows.values() if row.state in _OPEN]
     refuse_doubts(ledger, left, but=id_)
     others = {run: name for run, name in ledger.unfinished(left).items() if run != id_}
     if others:
@@ -191,66 +191,45 @@ def _assert_alone(ledger: Ledger, recorded: Recorded) -> None:
         )
 
 
-def _course(
-    setting: Setting,
-    ledger: Ledger,
-    survey: Survey,
-    recorded: Recorded,
+def _run(
+    context: RunContext,
+    snapshot: SnapshotReader,
+    stored: StoredRun,
     targets: Sequence[Target],
-) -> Course:
-    plan, id_ = recorded.plan, recorded.run.id
-    verb = Verb(plan.verb)
-    needs = dependencies(targets, setting.file.config)
-    if verb is Verb.DOWNGRADE:
+) -> RecordedRun:
+    plan, ledger, id_ = stored.plan, context.ledger, stored.run.id
+    needs = dependencies(targets, context.config)
+    if plan.verb == Verb.DOWNGRADE:
         _, needs = reversed_(targets, needs)
-    trails = trails_of(ledger, id_, recorded.rows)
-    plain = verb is Verb.UPGRADE and plan.revision == "heads"
-    idle = {target.name for target in plan.targets if target.idle} - trails.keys()
-    candidates = [t for t in targets if t.name in idle and recorded.rows[t.name].state is None]
-    return Course(
+    earlier = earlier_attempts(ledger, id_, stored.rows)
+    at_head = None
+    if plan.verb == Verb.UPGRADE and plan.revision == "heads":
+        idle = {target.name for target in plan.targets if target.idle} - earlier.keys()
+        left = [t for t in targets if t.name in idle and stored.rows[t.name].state is None]
+        still = snapshot.at_head(left)
+        at_head = AtHead(snapshot, [target for target in left if target.name in still])
+    return RecordedRun(
         id=id_,
         plan=plan,
         targets={target.name: target for target in targets},
         needs=needs,
-        histories=survey.histories,
-        past=past_of(ledger, id_, recorded),
-        trails=trails,
-        settled=_fresh(survey, candidates) if plain else lambda _: None,
-        back_to=back_to(plan),
+        histories=snapshot.histories,
+        past=past_of(ledger, id_, stored),
+        earlier=earlier,
+        at_head=at_head,
         created=created_by(ledger, plan.parent),
-        purge=bool(plan.selection.get("purge")),
         held_to=bool(plan.selection.get(HELD_TO)),
     )
 
 
-def _fresh(survey: Survey, candidates: Sequence[Target]) -> Callable[[Target], Outcome | None]:
-    at_head = survey.at_head(candidates)
-    return nothing_to_do(survey, [t for t in candidates if t.name in at_head])
-
-
-def _result(
-    ledger: Ledger,
-    targets: Sequence[Target],
-    made: Course,
-    ended: Ended,
-    *,
-    interrupted: bool,
-    began: float,
-) -> Result:
+def _outcomes(ledger: Ledger, ended: Ended) -> dict[str, Outcome]:
     """Return how every target of the run stands, those included that earlier processes did."""
-    outcomes = outcomes_of(ended)
-    newest = {a.target: a for a in ledger.attempts(made.id, Which.NEWEST)}
-    for row in ledger.targets(made.id):
-        if row.name in outcomes and row.name not in ended.outcomes and row.state is not None:
+    id_, outcomes = ended.end.id, ended.outcomes
+    newest = {a.target: a for a in ledger.attempts(id_, Which.NEWEST)}
+    for row in ledger.targets(id_):
+        if row.name in outcomes and row.name not in ended.worked_on and row.state is not None:
             outcomes[row.name] = _outcome(row, newest.get(row.name))
-    return Result(
-        made.plan.verb,
-        tuple(targets),
-        tuple(outcomes[target.name] for target in targets),
-        interrupted=interrupted,
-        seconds=round(time.monotonic() - began, 3),
-        run=ended.end,
-    )
+    return outcomes
 
 
 def _outcome(row: TargetRecord, attempt: AttemptRecord | None) -> Outcome:

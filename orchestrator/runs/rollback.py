@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.dispatch.observer import Silent
 from orchestrator.dispatch.results import Result
-from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.order import dependencies, reversed_
 from orchestrator.fleet.target import Target
@@ -16,11 +15,13 @@ from orchestrator.ledger.records import AttemptRecord
 from orchestrator.rollout.events import RunAborted, RunState
 from orchestrator.rollout.outcomes import SUCCEEDED, State
 from orchestrator.rollout.plan import Plan, PlannedRevision
-from orchestrator.runs.context import Conduct, Setting
-from orchestrator.runs.from_ledger import Recorded, created_by
-from orchestrator.runs.planning.planner import Planning
-from orchestrator.runs.recorded_run import Course
-from orchestrator.runs.starting import driven, outcomes_of, record_run, refuse_doubts
+from orchestrator.runs.conflicts import refuse_doubts
+from orchestrator.runs.context import ProjectContext, RunContext, RunOptions
+from orchestrator.runs.from_ledger import StoredRun, created_by
+from orchestrator.runs.order import Order
+from orchestrator.runs.planning.planner import Planner
+from orchestrator.runs.recorded_run import RecordedRun
+from orchestrator.runs.starting import drive, record
 from orchestrator.worker.jobs import Verb
 
 Heads = tuple[str, ...]
@@ -31,7 +32,7 @@ _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 class Rollback:
     """How a run would be rolled back; nothing was done yet."""
 
-    setting: Setting = field(repr=False)
+    project: ProjectContext = field(repr=False)
     plan: Plan
     targets: tuple[Target, ...]
     moved: tuple[str, ...]
@@ -47,73 +48,67 @@ class Rollback:
             if revision.reversible is False
         )
 
-    def run(self, how: Conduct) -> Result:
+    def run(self, options: RunOptions) -> Result:
         """Do it, as a run of its own."""
         began = time.monotonic()
-        setting, targets = self.setting, self.targets
-        needs = _needs(setting, targets)
-        with (
-            setting.ledger(targets) as ledger,
-            Workers.of(setting.file, setting.secrets, setting.x, targets) as workers,
-        ):
-            setting.observer.begin(Verb.DOWNGRADE.value, targets)
+        project, targets = self.project, self.targets
+        with project.ledger(targets) as ledger, project.workers(targets) as workers:
+            project.observer.begin(Verb.DOWNGRADE.value, targets)
+            context = RunContext(project, ledger, workers, options)
             refuse_doubts(ledger, [target.name for target in targets])
-            course = Course(
-                id=self._recorded(ledger, how),
-                plan=self.plan,
-                targets={target.name: target for target in targets},
-                needs=needs,
-                histories={},
-                back_to={t.name: t.goal for t in self.plan.targets if t.goal is not None},
-                created=created_by(ledger, self.plan.parent),
-                held_to=True,
-            )
-            ended = driven(setting, workers, ledger, course, how)
+            ended = drive(context, self._recorded(context))
             interrupted = workers.interrupted
-        outcomes = outcomes_of(ended)
-        return Result(
-            Verb.DOWNGRADE.value,
+        return Result.of(
+            Verb.DOWNGRADE,
             targets,
-            tuple(outcomes[target.name] for target in targets),
+            ended.outcomes,
             interrupted=interrupted,
-            seconds=round(time.monotonic() - began, 3),
+            began=began,
             run=ended.end,
         )
 
-    def _recorded(self, ledger: Ledger, how: Conduct) -> int:
+    def _recorded(self, context: RunContext) -> RecordedRun:
         """Record it, and end the run that is rolled back: what its first waves had shown is gone.
 
         Raises ``Refused`` where somebody has taken that one up meanwhile.
         """
-        assert self.plan.parent is not None
-        with ledger.hold(self.plan.parent, Holder.here()) as parent:
-            id_ = record_run(ledger, self.plan, how)
-            if ledger.run(self.plan.parent).state not in _ENDED:
-                parent.write([RunAborted(ledger.now(), how.by, f"rolled back by run {id_}")])
-        return id_
+        rolled_back, ledger = self.plan.parent, context.ledger
+        assert rolled_back is not None
+        with ledger.hold(rolled_back, Holder.here()) as hold:
+            id_ = record(context, self.plan)
+            if ledger.run(rolled_back).state not in _ENDED:
+                reason = f"rolled back by run {id_}"
+                hold.write([RunAborted(ledger.now(), context.options.by, reason)])
+        return RecordedRun(
+            id=id_,
+            plan=self.plan,
+            targets={target.name: target for target in self.targets},
+            needs=_needs(self.project, self.targets),
+            histories={},
+            created=created_by(ledger, rolled_back),
+            held_to=True,
+        )
 
 
-def rollback(setting: Setting, id_: int) -> Rollback:
+def rollback(project: ProjectContext, id_: int) -> Rollback:
     """Plan how a run is rolled back, in reverse order. Changes nothing.
 
     Raises ``UsageError`` where it changed nothing or is not over yet.
     """
-    with setting.existing_ledger() as ledger:
-        recorded = Recorded.of(ledger, id_)
-        if recorded.run.holder is not None:
-            raise Refused(f"run {id_} is held by {recorded.run.holder}; pause it first")
-        if recorded.plan.verb != Verb.UPGRADE:
-            raise UsageError(f"run {id_} is a {recorded.plan.verb}; only upgrades are rolled back")
+    with project.existing_ledger() as ledger:
+        stored = StoredRun.of(ledger, id_)
+        if stored.run.holder is not None:
+            raise Refused(f"run {id_} is held by {stored.run.holder}; pause it first")
+        if stored.plan.verb != Verb.UPGRADE:
+            raise UsageError(f"run {id_} is a {stored.plan.verb}; only upgrades are rolled back")
         changed = _changed(ledger, id_)
-    names = list(dict.fromkeys(name.partition("/")[0] for name in changed))
-    known = setting.file.config.environments
-    there = setting.find([name for name in names if name in known])
+    there = project.still_known([name.partition("/")[0] for name in changed])
     targets = tuple(target for target in there if target.name in changed)
     if not targets:
         raise UsageError(f"run {id_} changed no target that is there: nothing to roll back")
-    targets, _ = reversed_(targets, dependencies(targets, setting.file.config))
-    setting.make_ready(targets)
-    return _planned(setting, recorded, targets, changed)
+    targets, _ = reversed_(targets, dependencies(targets, project.config))
+    project.make_ready(targets)
+    return _planned(project, stored, targets, changed)
 
 
 def _changed(ledger: Ledger, id_: int) -> dict[str, tuple[Heads, Heads]]:
@@ -133,33 +128,34 @@ def _changed(ledger: Ledger, id_: int) -> dict[str, tuple[Heads, Heads]]:
     return found
 
 
-def _needs(setting: Setting, targets: Sequence[Target]) -> Mapping[str, Sequence[str]]:
-    _, needs = reversed_(targets, dependencies(targets, setting.file.config))
+def _needs(project: ProjectContext, targets: Sequence[Target]) -> Mapping[str, Sequence[str]]:
+    _, needs = reversed_(targets, dependencies(targets, project.config))
     return needs
 
 
 def _planned(
-    setting: Setting,
-    recorded: Recorded,
+    project: ProjectContext,
+    stored: StoredRun,
     targets: tuple[Target, ...],
     changed: Mapping[str, tuple[Heads, Heads]],
 ) -> Rollback:
-    with Workers.of(setting.file, setting.secrets, setting.x, targets) as workers:
-        planning = Planning(
-            workers,
-            Verb.DOWNGRADE,
-            f"before run {recorded.run.id}",
-            {"selectors": tuple(t.name for t in targets), "where": {}, "exclude": ()},
-            classes=False,
-            back_to={name: before for name, (before, _) in changed.items()},
-        )
-        plan = planning.plan(targets, _needs(setting, targets), Silent())
+    order = Order(
+        Verb.DOWNGRADE,
+        targets,
+        _needs(project, targets),
+        f"before run {stored.run.id}",
+        {"selectors": tuple(t.name for t in targets), "where": {}, "exclude": ()},
+        back_to={name: before for name, (before, _) in changed.items()},
+    )
+    with project.workers(targets) as workers:
+        planner = Planner(workers, order, classes=False)
+        plan = planner.plan(Silent())
     moved = tuple(
         target.name
         for target in targets
-        if planning.read[target.name].heads != changed[target.name][1]
-        or planning.read[target.name].state is State.UNREACHABLE
+        if planner.read[target.name].heads != changed[target.name][1]
+        or planner.read[target.name].state is State.UNREACHABLE
     )
     kept = plan.without(moved)
     left = tuple(target for target in targets if target.name not in moved)
-    return Rollback(setting, replace(kept, parent=recorded.run.id), left, moved)
+    return Rollback(project, replace(kept, parent=stored.run.id), left, moved)

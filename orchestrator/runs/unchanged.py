@@ -11,25 +11,27 @@ from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import Plan, course
 from orchestrator.rollout.revisions import Revisions
+from orchestrator.runs.from_ledger import StoredRun
 from orchestrator.runs.planning.planner import arguments_digest, place_of, settings_of
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.worker.jobs import Verb
 
 _SHOWN = 20
 
 
 def assert_unchanged(
-    id_: int, plan: Plan, workers: Workers, survey: Survey, targets: Sequence[Target]
+    stored: StoredRun, snapshot: SnapshotReader, targets: Sequence[Target]
 ) -> None:
-    """Raise ``Refused`` where the run would now do something else than what was recorded.
+    """Raise ``Refused`` where the run would now do something else than what was stored.
 
     ``targets``: those of the plan that are there.
     """
-    survey.learn(sorted({*plan.revisions, *(target.database for target in plan.targets)}))
+    plan, id_ = stored.plan, stored.run.id
+    snapshot.learn(sorted({*plan.revisions, *(target.database for target in plan.targets)}))
     found = [
-        *_edited(plan, survey),
-        *_new(plan, survey),
-        *_settings(plan, workers),
+        *_edited(plan, snapshot),
+        *_new(plan, snapshot),
+        *_settings(plan, snapshot.workers),
         *_elsewhere(plan, targets),
     ]
     if found:
@@ -40,23 +42,23 @@ def assert_unchanged(
         )
 
 
-def _edited(plan: Plan, survey: Survey) -> Iterator[str]:
+def _edited(plan: Plan, snapshot: SnapshotReader) -> Iterator[str]:
     for database, of in plan.revisions.items():
-        history = survey.histories.get(database)
+        history = snapshot.histories.get(database)
         paths = {} if history is None else history.paths
         for id_, revision in of.items():
             if _digest(paths.get(id_)) != revision.sha256:
                 yield _was_edited(database, id_)
 
 
-def _new(plan: Plan, survey: Survey) -> Iterator[str]:
+def _new(plan: Plan, snapshot: SnapshotReader) -> Iterator[str]:
     """What came since would be applied to targets that no earlier wave has tried it on."""
     if plan.verb != Verb.UPGRADE or plan.revision != "heads":
         return
     goals = {(t.database, t.goal): None for t in plan.targets if t.goal is not None}
     found: dict[tuple[str, str], None] = {}
     for database, goal in goals:
-        history = survey.histories.get(database)
+        history = snapshot.histories.get(database)
         if history is not None:
             found |= {(database, revision.id): None for revision in history.pending(goal)}
     for database, id_ in found:
@@ -83,7 +85,7 @@ def _elsewhere(plan: Plan, targets: Sequence[Target]) -> Iterator[str]:
 
 
 @dataclass(slots=True)
-class Files:
+class RevisionFiles:
     """Looks, while a run goes on, whether the files of its revisions are still the planned ones.
 
     A run may wait for days, and each new worker reads them as they are then.

@@ -38,7 +38,7 @@ _TRIES = 3
 
 
 @dataclass(slots=True)
-class Survey:
+class SnapshotReader:
     """Reads the state of targets, and of their schemas where that is asked for.
 
     No worker is started for a target, but where only ``env.py`` can tell where its heads are.
@@ -70,9 +70,9 @@ class Survey:
     """Whose database it is, by server, name in lower case, where the server takes it so, and
     version table."""
 
-    def again(self) -> "Survey":
+    def again(self) -> "SnapshotReader":
         """Return one that knows the scripts, and nothing of where targets stood."""
-        fresh = Survey(self.workers, self.schemas, self.asks, self.warnings)
+        fresh = SnapshotReader(self.workers, self.schemas, self.asks, self.warnings)
         fresh._revisions, fresh.unloaded = self._revisions, self.unloaded
         return fresh
 

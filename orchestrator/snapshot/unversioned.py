@@ -7,13 +7,13 @@ from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.snapshot.classes import by_schema, dialect_of, schema_classes
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 
 _SHOWN = 3
 
 
 def told_apart(
-    survey: Survey, targets: Sequence[Target], outcomes: Mapping[str, Outcome]
+    snapshot: SnapshotReader, targets: Sequence[Target], outcomes: Mapping[str, Outcome]
 ) -> dict[str, Outcome]:
     """Return the outcomes of ``status``, with those that have tables and no revision as such.
 
@@ -21,11 +21,11 @@ def told_apart(
     """
     found = dict(outcomes)
     empty = [target for target in targets if outcomes[target.name].state is State.EMPTY]
-    seen = [target.name for target in empty if target.name in survey.places]
+    seen = [target.name for target in empty if target.name in snapshot.places]
     prints = {name: of for name in seen if (of := outcomes[name].fingerprint) is not None}
-    prints |= survey.fingerprints([name for name in seen if name not in prints])
+    prints |= snapshot.fingerprints([name for name in seen if name not in prints])
     first = {prints[name]: name for name in reversed(prints)}  # equal ones hold the same
-    things = survey.things(list(first.values()))
+    things = snapshot.things(list(first.values()))
     standing = by_schema(schema_classes((target, outcomes[target.name]) for target in targets))
     for target in empty:
         held = things.get(first.get(prints.get(target.name, ""), ""), ())
@@ -37,7 +37,7 @@ def told_apart(
             found[target.name] = replace(
                 outcomes[target.name],
                 state=State.UNVERSIONED,
-                failure=_why(target, tables, heads, has_table=target.name in survey.versioned),
+                failure=_why(target, tables, heads, has_table=target.name in snapshot.versioned),
             )
     return found
 

@@ -7,8 +7,8 @@ from copy import deepcopy
 from orchestrator.rollout import events as e
 from orchestrator.rollout.events import Event, GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.run import OVER, Past, Run, Stage
 from orchestrator.rollout.schedule import Slot
+from orchestrator.rollout.state_machine import OVER, Past, Stage, StateMachine
 
 GOOD = {State.DONE, State.UNCHANGED}
 BAD = {State.FAILED, State.LOCKED, State.IN_DOUBT}
@@ -87,10 +87,10 @@ class World:
         """Targets that have no worker at the moment, and get another attempt."""
         self.used: Counter[Slot] = Counter()
         self.clock = 0
-        self.run: Run | None = Run(stages)
+        self.run: StateMachine | None = StateMachine(stages)
 
     @property
-    def alive(self) -> Run:
+    def alive(self) -> StateMachine:
         assert self.run is not None
         return self.run
 
@@ -258,7 +258,7 @@ class World:
     def check_replay(self, batch: Sequence[Event]) -> None:
         """Assert that applying once more what is known already changes nothing."""
         course = e.RunWaiting | e.RunPaused | e.RunAborted | e.RunFailed | e.RunDone
-        restored = Run(self.stages, self.ledger.past())
+        restored = StateMachine(self.stages, self.ledger.past())
         before = _seen(restored)
         for event in batch:
             if not isinstance(event, course):
@@ -268,8 +268,8 @@ class World:
     def resume(self) -> None:
         if self.ledger.state in {RunState.DONE, RunState.ABORTED}:
             return
-        self.run = Run(self.stages, self.ledger.past())
-        assert _seen(self.run) == _seen(Run(self.stages, self.ledger.past()))
+        self.run = StateMachine(self.stages, self.ledger.past())
+        assert _seen(self.run) == _seen(StateMachine(self.stages, self.ledger.past()))
         self.take_in(e.RunResumed(self.at, "somebody"))
         self.flush()
 
@@ -281,7 +281,7 @@ class World:
         for event in (e.TargetRetried(self.at, name, "somebody"), e.RunResumed(self.at, "s")):
             self.ledger.add(event)
             self.book.add(event)
-        self.run = Run(self.stages, self.ledger.past())
+        self.run = StateMachine(self.stages, self.ledger.past())
         assert self.run.position <= self.ledger.place[name] or name in self.run.settled
         # What succeeded or failed elsewhere stays; what was blocked may be open again.
         kept = {n: s for n, s in others.items() if s is not State.BLOCKED}
@@ -299,7 +299,7 @@ class World:
         assert run.running == {*self.active, *self.again}
         quiet = not self.active and not self.again and run.state not in OVER
         if quiet and run.state is not RunState.PAUSED and not run.decide(0) and not run._offered:
-            assert _seen(Run(self.stages, self.book.past())) == _seen(run)
+            assert _seen(StateMachine(self.stages, self.book.past())) == _seen(run)
 
     def calm(self) -> None:
         """Nobody interferes any more: assert that it ends."""
@@ -322,7 +322,7 @@ class World:
         raise AssertionError(f"it does not end: {self.alive.state}, {self.alive.gate}")
 
 
-def _seen(run: Run) -> tuple[object, ...]:
+def _seen(run: StateMachine) -> tuple[object, ...]:
     """What anybody can see of a run, without changing it."""
     twin = deepcopy(run)
     return (run.position, run.settled, run.gate, run.decide(0), run.over_budget, twin.may_start())

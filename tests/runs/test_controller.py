@@ -3,23 +3,23 @@
 from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orchestrator.actions.project import Project
-from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.base import Finished, Lost, Message
 from orchestrator.ledger.records import LOST
 from orchestrator.ledger.records import Committing as Committed
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedTarget
-from orchestrator.runs.context import Conduct, Setting
+from orchestrator.runs.context import ProjectContext, RunContext, RunOptions
 from orchestrator.runs.planning.layout import lay_out
-from orchestrator.runs.recorded_run import Course
-from orchestrator.runs.starting import driven, record_run
+from orchestrator.runs.recorded_run import RecordedRun
+from orchestrator.runs.starting import drive as drive_run
+from orchestrator.runs.starting import record
 from orchestrator.worker.jobs import Committing, Go
 from tests.workshop import Workshop
 
@@ -40,7 +40,7 @@ FEWER = Message(NAME, Committing("a1", "CREATE TABLE a (n INT)", ("b2",), waits=
 DONE = Finished(NAME, Outcome(NAME, State.DONE, (), ("c3",), (Revision("c3", ""),)))
 
 
-class Pool:
+class ScriptedEngine:
     """Says what the test wrote for it, a batch at a time."""
 
     def __init__(self, *batches: list[Any]) -> None:
@@ -68,12 +68,12 @@ class Pool:
 
 @pytest.fixture
 def roll(tmp_path: Path) -> Any:
-    """Drive a run of one target with a pool, and return what its ledger has of it."""
+    """Drive a run of one target with an engine, and return what its ledger has of it."""
     workshop = Workshop(tmp_path)
     workshop.config(FILE)
     workshop.scripts()
 
-    def drive(pool: Pool) -> tuple[Any, list[Any]]:
+    def drive(engine: ScriptedEngine) -> tuple[Any, list[Any]]:
         project = Project.load(tmp_path / "environments.toml")
         targets = project.targets()
         planned = [
@@ -82,35 +82,34 @@ def roll(tmp_path: Path) -> Any:
         ]
         laid = lay_out(project.file.config, targets, planned, {}, "seed", waves=True)
         plan = Plan("b", "upgrade", "heads", {}, "", "", "", {}, {}, laid.waves, laid.targets)
-        setting = Setting(project.file, project._secrets, (), Silent(), lambda _: targets)
-        crew: Any = SimpleNamespace(
-            engine=pool, interrupts=Interrupts(), job_on=lambda *_, **known: known
-        )
+        context = ProjectContext(project.file, project._secrets, (), Silent(), lambda _: targets)
+        workers = Workers(project.file, project._secrets, (), 1)
+        workers._engine = engine
         with ExitStack() as stack:
-            ledger = stack.enter_context(setting.ledger())
-            id_ = record_run(ledger, plan, Conduct(by="kim"))
-            course = Course(id_, plan, {t.name: t for t in targets}, {}, {})
-            driven(setting, crew, ledger, course, Conduct(by="kim"))
+            ledger = stack.enter_context(context.ledger())
+            running = RunContext(context, ledger, workers, RunOptions(by="kim"))
+            id_ = record(running, plan)
+            drive_run(running, RecordedRun(id_, plan, {t.name: t for t in targets}, {}, {}))
             return ledger.targets(id_)[0], list(ledger.attempts(id_))
 
     return drive
 
 
 def test_what_was_taken_back_just_before_the_end_leaves_no_doubt(roll: Any) -> None:
-    pool = Pool([ASKS], [FEWER, DONE])
+    engine = ScriptedEngine([ASKS], [FEWER, DONE])
 
-    target, (attempt,) = roll(pool)
+    target, (attempt,) = roll(engine)
 
     assert (target.state, target.doubt) == (State.DONE, False)
     assert attempt.committing == (Committed("a1", "CREATE TABLE a (n INT)", ("b2",)),)
-    assert pool.answers == [Go(ok=True)], "nobody waits for an answer where fewer follow"
+    assert engine.answers == [Go(ok=True)], "nobody waits for an answer where fewer follow"
 
 
 def test_what_was_taken_back_just_before_a_worker_was_lost_was_not_begun(roll: Any) -> None:
-    pool = Pool([ASKS], [FEWER, Lost(NAME, "its worker was killed by SIGKILL")], [DONE])
+    engine = ScriptedEngine([ASKS], [FEWER, Lost(NAME, "its worker was killed by SIGKILL")], [DONE])
 
-    target, (lost, done) = roll(pool)
+    target, (lost, done) = roll(engine)
 
-    assert [job["committing"] for job in pool.jobs] == [(), ("a1", "b2")]
+    assert [job.committing for job in engine.jobs] == [(), ("a1", "b2")]
     assert (lost.state, done.state) == (LOST, State.DONE)
     assert (target.state, target.doubt) == (State.DONE, False)

@@ -13,11 +13,10 @@ from orchestrator.config.load import ConfigFile
 from orchestrator.config.template import Secret
 from orchestrator.dialects.drivers import MODULES, default_driver, sync_driver
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.fleet.arguments import x_secrets
 from orchestrator.fleet.target import Target
-from orchestrator.runs.context import Setting
+from orchestrator.runs.context import ProjectContext
 from orchestrator.safety.drivers import check_drivers, substitutes
 
 _DISTRIBUTIONS = {
@@ -29,7 +28,7 @@ _DISTRIBUTIONS = {
 
 
 def diagnose(
-    setting: Setting,
+    project: ProjectContext,
     environments: Sequence[str],
     find: Callable[[str], tuple[Target, ...]],
     observer: Observer,
@@ -39,19 +38,19 @@ def diagnose(
     checks: list[Check] = []
     found: dict[str, tuple[Target, ...]] = {}
     for name in environments:
-        checks += _environment(setting, name, find, found)
+        checks += _environment(project, name, find, found)
     targets = [target for of in found.values() for target in of]
-    usable = [target for target in targets if _is_usable(setting, target)]
+    usable = [target for target in targets if _is_usable(project, target)]
     observer.begin("doctor", usable)
     for name in environments:
-        checks += check_servers(setting, name, [t for t in usable if t.environment == name])
+        checks += check_servers(project, name, [t for t in usable if t.environment == name])
     interrupted = False
     if usable:
-        with Workers.of(setting.file, setting.secrets, setting.x, usable) as workers:
-            checks += check_databases(setting, workers, usable)
+        with project.workers(usable) as workers:
+            checks += check_databases(project, workers, usable)
             interrupted = workers.interrupted
     drivers = {target.address.driver for target in targets if target.address.driver}
-    first = [*_versions(drivers), check_ledger(setting)]
+    first = [*_versions(drivers), check_ledger(project)]
     return Diagnosis((*first, *checks), interrupted, round(time.monotonic() - began, 3))
 
 
@@ -71,7 +70,7 @@ def _versions(drivers: set[str]) -> Iterator[Check]:
 
 
 def _environment(
-    setting: Setting,
+    project: ProjectContext,
     name: str,
     find: Callable[[str], tuple[Target, ...]],
     found: dict[str, tuple[Target, ...]],
@@ -89,7 +88,7 @@ def _environment(
     yield Check(about, "tenants", Verdict.OK, counted + many)
     drivers = {target.address.driver for target in targets if target.address.driver}
     yield from _drivers(about, drivers)
-    yield from _secrets(setting, about, targets)
+    yield from _secrets(project, about, targets)
 
 
 def _drivers(about: str, drivers: set[str]) -> Iterator[Check]:
@@ -105,13 +104,13 @@ def _drivers(about: str, drivers: set[str]) -> Iterator[Check]:
         yield Check(about, "driver", Verdict.NOTE, text)
 
 
-def _secrets(setting: Setting, about: str, targets: Sequence[Target]) -> Iterator[Check]:
-    needs = {target.name: _secrets_of(setting.file, target) for target in targets}
+def _secrets(project: ProjectContext, about: str, targets: Sequence[Target]) -> Iterator[Check]:
+    needs = {target.name: _secrets_of(project.file, target) for target in targets}
     names = {secret for secrets in needs.values() for secret in secrets}
     if not names:
         return
     try:
-        setting.secrets.missing(needs)
+        project.secrets.missing(needs)
     except OrchestratorError as error:
         yield fault(about, "secrets", error)
     else:
@@ -125,10 +124,10 @@ def _secrets_of(file: ConfigFile, target: Target) -> tuple[Secret, ...]:
         return target.address.secrets
 
 
-def _is_usable(setting: Setting, target: Target) -> bool:
+def _is_usable(project: ProjectContext, target: Target) -> bool:
     """Whether it can be connected to, as far as that can be told from here."""
     try:
-        location = target.address.resolve(setting.secrets.value)
+        location = target.address.resolve(project.secrets.value)
         check_drivers([location.driver])
     except (OrchestratorError, ValueError):
         return False

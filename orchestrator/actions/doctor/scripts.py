@@ -10,7 +10,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
-from orchestrator.runs.context import Setting
+from orchestrator.runs.context import ProjectContext
 from orchestrator.worker.examine import Examined
 from orchestrator.worker.jobs import Verb
 
@@ -19,23 +19,23 @@ _SHOWN = 12
 
 
 def check_databases(
-    setting: Setting, workers: Workers, targets: Sequence[Target]
+    project: ProjectContext, workers: Workers, targets: Sequence[Target]
 ) -> Iterator[Check]:
     """Let a worker look at each database's scripts, and run its ``env.py`` for one target."""
     first: dict[str, Target] = {}
     for target in reversed(targets):
         first[target.database] = target
-    for name in setting.file.config.databases:
+    for name in project.config.databases:
         if name in first and not workers.interrupted:
-            yield from _database(setting, workers, first[name])
+            yield from _database(project, workers, first[name])
 
 
-def _database(setting: Setting, workers: Workers, target: Target) -> Iterator[Check]:
-    about, file = f"database {target.database}", setting.file
-    location = target.address.resolve(setting.secrets.value)
+def _database(project: ProjectContext, workers: Workers, target: Target) -> Iterator[Check]:
+    about, file = f"database {target.database}", project.file
+    location = target.address.resolve(project.secrets.value)
     try:
         address = scratch_address(file.config, file.folder, target.database, location.backend)
-        named = None if address is None else address.resolve(setting.secrets.value)
+        named = None if address is None else address.resolve(project.secrets.value)
     except (OrchestratorError, ValueError) as error:
         yield Check(about, "scratch", Verdict.FAULT, str(error))
         return
@@ -58,11 +58,11 @@ def _database(setting: Setting, workers: Workers, target: Target) -> Iterator[Ch
         return
     unreadable = outcome.data.unreadable
     if unreadable is not None:  # a revision may say anything, its target's URL too
-        unreadable = setting.redacted(unreadable, location)
+        unreadable = project.redacted(unreadable, location)
     found = replace(outcome.data, unreadable=unreadable)
     yield from _revisions(about, target.database, found)
     if outcome.failure is not None:
-        said = setting.redacted(outcome.failure.message, named)
+        said = project.redacted(outcome.failure.message, named)
         yield Check(about, "env.py", Verdict.FAULT, said, outcome.failure.next_step)
     elif runs:
         yield Check(about, "env.py", Verdict.OK, "runs")

@@ -15,7 +15,7 @@ from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection.reading import Place
 from orchestrator.inspection.rights import Unknown, answer_time, is_missing, missing_rights, told
 from orchestrator.rollout.limits import creates, limits
-from orchestrator.runs.context import Setting
+from orchestrator.runs.context import ProjectContext
 from orchestrator.safety.drivers import check_drivers
 
 _THREADS = 16
@@ -25,36 +25,36 @@ _SLOW = 0.5
 """Seconds after which a server is called slow to answer."""
 
 
-def _place(setting: Setting, target: Target) -> Place:
-    config = setting.file.config
+def _place(project: ProjectContext, target: Target) -> Place:
+    config = project.config
     settings = limits(config, target.environment, target.database)
     own = config.databases[target.database]
     table = VersionTable(own.version_table or VersionTable().name, own.version_table_schema)
     timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
-    location = target.address.resolve(setting.secrets.value)
+    location = target.address.resolve(project.secrets.value)
     return Place(target.name, location, table, timeouts)
 
 
-def check_servers(setting: Setting, name: str, targets: Sequence[Target]) -> Iterator[Check]:
+def check_servers(project: ProjectContext, name: str, targets: Sequence[Target]) -> Iterator[Check]:
     """Ask each server once whether it answers, and some targets for their rights."""
     about = f"environment {name}"
     by_server: dict[str, list[Target]] = {}
     for target in targets:
         by_server.setdefault(target.server, []).append(target)
     with ThreadPoolExecutor(_THREADS) as pool:
-        answers = pool.map(lambda of: _answer(setting, about, of), by_server.items())
+        answers = pool.map(lambda of: _answer(project, about, of), by_server.items())
         for server, check in zip(by_server, answers, strict=True):
             yield check
             if check.verdict is Verdict.FAULT:
                 by_server[server] = []
-        yield from _rights(setting, about, [t for of in by_server.values() for t in of], pool)
+        yield from _rights(project, about, [t for of in by_server.values() for t in of], pool)
 
 
-def _answer(setting: Setting, about: str, of: tuple[str, list[Target]]) -> Check:
+def _answer(project: ProjectContext, about: str, of: tuple[str, list[Target]]) -> Check:
     server, targets = of
     error: Exception | None = None
     for target in targets[:_MOST]:
-        place = _place(setting, target)
+        place = _place(project, target)
         try:
             seconds, product = answer_time(place)
         except Exception as failed:  # noqa: BLE001 - drivers share no class of errors
@@ -69,10 +69,10 @@ def _answer(setting: Setting, about: str, of: tuple[str, list[Target]]) -> Check
         step = "the way to it is long: run this nearer to it" if slow else None
         return Check(about, "server", Verdict.NOTE if slow else Verdict.OK, text, step)
     assert error is not None
-    text = f"{server}: {setting.redacted(told(error), place.location)}"
+    text = f"{server}: {project.redacted(told(error), place.location)}"
     if is_missing(place, error):
         step = "create its databases, or let upgrade do so: create = true in its environment"
-        makes = creates(setting.file.config, targets[0].environment, targets[0].database)
+        makes = creates(project.config, targets[0].environment, targets[0].database)
         verdict = Verdict.NOTE if makes else Verdict.FAULT
         return Check(about, "server", verdict, text, None if makes else step)
     step = "check the URL, the user's password, and that the server can be reached from here"
@@ -80,7 +80,7 @@ def _answer(setting: Setting, about: str, of: tuple[str, list[Target]]) -> Check
 
 
 def _rights(
-    setting: Setting, about: str, targets: Sequence[Target], pool: ThreadPoolExecutor
+    project: ProjectContext, about: str, targets: Sequence[Target], pool: ThreadPoolExecutor
 ) -> Iterator[Check]:
     """Ask some targets of each database for the rights that are missing."""
     by_database: dict[str, list[Target]] = {}
@@ -90,12 +90,12 @@ def _rights(
         looked = of[:_MOST]
         lacks: dict[str, list[str]] = {}
         unknown = ""
-        answers = pool.map(lambda target: _lacks(setting, target), looked)
+        answers = pool.map(lambda target: _lacks(project, target), looked)
         for target, found in zip(looked, answers, strict=True):
             if isinstance(found, Unknown):
                 unknown = str(found)
             elif isinstance(found, Exception):
-                lacks.setdefault(setting.redacted(told(found), None), []).append(target.name)
+                lacks.setdefault(project.redacted(told(found), None), []).append(target.name)
             elif found:
                 lacks.setdefault(some_of(found), []).append(target.name)
         of_all = "" if len(of) == len(looked) else f" ({len(looked)} of {len(of):,} asked)"
@@ -110,25 +110,25 @@ def _rights(
             yield Check(about, "rights", Verdict.OK, text)
 
 
-def _lacks(setting: Setting, target: Target) -> tuple[str, ...] | Exception:
-    place = _place(setting, target)
-    makes = creates(setting.file.config, target.environment, target.database)
+def _lacks(project: ProjectContext, target: Target) -> tuple[str, ...] | Exception:
+    place = _place(project, target)
+    makes = creates(project.config, target.environment, target.database)
     try:
         return missing_rights(place, creates=makes)
     except Exception as error:  # noqa: BLE001 - drivers share no class of errors
         return () if is_missing(place, error) and makes else error
 
 
-def check_ledger(setting: Setting) -> Check:
+def check_ledger(project: ProjectContext) -> Check:
     """Whether runs can be recorded. Nothing is made."""
     try:
-        location = setting.ledger_location
+        location = project.ledger_location
         check_drivers([location.driver])
         lacks = _ledger_lacks(location)
     except OrchestratorError as error:
         return fault("project", "ledger", error)
     except Exception as error:  # noqa: BLE001 - drivers share no class of errors
-        text = setting.redacted(told(error), setting.ledger_location)
+        text = project.redacted(told(error), project.ledger_location)
         step = "see that the database of project.ledger is there and can be reached"
         return Check("project", "ledger", Verdict.FAULT, text, step)
     if lacks:

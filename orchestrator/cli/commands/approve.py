@@ -39,12 +39,12 @@ def approve(
     """
     from orchestrator.errors import UsageError
     from orchestrator.render import json_runs, runs
-    from orchestrator.runs.context import Conduct
+    from orchestrator.runs.context import RunOptions
 
     call = invocation.of(context, output)
     if by is not None and not by.strip():
         raise UsageError("--by wants a name")
     project = quiet(call)
-    how = Conduct() if by is None else Conduct(by=by)
-    done = project.runs.approve(run_id(project, run), wave, note, how)
+    options = RunOptions() if by is None else RunOptions(by=by)
+    done = project.runs.approve(run_id(project, run), wave, note, options)
     show(call, lambda: runs.done(done), lambda: json_runs.done("approve", done))

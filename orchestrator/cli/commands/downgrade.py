@@ -50,8 +50,8 @@ def downgrade(
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
-    with driven(project, events=events, wait_for_lock=wait_for_lock) as how:
-        result = project.downgrade(chosen, revision, dry_run=dry_run, how=how)
+    with driven(project, events=events, wait_for_lock=wait_for_lock) as options:
+        result = project.downgrade(chosen, revision, dry_run=dry_run, options=options)
     from orchestrator.render import json, upgrade
 
     show(

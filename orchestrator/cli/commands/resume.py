@@ -47,8 +47,8 @@ def resume(
     call = invocation.of(context, output)
     project = ready(call, x)
     number = _only(project) if run is None else run_id(project, run)
-    with driven(project, wait=wait, override=override, events=events) as how:
-        result = project.runs.resume(number, how)
+    with driven(project, wait=wait, override=override, events=events) as options:
+        result = project.runs.resume(number, options)
     from orchestrator.render import json, upgrade
 
     show(

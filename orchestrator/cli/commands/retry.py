@@ -50,8 +50,8 @@ def retry(
     project = ready(call, x)
     run, named = run_and_targets(run, targets or ())
     number = run_id(project, run)
-    with driven(project, wait=wait, override=override, events=events) as how:
-        result = project.runs.retry(number, named, how)
+    with driven(project, wait=wait, override=override, events=events) as options:
+        result = project.runs.retry(number, named, options)
     from orchestrator.render import json, upgrade
 
     show(

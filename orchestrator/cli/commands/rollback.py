@@ -48,7 +48,7 @@ def rollback(
         project,
         events=events,
         question=None if yes else lambda _: assert_wanted(rollback.about_to(planned)),
-    ) as how:
+    ) as options:
         planned = project.runs.rollback(number)
         if dry_run:
             result = None
@@ -59,8 +59,8 @@ def rollback(
         else:
             if yes:
                 note(rollback.report(planned))
-            how.confirm(planned.plan)
-            result = planned.run(how)
+            options.confirm(planned.plan)
+            result = planned.run(options)
     if result is None:
         show(call, lambda: rollback.report(planned), lambda: json_runs.rollback(planned))
         raise typer.Exit

@@ -54,8 +54,8 @@ def stamp(
     if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))
-    with driven(project, events=events, wait_for_lock=wait_for_lock) as how:
-        result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run, how=how)
+    with driven(project, events=events, wait_for_lock=wait_for_lock) as options:
+        result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run, options=options)
     from orchestrator.render import json, upgrade
 
     show(

@@ -106,11 +106,11 @@ def upgrade(
         events=events,
         wait_for_lock=wait_for_lock,
         question=None if yes else lambda about: _ask(project, about),
-    ) as how:
+    ) as options:
         if sealed is None:
-            result = project.upgrade(chosen, to, dry_run=dry_run, how=how)
+            result = project.upgrade(chosen, to, dry_run=dry_run, options=options)
         else:
-            result = project.upgrade_as_planned(sealed, how)
+            result = project.upgrade_as_planned(sealed, options)
     from orchestrator.render import json, upgrade
 
     show(

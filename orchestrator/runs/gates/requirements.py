@@ -1,62 +1,86 @@
 """What one environment requires of another before it is upgraded, looked up in the ledger."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.config.rollouts import Requires
 from orchestrator.config.units import duration
 from orchestrator.errors import OrchestratorError
-from orchestrator.fleet.target import Target
-from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.requires import Lack, lacks, opens_at
-from orchestrator.rollout.revisions import Revisions
 from orchestrator.rollout.times import moment
-from orchestrator.runs.gates.waiting import Missing
+from orchestrator.runs.context import RunContext
+from orchestrator.runs.recorded_run import RecordedRun
 
 _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Required:
+class Missing:
+    """Why a condition does not hold yet; without a reason, it is only not its turn."""
+
+    reason: str
+    opens_at: int | None = None
+    """When it will by time alone, in ms; ``None`` where that takes somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
     """Looks whether every revision about to be applied has been where it must have been."""
 
-    ledger: Ledger
-    requires: Requires
-    targets: Callable[[], Sequence[Target]]
-    """The targets of the environment that is required."""
-    revisions: Mapping[str, Sequence[str]]
-    """What is about to be applied, by database."""
-    histories: Mapping[str, Revisions]
-    """The revisions of each database."""
+    context: RunContext
+    run: RecordedRun
 
-    def missing(self, now: int) -> Missing | None:
-        """Return what is missing, or ``None`` where nothing is."""
+    def missing(self, wave: int, now: int) -> Missing | None:
+        """Return what the environment of a wave requires and has not, or ``None`` for nothing."""
+        environment = self.run.plan.waves[wave].environment
+        requires = self.context.config.environments[environment].requires
+        if requires is None:
+            return None
         found: list[Lack] = []
         try:
-            targets = self.targets()
+            targets = self.context.project.find([requires.environment])
         except OrchestratorError as error:
             # Nobody there: nothing could be tried first, so nothing may pass. The run waits.
-            what = f"{self.requires.environment} must have its revisions first"
+            what = f"{requires.environment} must have its revisions first"
             return Missing(f"{what}, and has no targets to see: {error}")
-        for database, wanted in self.revisions.items():
+        for database, wanted in self._revisions(environment).items():
             names = [target.name for target in targets if target.database == database]
-            standings = self.ledger.standings(self.requires.environment, database)
+            standings = self.context.ledger.standings(requires.environment, database)
             found += lacks(
                 names,
                 {name: [(s.heads, s.since) for s in of] for name, of in standings.items()},
-                self.histories[database].ancestors,
+                self.run.histories[database].ancestors,
                 wanted,
-                round(self.requires.soak * 1000),
+                round(requires.soak * 1000),
                 now,
             )
-        return self._missing(found) if found else None
+        return _missing(requires, found) if found else None
 
-    def _missing(self, found: Sequence[Lack]) -> Missing:
-        what = f"{self.requires.environment} must have its revisions"
-        if self.requires.soak:
-            what += f" for {duration(self.requires.soak)}"
-        shown = "; ".join(str(lack) for lack in found[:_SHOWN])
-        more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-        opens = opens_at(found)
-        when = "" if opens is None else f" (until {moment(opens)})"
-        return Missing(f"{what}{when}: {shown}{more}", opens)
+    def _revisions(self, environment: str) -> Mapping[str, Sequence[str]]:
+        """Return what is about to be applied in an environment, by database."""
+        found: dict[str, dict[str, None]] = {}
+        for target in self.run.plan.targets:
+            if target.environment == environment:
+                known = target.goal is not None
+                may = target.revisions if known else self._all(target.database)
+                found.setdefault(target.database, {}).update(dict.fromkeys(may))
+        return {database: tuple(ids) for database, ids in found.items() if ids}
+
+    def _all(self, database: str) -> Sequence[str]:
+        """What a target may be about to get of which nobody knows where it stands."""
+        history = self.run.histories.get(database)
+        if history is None:
+            return ()
+        upto = history.ancestors([self.run.plan.revision])
+        return tuple(upto) or tuple(revision.id for revision in history.pending(()))
+
+
+def _missing(requires: Requires, found: Sequence[Lack]) -> Missing:
+    what = f"{requires.environment} must have its revisions"
+    if requires.soak:
+        what += f" for {duration(requires.soak)}"
+    shown = "; ".join(str(lack) for lack in found[:_SHOWN])
+    more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    opens = opens_at(found)
+    when = "" if opens is None else f" (until {moment(opens)})"
+    return Missing(f"{what}{when}: {shown}{more}", opens)

@@ -113,7 +113,7 @@ def elsewhere(gate: GateQuery, environment: str, folder: Path, secrets: Secrets)
 def command(
     gate: GateCommand,
     folder: Path,
-    state: Callable[[], Mapping[str, Any]],
+    state: Mapping[str, Any],
     secrets: Secrets,
 ) -> Verdict:
     """Run a gate's command until it exits with 0. It gets ``state`` as JSON on its stdin."""
@@ -122,7 +122,7 @@ def command(
     for number in range(gate.tries):
         if number:
             time.sleep(gate.delay)
-        holds, detail = _run(gate, folder, json.dumps(state()))
+        holds, detail = _run(gate, folder, json.dumps(state))
         if holds:
             return True, "exit code 0"
     return False, redact(detail)

@@ -1,11 +1,10 @@
 """What a run waits for: gates after waves, what an environment requires, its window."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.config.models import Config
-from orchestrator.config.rollouts import Gate, Window
+from orchestrator.config.rollouts import Window
 from orchestrator.rollout.events import (
     Approved,
     Event,
@@ -18,26 +17,19 @@ from orchestrator.rollout.events import (
     RunState,
     RunWaiting,
 )
-from orchestrator.rollout.run import OVER, Run
-from orchestrator.rollout.run import Gate as Closed
+from orchestrator.rollout.state_machine import OVER, ClosedGate, StateMachine
 from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
-from orchestrator.runs.recording import Record
+from orchestrator.runs.context import RunContext
+from orchestrator.runs.gates.conditions import Conditions
+from orchestrator.runs.gates.requirements import Missing, Requirements
+from orchestrator.runs.gates.trying import Verdict
+from orchestrator.runs.recorded_run import RecordedRun
+from orchestrator.runs.recording import Recorder
 
-Verdict = tuple[bool, str]
-"""Whether a condition holds, and what is to be said of it."""
 _TRIED = (GateKind.QUERY, GateKind.COMMAND)
 _REQUIRED_AGAIN = 5_000
 """Milliseconds between two looks at another environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Why a condition does not hold yet; without a reason, it is only not its turn."""
-
-    reason: str
-    opens_at: int | None = None
-    """When it will by time alone, in ms; ``None`` where that takes somebody."""
 
 
 @dataclass(slots=True)
@@ -62,124 +54,122 @@ class Try:
 
 
 @dataclass(slots=True)
-class Waits:
+class Gates:
     """Looks whether what a run waits for has come, and decides whether to wait for it here."""
 
-    config: Config
-    gates: Mapping[int, Gate]
-    """The settings of the gate after each wave that has one."""
-    attempts: Callable[[int, GateKind], Callable[[], Verdict]]
-    """Makes the try of a wave's query or command."""
-    required: Callable[[int], Missing | None]
-    """Looks what the environment of a wave requires of another and does not have."""
-    ask: Callable[[str], bool | None]
-    """Asks on the terminal; ``None`` while nobody answered, or where there is none."""
-    by: str
-    stays: bool
-    """Whether to wait here; otherwise the run is left to be resumed."""
-    override: str | None = None
-    """Why the first closed gate is to be passed all the same."""
+    context: RunContext
+    run: RecordedRun
+    machine: StateMachine
     leaves: bool = False
     """Whether the run is to be left as it is."""
     reason: str = ""
     """What it waits for."""
+    override: str | None = field(init=False)
+    """Why the first closed gate is to be passed all the same."""
+    conditions: Conditions = field(init=False)
+    requirements: Requirements = field(init=False)
     _tries: dict[tuple[int, GateKind], Try] = field(default_factory=dict)
     _windowless: set[str] = field(default_factory=set)
     """Environments whose closed window somebody passed."""
     _required: dict[int, tuple[int, Missing | None]] = field(default_factory=dict)
     """When it was looked what the environment of a wave requires, and what was missing."""
 
-    def open(self, run: Run, now: int) -> bool:
+    def __post_init__(self) -> None:
+        self.override = self.context.options.override
+        self.conditions = Conditions(self.context, self.run, self.machine)
+        self.requirements = Requirements(self.context, self.run)
+
+    def open(self, now: int) -> bool:
         """Whether targets may start at this time of the day."""
-        window = self._window(run)
-        if window is None or run.stages[run.position].environment in self._windowless:
+        window = self._window
+        if window is None or self._environment(self.machine.position) in self._windowless:
             return True
         return is_open(window, now)
 
-    def look(self, run: Run, record: Record) -> list[Event]:
+    def look(self, recorder: Recorder) -> list[Event]:
         """Return what became of what the run waits for; nothing where it waits on, or for nothing.
 
         To be called while nothing runs.
         """
-        if run.state in OVER or run.state is RunState.PAUSED or run.stage is None:
+        machine = self.machine
+        if machine.state in OVER or machine.state is RunState.PAUSED or machine.stage is None:
             return []
-        gate, now = run.gate, record.now
+        gate, now = machine.gate, recorder.now
         if gate is None:
-            return self._at_window(run, now)
+            return self._at_window(now)
         if self.override is not None:
             return self._overridden(gate, now)
         events: list[Event] = []
         waits: list[Missing] = []
         for kind in gate.kinds:
-            found = self._condition(run, record, gate, kind)
+            found = self._condition(recorder, gate, kind)
             if isinstance(found, Missing):
                 waits.append(found)
             else:
                 events += found
         if not events:
-            return self._wait(run, now, waits)
+            return self._wait(now, waits)
         failed = [event for event in events if isinstance(event, RunFailed)]
         if failed:  # all that failed is one reason
             rest = [event for event in events if not isinstance(event, RunFailed)]
             return [*rest, RunFailed(now, "; ".join(event.reason for event in failed))]
-        return [*events, RunResumed(now, self.by)] if run.state is RunState.WAITING else events
+        return [*events, *self._resumed(now)]
 
     def _condition(
-        self, run: Run, record: Record, gate: Closed, kind: GateKind
+        self, recorder: Recorder, gate: ClosedGate, kind: GateKind
     ) -> list[Event] | Missing:
-        now = record.now
+        now = recorder.now
         match kind:
             case GateKind.REQUIRES:
                 missing = self._requires(gate.wave, now)
                 if missing is not None:
                     return missing
-                name = run.stages[gate.wave].name
-                return [GatePassed(now, gate.wave, kind, name=name)]
+                return [GatePassed(now, gate.wave, kind, name=self._name(gate))]
             case GateKind.SOAK:
-                return self._soak(run, gate, now)
+                return self._soak(gate, now)
             case GateKind.APPROVAL:
-                return self._approval(run, record, gate)
+                return self._approval(recorder, gate)
             case _:
-                return self._tried(run, gate, kind, now)
+                return self._tried(gate, kind, now)
 
     def _requires(self, wave: int, now: int) -> Missing | None:
         # Of the difference: somebody may set the clock back.
         if wave not in self._required or abs(now - self._required[wave][0]) >= _REQUIRED_AGAIN:
-            self._required[wave] = now, self.required(wave)
+            self._required[wave] = now, self.requirements.missing(wave, now)
         return self._required[wave][1]
 
-    def _soak(self, run: Run, gate: Closed, now: int) -> list[Event] | Missing:
-        soak = self.gates[gate.wave].soak
+    def _soak(self, gate: ClosedGate, now: int) -> list[Event] | Missing:
+        soak = self.conditions.settings[gate.wave].soak
         opens = (gate.since or now) + round(soak * 1000)
-        name = run.stages[gate.wave].name
+        name = self._name(gate)
         if now >= opens:
             return [GatePassed(now, gate.wave, GateKind.SOAK, name=name)]
         return Missing(f"{name} soaks until {moment(opens)}", opens)
 
-    def _approval(self, run: Run, record: Record, gate: Closed) -> list[Event] | Missing:
-        now = record.now
-        name = run.stages[gate.wave].name
-        for approval in record.approvals:
+    def _approval(self, recorder: Recorder, gate: ClosedGate) -> list[Event] | Missing:
+        now, by, name = recorder.now, self.context.options.by, self._name(gate)
+        for approval in recorder.approvals:
             if approval.wave == gate.wave:
                 detail = f"by {approval.by}" + (f": {approval.note}" if approval.note else "")
                 return [GatePassed(now, gate.wave, GateKind.APPROVAL, detail, name)]
-        answer = self.ask(f"Go on after {name}?") if len(gate.kinds) == 1 else None
+        question = f"Go on after {name}?"
+        answer = self.context.options.ask(question) if len(gate.kinds) == 1 else None
         if answer:
             return [
-                Approved(now, gate.wave, self.by, "on the terminal"),
-                GatePassed(now, gate.wave, GateKind.APPROVAL, f"by {self.by}", name),
+                Approved(now, gate.wave, by, "on the terminal"),
+                GatePassed(now, gate.wave, GateKind.APPROVAL, f"by {by}", name),
             ]
         self.leaves = self.leaves or answer is False
         return Missing(f"{name} waits for approval")
 
-    def _tried(self, run: Run, gate: Closed, kind: GateKind, now: int) -> list[Event] | Missing:
+    def _tried(self, gate: ClosedGate, kind: GateKind, now: int) -> list[Event] | Missing:
         """Try a query or a command, once the soak is over: it is to see its result."""
-        name = run.stages[gate.wave].name
+        name = self._name(gate)
         if GateKind.SOAK in gate.kinds:
             return Missing("")
         key = (gate.wave, kind)
         if key not in self._tries:
-            self._tries[key] = Try.of(self.attempts(gate.wave, kind))
+            self._tries[key] = Try.of(self.conditions.attempt(gate.wave, kind))
         verdict = self._tries[key].verdict
         if verdict is None:
             return Missing(f"the {kind} after {name} is being tried")
@@ -190,38 +180,54 @@ class Waits:
         reason = f"the {kind} after {name} did not pass: {detail}"
         return [GateFailed(now, gate.wave, kind, detail, name), RunFailed(now, reason)]
 
-    def _overridden(self, gate: Closed, now: int) -> list[Event]:
+    def _overridden(self, gate: ClosedGate, now: int) -> list[Event]:
         reason, self.override = self.override or "", None
-        return [Overridden(now, gate.wave, kind, self.by, reason) for kind in gate.kinds]
+        return [
+            Overridden(now, gate.wave, kind, self.context.options.by, reason) for kind in gate.kinds
+        ]
 
-    def _at_window(self, run: Run, now: int) -> list[Event]:
-        window = self._window(run)
-        if window is None or self.open(run, now):
-            return [RunResumed(now, self.by)] if run.state is RunState.WAITING else []
-        environment = run.stages[run.position].environment
+    def _at_window(self, now: int) -> list[Event]:
+        window = self._window
+        if window is None or self.open(now):
+            return self._resumed(now)
+        wave, by = self.machine.position, self.context.options.by
+        environment = self._environment(wave)
         if self.override is not None:
             reason, self.override = self.override, None
             self._windowless.add(environment)
-            return [Overridden(now, run.position, GateKind.WINDOW, self.by, reason)]
+            return [Overridden(now, wave, GateKind.WINDOW, by, reason)]
         opens = opens_at(window, now)
         until = "" if opens is None else f" until {moment(opens)}"
         reason = f"the window of {environment} is closed{until}"
-        return self._wait(run, now, [Missing(reason, opens)])
+        return self._wait(now, [Missing(reason, opens)])
 
-    def _window(self, run: Run) -> Window | None:
-        if run.stage is None:
+    @property
+    def _window(self) -> Window | None:
+        stage = self.machine.stage
+        if stage is None:
             return None
-        return self.config.environments[run.stage.environment].rollout.window
+        return self.context.config.environments[stage.environment].rollout.window
 
-    def _wait(self, run: Run, now: int, waits: Sequence[Missing]) -> list[Event]:
+    def _resumed(self, now: int) -> list[Event]:
+        """Nothing is waited for any more."""
+        waited = self.machine.state is RunState.WAITING
+        return [RunResumed(now, self.context.options.by)] if waited else []
+
+    def _wait(self, now: int, waits: Sequence[Missing]) -> list[Event]:
         """Say what is waited for, once, and leave unless we are to wait for it here."""
         if any(try_.verdict is None for try_ in self._tries.values()):
             return []  # it is over soon
-        self.leaves = self.leaves or not self.stays
+        self.leaves = self.leaves or not self.context.options.wait
         reason = "; ".join(missing.reason for missing in waits if missing.reason)
         known = [missing.opens_at for missing in waits if missing.reason]
         until = max((at for at in known if at is not None), default=None)
-        if run.state is RunState.WAITING and reason == self.reason:
+        if self.machine.state is RunState.WAITING and reason == self.reason:
             return []
         self.reason = reason
         return [RunWaiting(now, reason, None if None in known else until)]
+
+    def _name(self, gate: ClosedGate) -> str:
+        return self.machine.stages[gate.wave].name
+
+    def _environment(self, wave: int) -> str:
+        return self.machine.stages[wave].environment

@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json import loads
 from pathlib import Path
@@ -12,11 +12,13 @@ from orchestrator.config.models import Config
 from orchestrator.dispatch.observer import Observer, Silent
 from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.target import Target
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.outcomes import Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, canonical
+from orchestrator.runs.order import Order
 from orchestrator.runs.planning.layout import lay_out
 from orchestrator.runs.planning.reversible import is_reversible
-from orchestrator.snapshot.reader import Survey
+from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.version import VERSION
 from orchestrator.worker.jobs import Verb
 
@@ -24,72 +26,65 @@ _READ = frozenset({State.CURRENT, State.BEHIND, State.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where targets at the same heads go, and by which revisions."""
+class RevisionPath:
+    """From heads to heads: where targets that stand alike go, and by which revisions."""
 
     goal: tuple[str, ...]
     revisions: tuple[Revision, ...] = ()
 
 
 @dataclass(slots=True)
-class Planning:
-    """Makes plans: reads where targets stand, and asks Alembic which way they would go."""
+class Planner:
+    """Makes the plan of an order: reads where its targets stand, and asks Alembic for their paths.
+
+    Changes nothing.
+    """
 
     workers: Workers
-    verb: Verb
-    revision: str
-    selection: Mapping[str, Any]
+    order: Order
+    ledger: Ledger | None = None
+    """Knows which waves passed in earlier runs."""
     asks: bool = True
     """Whether ``env.py`` may be run, as by ``status``; a run leaves that to its workers."""
-    purge: bool = False
     classes: bool = True
-    """Read the schemas, too, so that the plan knows their classes."""
-    back_to: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Where each target goes back to, where that is not the same for all."""
-    passed: Callable[[str, str], Sequence[str]] = lambda _, __: ()
-    """Returns the plans of earlier runs in which a wave of an environment passed."""
+    """Read the schemas, too, so that the plan knows their classes. They are read anyhow where a
+    wave picks of each class."""
     warnings: list[str] = field(default_factory=list)
-    survey: Survey = field(init=False)
+    snapshot: SnapshotReader = field(init=False)
     read: dict[str, Outcome] = field(default_factory=dict)
     """What was read of each target."""
-    _hashes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.workers.warning is not None:
             self.warnings.append(self.workers.warning)
-        self.survey = Survey(
-            self.workers, schemas=self.classes, asks=self.asks, warnings=self.warnings
-        )
+        schemas = self.classes or self.order.picks_by_class(self.workers.file.config)
+        self.snapshot = SnapshotReader(self.workers, schemas, self.asks, self.warnings)
 
-    def plan(
-        self,
-        targets: Sequence[Target],
-        needs: Mapping[str, Sequence[str]],
-        observer: Observer,
-    ) -> Plan:
-        """Return what a run over ``targets``, in this order, would do. Changes nothing."""
-        ways = self.ways(targets, observer)
+    def plan(self, observer: Observer) -> Plan:
+        """Return what a run would do."""
+        order, targets = self.order, self.order.targets
+        paths = self.paths(observer)
         config = self.workers.file.config
-        planned = [self._planned(target, ways.get(target.name)) for target in targets]
-        revisions = self._revisions(targets, ways)
-        rollouts = {name: settings_of(config, name) for name in _environments(targets)}
-        seed = hashlib.sha256(
-            canonical(
-                [
-                    [[t.name, t.heads, t.schema_class] for t in planned],
-                    {d: {i: r.sha256 for i, r in of.items()} for d, of in revisions.items()},
-                    rollouts,
-                ]
-            ).encode(errors="surrogatepass")
-        ).hexdigest()
-        staged = self.verb is Verb.UPGRADE
-        has_passed = self._has_passed(planned, revisions)
-        laid = lay_out(config, targets, planned, needs, seed, waves=staged, passed=has_passed)
+        planned = [self._planned(target, paths.get(target.name)) for target in targets]
+        revisions = self._revisions(paths)
+        environments = dict.fromkeys(target.environment for target in targets)
+        rollouts = {name: settings_of(config, name) for name in environments}
+        files = {d: {i: r.sha256 for i, r in of.items()} for d, of in revisions.items()}
+        seed = _digest([[[t.name, t.heads, t.schema_class] for t in planned], files, rollouts])
+        laid = lay_out(
+            config,
+            targets,
+            planned,
+            order.needs,
+            seed,
+            waves=order.verb is Verb.UPGRADE,
+            passed=self._has_passed(planned, revisions),
+        )
         return Plan(
             project=config.project.name,
-            verb=self.verb.value,
-            revision=self.revision,
-            selection=self.selection,
+            verb=order.verb.value,
+            revision=order.revision,
+            selection=order.selection,
             program=VERSION,
             alembic=importlib.metadata.version("alembic"),
             arguments=arguments_digest(self.workers.x),
@@ -100,10 +95,10 @@ class Planning:
             notes=laid.notes,
         )
 
-    def ways(self, targets: Sequence[Target], observer: Observer) -> dict[str, Way]:
-        """Read where targets stand, and return the way of each whose heads are known."""
-        self.read = self.survey.outcomes(targets, observer)
-        return self._ways(targets)
+    def paths(self, observer: Observer) -> dict[str, RevisionPath]:
+        """Read where targets stand, and return the path of each whose heads are known."""
+        self.read = self.snapshot.outcomes(self.order.targets, observer)
+        return self._paths(self.order.targets)
 
     def _has_passed(
         self,
@@ -123,14 +118,16 @@ class Planning:
             if environment in unknown:
                 return False
             left = set(wanted.get(environment, ()))
-            for plan in self.passed(environment, f"{environment}/{wave}"):
+            if self.ledger is None:
+                return not left
+            for plan in self.ledger.passed(environment, f"{environment}/{wave}"):
                 for database, of in loads(plan)["revisions"].items():
                     left -= {(database, id_, revision["sha256"]) for id_, revision in of.items()}
             return not left
 
         return has_passed
 
-    def _planned(self, target: Target, way: Way | None) -> PlannedTarget:
+    def _planned(self, target: Target, path: RevisionPath | None) -> PlannedTarget:
         outcome = self.read[target.name]
         heads = outcome.heads if self._knows(outcome) else None
         return PlannedTarget(
@@ -141,70 +138,69 @@ class Planning:
             place=place_of(target),
             wave=0,
             heads=heads,
-            goal=None if way is None else way.goal,
+            goal=None if path is None else path.goal,
             schema_class=_class(target, outcome) if heads is not None else None,
-            revisions=() if way is None else tuple(r.id for r in way.revisions),
+            revisions=() if path is None else tuple(r.id for r in path.revisions),
         )
 
-    def _ways(self, targets: Sequence[Target]) -> dict[str, Way]:
-        """Return the way of each target whose heads are known, asking one of each group."""
+    def _paths(self, targets: Sequence[Target]) -> dict[str, RevisionPath]:
+        """Return the path of each target whose heads are known, asking one of each group."""
         groups: dict[Any, list[Target]] = {}
         for target in targets:
             outcome = self.read[target.name]
             if self._knows(outcome):
-                key = target.database, outcome.heads, self.back_to.get(target.name)
+                key = target.database, outcome.heads, self.order.back_to.get(target.name)
                 groups.setdefault(key, []).append(target)
-        found: dict[str, Way] = {}
+        found: dict[str, RevisionPath] = {}
         left: list[list[Target]] = []
         for group in groups.values():
             heads = self.read[group[0].name].heads
             if self._at_head(group[0]):
-                found.update((target.name, Way(heads)) for target in group)
+                found.update((target.name, RevisionPath(heads)) for target in group)
             else:
                 left.append(group)
         answers = self._asked([group[0] for group in left])
         for group in left:
-            if (way := answers.get(group[0].name)) is not None:
-                found.update((target.name, way) for target in group)
+            if (path := answers.get(group[0].name)) is not None:
+                found.update((target.name, path) for target in group)
         return found
 
     def _knows(self, outcome: Outcome) -> bool:
         """Whether it is known where a target stands, well enough for where it goes."""
         # What looks empty may have its versions where only env.py knows: the end is the same.
-        sure = self.asks or outcome.heads or self.revision == "heads"
+        sure = self.asks or outcome.heads or self.order.revision == "heads"
         return outcome.state in _READ and bool(sure)
 
     def _at_head(self, target: Target) -> bool:
-        is_plain = self.verb is Verb.UPGRADE and self.revision == "heads"
-        return is_plain and self.read[target.name].state is State.CURRENT
+        return self.order.is_plain and self.read[target.name].state is State.CURRENT
 
-    def _asked(self, targets: Sequence[Target]) -> dict[str, Way]:
+    def _asked(self, targets: Sequence[Target]) -> dict[str, RevisionPath]:
         """Let Alembic tell the ways from where targets were read to stand. Runs no ``env.py``."""
         outcomes = self.workers.run(
-            self.verb,
+            self.order.verb,
             targets,
             Silent(),
             each=lambda target: {
                 "heads": self.read[target.name].heads,
-                "back_to": self.back_to.get(target.name),
+                "back_to": self.order.back_to.get(target.name),
             },
-            revision=self.revision,
+            revision=self.order.revision,
             dry_run=True,
-            purge=self.purge,
+            purge=self.order.purge,
         )
         return {
-            name: Way(outcome.heads, outcome.revisions)
+            name: RevisionPath(outcome.heads, outcome.revisions)
             for name, outcome in outcomes.items()
             if outcome.state in {State.PLANNED, State.UNCHANGED}
         }
 
     def _revisions(
-        self, targets: Sequence[Target], ways: Mapping[str, Way]
+        self, paths: Mapping[str, RevisionPath]
     ) -> dict[str, dict[str, PlannedRevision]]:
         found: dict[str, dict[str, PlannedRevision]] = {}
-        for target in targets:
-            way = ways.get(target.name)
-            for revision in () if way is None else way.revisions:
+        for target in self.order.targets:
+            path = paths.get(target.name)
+            for revision in () if path is None else path.revisions:
                 of = found.setdefault(target.database, {})
                 if revision.id not in of:
                     of[revision.id] = _revision(revision)
@@ -219,7 +215,7 @@ def place_of(target: Target) -> str:
 
 def arguments_digest(x: Sequence[str]) -> str:
     """Return what tells arguments of ``-x`` apart without telling them; empty for none."""
-    return hashlib.sha256(canonical(list(x)).encode()).hexdigest() if x else ""
+    return _digest(list(x)) if x else ""
 
 
 def settings_of(config: Config, environment: str) -> dict[str, Any]:
@@ -230,17 +226,13 @@ def settings_of(config: Config, environment: str) -> dict[str, Any]:
     return {
         **settings.rollout.model_dump(mode="json", by_alias=True),
         # What revisions read may decide what they do. It may be secret, too.
-        "x": hashlib.sha256(canonical(x).encode(errors="surrogatepass")).hexdigest(),
+        "x": _digest(x),
         "requires": None if requires is None else requires.model_dump(mode="json"),
         "databases": {
             name: own.model_dump(mode="json", exclude={"url", "schema_", "x"}, exclude_none=True)
             for name, own in settings.databases.items()
         },
     }
-
-
-def _environments(targets: Sequence[Target]) -> Iterator[str]:
-    yield from dict.fromkeys(target.environment for target in targets)
 
 
 def _class(target: Target, outcome: Outcome) -> str:
@@ -251,7 +243,11 @@ def _class(target: Target, outcome: Outcome) -> str:
         list(outcome.heads),
         outcome.fingerprint,
     ]
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:12]
+    return _digest(parts)[:12]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(canonical(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def _revision(revision: Revision) -> PlannedRevision:

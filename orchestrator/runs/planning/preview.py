@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from orchestrator.dispatch.workers import Workers
+from orchestrator.config.models import Config
+from orchestrator.dispatch.observer import Silent
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.codec import path_of
@@ -13,8 +14,9 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.estimate import Piece, seconds_for
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.rollout.plan import Plan, PlannedTarget
-from orchestrator.runs.context import Setting
-from orchestrator.runs.starting import Order, made
+from orchestrator.runs.context import ProjectContext
+from orchestrator.runs.order import Order
+from orchestrator.runs.planning.planner import Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +50,40 @@ class Planned:
             )
 
 
-def planned(setting: Setting, order: Order) -> Planned:
+def preview(project: ProjectContext, order: Order) -> Planned:
     """Read where the targets of an order stand, and plan what would be done. Changes nothing.
 
     A ledger is asked for earlier durations where there is one, and made nowhere.
     """
     began = time.monotonic()
-    setting.make_ready(order.targets)
+    project.make_ready(order.targets)
     with ExitStack() as stack:
-        there = setting.ledger_exists
-        ledger = stack.enter_context(setting.ledger(order.targets)) if there else None
-        workers = stack.enter_context(
-            Workers.of(setting.file, setting.secrets, setting.x, order.targets)
-        )
-        setting.observer.begin("plan", order.targets)
-        planning, plan = made(setting, workers, order, ledger, classes=True, asks=True)
+        there = project.ledger_exists
+        ledger = stack.enter_context(project.ledger(order.targets)) if there else None
+        workers = stack.enter_context(project.workers(order.targets))
+        project.observer.begin("plan", order.targets)
+        planner = Planner(workers, order, ledger)
+        plan = planner.plan(Silent())
         interrupted = workers.interrupted
-        seconds = _seconds(setting, ledger, plan)
-    unread = tuple(planning.read[t.name] for t in plan.targets if t.heads is None or t.goal is None)
+        seconds = _seconds(project.config, ledger, plan)
+    unread = tuple(planner.read[t.name] for t in plan.targets if t.heads is None or t.goal is None)
     return Planned(
         plan,
         order.targets,
         seconds,
         unread,
-        tuple(planning.warnings),
+        tuple(planner.warnings),
         interrupted,
         round(time.monotonic() - began, 3),
     )
 
 
-def _seconds(setting: Setting, ledger: Ledger | None, plan: Plan) -> dict[int, float | None]:
+def _seconds(config: Config, ledger: Ledger | None, plan: Plan) -> dict[int, float | None]:
     known = {} if ledger is None else _known(ledger, plan)
     waves: dict[int, list[PlannedTarget]] = {}
     for target in plan.busy:
         waves.setdefault(target.wave, []).append(target)
-    return {at: _wave(setting, plan, at, waves.get(at, []), known) for at in range(len(plan.waves))}
+    return {at: _wave(config, plan, at, waves.get(at, []), known) for at in range(len(plan.waves))}
 
 
 def _known(ledger: Ledger, plan: Plan) -> Mapping[str, float]:
@@ -92,14 +93,14 @@ def _known(ledger: Ledger, plan: Plan) -> Mapping[str, float]:
 
 
 def _wave(
-    setting: Setting,
+    config: Config,
     plan: Plan,
     at: int,
     targets: Sequence[PlannedTarget],
     known: Mapping[str, float],
 ) -> float | None:
     wave = plan.waves[at]
-    rollout = setting.file.config.environments[wave.environment].rollout
+    rollout = config.environments[wave.environment].rollout
     return seconds_for(
         [Piece(target.server, known.get(target.name)) for target in targets],
         min(rollout.max_parallel, wave.max_parallel or rollout.max_parallel),

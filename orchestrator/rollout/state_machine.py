@@ -66,7 +66,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class ClosedGate:
     """What a run waits for."""
 
     wave: int
@@ -76,7 +76,7 @@ class Gate:
     """When the wave before it ended, in ms; ``None`` at the entry of a wave."""
 
 
-class Run:
+class StateMachine:
     """Where a run stands, and what may happen next.
 
     Guarantees, in every history: a target starts only when its wave is on, all that it needs
@@ -135,7 +135,7 @@ class Run:
         )
 
     @property
-    def gate(self) -> Gate | None:
+    def gate(self) -> ClosedGate | None:
         """What must hold before anything can start; ``None`` where nothing is in the way."""
         if self.stage is None or self._stopped:
             return None
@@ -144,7 +144,7 @@ class Run:
         if not entry and state is not WaveState.GATE:
             return None
         kinds = self._missing(self.stage.entry if entry else self.stage.gate)
-        return Gate(self.position, kinds, since) if kinds else None
+        return ClosedGate(self.position, kinds, since) if kinds else None
 
     def may_start(self, limit: int | None = None) -> list[str]:
         """Return targets that may start now, in order, at most ``limit``.

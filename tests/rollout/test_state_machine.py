@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from orchestrator.rollout import events as e
 from orchestrator.rollout.events import GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.run import OVER, Past, Run, Stage
 from orchestrator.rollout.schedule import Slot, Work
+from orchestrator.rollout.state_machine import OVER, Past, Stage, StateMachine
 from tests.effort import examples
 from tests.rollout.world import World
 
@@ -207,7 +207,7 @@ def test_what_is_blocked_in_a_passed_wave_blocks_later_ones() -> None:
         Stage("w2", "prod", (Work("z", ("y",)),)),
     ]
     passed = dict.fromkeys(range(3), (WaveState.PASSED, 1))
-    run = Run(of, Past({"x": State.FAILED, "z": State.BLOCKED}, passed))
+    run = StateMachine(of, Past({"x": State.FAILED, "z": State.BLOCKED}, passed))
     while events := run.decide(2):
         for event in events:
             run.apply(event)
@@ -220,7 +220,7 @@ def test_a_passed_wave_that_is_over_its_budget_by_now_fails_the_run() -> None:
     """Its last target was tried again and failed, and a crash came before the wave's end."""
     of = [Stage("w0", "prod", (Work("a"), Work("b")), 1), Stage("w1", "prod", (Work("c"),))]
     passed = {0: (WaveState.PASSED, 1), 1: (WaveState.RUNNING, None)}
-    run = Run(of, Past({"a": State.FAILED, "b": State.FAILED}, passed))
+    run = StateMachine(of, Past({"a": State.FAILED, "b": State.FAILED}, passed))
     assert run.may_start() == []
     assert run.decide(2) == [
         e.WaveEnded(2, 0, WaveState.FAILED, 2, "w0"),
@@ -234,7 +234,7 @@ def test_a_retried_target_lets_those_start_again_that_it_had_blocked() -> None:
         Stage("w1", "prod", (Work("c", ("b",)), Work("d"))),
     ]
     settled = {"b": State.BLOCKED, "c": State.BLOCKED, "d": State.DONE}
-    run = Run(of, Past(settled, dict.fromkeys(range(2), (WaveState.PASSED, 1))))
+    run = StateMachine(of, Past(settled, dict.fromkeys(range(2), (WaveState.PASSED, 1))))
     started = []
     while run.state not in OVER:
         for name in run.may_start():
@@ -247,7 +247,7 @@ def test_a_retried_target_lets_those_start_again_that_it_had_blocked() -> None:
 
 
 def test_a_gate_that_failed_after_it_had_held_is_to_hold_again() -> None:
-    run = Run(
+    run = StateMachine(
         [Stage("w", "prod", (), 0, (), (GateKind.QUERY,))], Past({}, {0: (WaveState.GATE, 1)})
     )
     run.apply(e.GatePassed(2, 0, GateKind.QUERY))
@@ -257,7 +257,7 @@ def test_a_gate_that_failed_after_it_had_held_is_to_hold_again() -> None:
 
 
 def test_only_what_is_on_offer_starts() -> None:
-    run = Run([Stage("w", "prod", (Work("a"),))])
+    run = StateMachine([Stage("w", "prod", (Work("a"),))])
     with pytest.raises(ValueError, match="a is not on offer"):
         run.apply(e.AttemptStarted(1, "a", 1))
 
@@ -268,7 +268,7 @@ def test_a_hundred_thousand_targets_are_driven_in_one_pass(waves: int) -> None:
     everything = Slot("all", 64)
     works = [Work(f"{n}", (), (everything,)) for n in range(100_000)]
     cut = [tuple(works[at * each : (at + 1) * each]) for at in range(waves)]
-    run = Run([Stage(f"w{at}", "prod", of) for at, of in enumerate(cut)])
+    run = StateMachine([Stage(f"w{at}", "prod", of) for at, of in enumerate(cut)])
     while run.state not in OVER:
         for event in run.decide(1):
             run.apply(event)
@@ -282,7 +282,9 @@ def test_a_hundred_thousand_targets_are_driven_in_one_pass(waves: int) -> None:
 
 def test_a_hundred_thousand_blocked_targets_are_settled_in_one_pass() -> None:
     """Quadratic, it would take minutes."""
-    run = Run([Stage("w", "prod", (Work("a"), *(Work(f"{n}", ("a",)) for n in range(100_000))), 1)])
+    run = StateMachine(
+        [Stage("w", "prod", (Work("a"), *(Work(f"{n}", ("a",)) for n in range(100_000))), 1)]
+    )
     run.apply(*run.decide(1))
     run.apply(e.AttemptStarted(1, *run.may_start(), 1))
     run.apply(e.AttemptEnded(1, 1, Outcome("a", State.FAILED)))

@@ -1,0 +1,85 @@
+"""Queries and commands of gates, ready to be tried: whom they ask, and what they are told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from orchestrator.config.rollouts import Gate, GateQuery
+from orchestrator.rollout.events import GateKind
+from orchestrator.rollout.outcomes import State
+from orchestrator.rollout.state_machine import StateMachine
+from orchestrator.runs.context import RunContext
+from orchestrator.runs.gates import trying
+from orchestrator.runs.planning.layout import gate_of
+from orchestrator.runs.recorded_run import RecordedRun
+
+
+@dataclass(slots=True)
+class Conditions:
+    """The gates of a run's waves, as ``environments.toml`` has them now."""
+
+    context: RunContext
+    run: RecordedRun
+    machine: StateMachine
+    settings: Mapping[int, Gate] = field(init=False)
+    """The settings of the gate after each wave that has one."""
+
+    def __post_init__(self) -> None:
+        waves = range(len(self.run.plan.waves))
+        self.settings = {at: gate for at in waves if (gate := self._gate(at)) is not None}
+
+    def attempt(self, wave: int, kind: GateKind) -> Callable[[], trying.Verdict]:
+        """Return the try of a query or command of the gate after a wave, for a thread to call."""
+        gate, project = self.settings[wave], self.context.project
+        if kind is GateKind.COMMAND and gate.command is not None:
+            state, folder = self._state(wave), project.file.folder
+            return partial(trying.command, gate.command, folder, state, project.secrets)
+        assert gate.query is not None
+        return partial(self._query, gate.query, wave, self._done(wave))
+
+    def _gate(self, at: int) -> Gate | None:
+        wave = self.run.plan.waves[at]
+        rollout = self.context.config.environments[wave.environment].rollout
+        name = wave.name.partition("/")[2]
+        return gate_of(rollout, next((own for own in rollout.waves if own.name == name), None))
+
+    def _query(self, query: GateQuery, wave: int, done: Sequence[str]) -> trying.Verdict:
+        project = self.context.project
+        if query.url is not None:
+            environment = self.run.plan.waves[wave].environment
+            asked = [trying.elsewhere(query, environment, project.file.folder, project.secrets)]
+        else:
+            asked = [self._asked(name) for name in done]
+        return trying.query(query, asked, project.secrets)
+
+    def _done(self, wave: int) -> list[str]:
+        """Return the targets that a query is run on: those that the wave has changed.
+
+        A wave whose targets were through before it began is asked about those.
+        """
+        works = self.machine.stages[wave].works
+        states = {work.name: self.machine.settled.get(work.name) for work in works}
+        wanted = State.DONE if State.DONE in states.values() else State.UNCHANGED
+        return [name for name, state in states.items() if state is wanted]
+
+    def _asked(self, name: str) -> trying.Asked:
+        target = self.run.targets[name]
+        location = target.address.resolve(self.context.project.secrets.value)
+        return trying.Asked(name, location, self.context.limits(target).lock_timeout)
+
+    def _state(self, wave: int) -> Mapping[str, Any]:
+        plan = self.run.plan
+        return {
+            "run": self.run.id,
+            "project": plan.project,
+            "verb": plan.verb,
+            "revision": plan.revision,
+            "environment": plan.waves[wave].environment,
+            "wave": plan.waves[wave].name,
+            "targets": [
+                {"name": work.name, "state": self.machine.settled.get(work.name)}
+                for stage in self.machine.stages[: wave + 1]
+                for work in stage.works
+            ],
+        }
