@@ -28,7 +28,7 @@ class AtHead:
     _at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.candidates = self.snapshot.confirmed(self.candidates)
+        self.candidates = self.snapshot.tables.confirmed(self.candidates)
         self._names = {target.name for target in self.candidates}
 
     def outcome(self, target: Target) -> Outcome | None:
