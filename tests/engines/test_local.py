@@ -15,35 +15,9 @@ from typing import Any
 import pytest
 
 from orchestrator.engines.base import CannotStart, Finished, Lost, Message
-from orchestrator.engines.base import Event as EngineEvent
 from orchestrator.engines.local import LocalEngine
+from tests.engines.jobs import EngineEvent, pids_of, run, serve
 from tests.workshop import wait_until
-
-
-def serve(pipe: Any, greeting: str) -> None:
-    """Do what each job says."""
-    while True:
-        deed, value = pipe.recv()
-        if deed in ("talk", "ask"):
-            for word in range(value):
-                pipe.send(("word", word))
-            deed = pipe.recv() if deed == "ask" else deed
-        elif deed == "sleep":
-            time.sleep(value)
-        elif deed == "exit":
-            os._exit(value)
-        elif deed == "kill":
-            os.kill(os.getpid(), value)
-        elif deed == "fork":
-            if not os.fork():
-                time.sleep(value)
-                os._exit(0)
-            pipe.send(("word", "forked"))
-            os._exit(3)
-        elif deed == "close":
-            pipe.close()
-            time.sleep(60)
-        pipe.send(("done", (greeting, os.getpid(), deed)))
 
 
 @pytest.fixture
@@ -52,34 +26,6 @@ def engine() -> Iterator[LocalEngine]:
         serve, ("hello",), size=3, is_last=lambda content: content[0] == "done"
     ) as engine:
         yield engine
-
-
-def run(
-    engine: LocalEngine, jobs: dict[str, tuple[str, Any]], timeout: float = 30, *, at_once: int = 3
-) -> dict[str, list[EngineEvent]]:
-    """Run jobs, whose kind is what follows "of" in their key, and return the events of each."""
-    told: dict[str, list[EngineEvent]] = {key: [] for key in jobs}
-    waiting = list(jobs)
-    ended = 0
-    while ended < len(jobs):
-        while waiting and engine.busy < at_once:
-            key = waiting.pop(0)
-            engine.submit(key, jobs[key], timeout, kind=_kind(key))
-        for event in engine.wait(5):
-            told[event.key].append(event)
-            ended += not isinstance(event, Message)
-    return told
-
-
-def _kind(key: str) -> str:
-    return key.partition(" of ")[2]
-
-
-def pids_of(told: dict[str, list[EngineEvent]]) -> list[int]:
-    """Which process did each job."""
-    ends = [events[-1] for events in told.values()]
-    assert all(isinstance(end, Finished) for end in ends), ends
-    return [end.content[1][1] for end in ends if isinstance(end, Finished)]
 
 
 def alive(pids: Iterable[int]) -> set[int]:
@@ -120,36 +66,6 @@ def test_every_job_ends_once_and_workers_are_used_again(engine: LocalEngine) -> 
         assert last.content[1][0] == "hello"
         pids.add(last.content[1][1])
     assert len(pids) <= 3
-
-
-@pytest.mark.parametrize(
-    ("deed", "words"),
-    [
-        (("exit", 0), "exit code 0"),
-        (("exit", 3), "exit code 3"),
-        (("kill", signal.SIGKILL), "killed by SIGKILL"),
-        (("kill", signal.SIGSEGV), "killed by SIGSEGV"),
-    ],
-)
-def test_a_worker_that_ends_costs_its_own_job(engine: LocalEngine, deed: Any, words: str) -> None:
-    told = run(engine, {"a": ("talk", 1), "bad": deed, "b": ("talk", 1), "c": ("talk", 2)})
-
-    (lost,) = told.pop("bad")
-    assert isinstance(lost, Lost)
-    assert words in lost.reason
-    assert not lost.timed_out
-    assert all(isinstance(events[-1], Finished) for events in told.values())
-
-
-def test_a_worker_that_overruns_its_time_is_stopped(engine: LocalEngine) -> None:
-    began = time.monotonic()
-    told = run(engine, {"slow": ("sleep", 60)}, timeout=0.5)
-
-    (lost,) = told["slow"]
-    assert isinstance(lost, Lost)
-    assert lost.timed_out
-    assert time.monotonic() - began < 50
-    assert isinstance(run(engine, {"next": ("talk", 0)})["next"][-1], Finished)
 
 
 def test_a_worker_that_leaves_a_child_is_missed_at_once(engine: LocalEngine) -> None:
@@ -247,23 +163,6 @@ def test_a_worker_that_dies_idle_is_replaced(engine: LocalEngine) -> None:
     assert isinstance(run(engine, {"d": ("talk", 0)})["d"][-1], Finished)
 
 
-def test_kill_stops_all_and_names_what_was_running(engine: LocalEngine) -> None:
-    for key in ("a", "b"):
-        engine.submit(key, ("sleep", 60), 100, kind="")
-
-    assert sorted(lost.key for lost in engine.kill()) == ["a", "b"]
-    assert engine.busy == 0
-
-
-def test_more_jobs_than_workers_is_a_bug_of_the_caller(engine: LocalEngine) -> None:
-    for key in ("a", "b", "c"):
-        engine.submit(key, ("sleep", 1), 100, kind="")
-
-    with pytest.raises(RuntimeError, match="more jobs than workers"):
-        engine.submit("d", ("sleep", 1), 100, kind="")
-    engine.kill()
-
-
 def test_a_worker_is_replaced_after_its_share_of_jobs(
     monkeypatch: pytest.MonkeyPatch, new_engine: Callable[[int], LocalEngine]
 ) -> None:
@@ -272,16 +171,6 @@ def test_a_worker_is_replaced_after_its_share_of_jobs(
     pids = one_at_a_time(new_engine(1), "aaaaaaa")
 
     assert [pids.index(pid) for pid in pids] == [0, 0, 0, 3, 3, 3, 6]
-
-
-def test_no_worker_gets_jobs_of_two_kinds(engine: LocalEngine) -> None:
-    told = run(engine, {f"{n} of {'abcde'[n % 5]}": ("talk", 0) for n in range(60)})
-
-    served: dict[int, set[str]] = {}
-    for key, pid in zip(told, pids_of(told), strict=True):
-        served.setdefault(pid, set()).add(_kind(key))
-    assert all(len(kinds) == 1 for kinds in served.values())
-    assert {kind for kinds in served.values() for kind in kinds} == set("abcde")
 
 
 @pytest.mark.parametrize(("size", "kinds"), [(1, "abcde"), (2, "abcdef"), (5, "abcdefghij")])
@@ -340,21 +229,6 @@ def test_a_busy_worker_is_never_retired(new_engine: Callable[[int], LocalEngine]
 
     assert all(isinstance(end, Finished) for end in ends)
     assert len(ends) == 9
-
-
-def test_a_worker_that_asks_is_answered_and_nobody_else(engine: LocalEngine) -> None:
-    for key in ("one", "two"):
-        engine.submit(key, ("ask", 1), 30, kind="")
-    told: dict[str, Any] = {}
-    while len(told) < 2:
-        for event in engine.wait(5):
-            if isinstance(event, Message):
-                engine.answer("nobody", "never")
-                engine.answer(event.key, f"go, {event.key}")
-            else:
-                told[event.key] = event.content[1][2]  # type: ignore[union-attr]  # it is Finished
-    assert told == {"one": "go, one", "two": "go, two"}
-    engine.answer("one", "too late")  # it works on nothing any more
 
 
 def test_an_answer_to_a_worker_that_died_is_quiet(engine: LocalEngine) -> None:
