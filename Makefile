@@ -19,7 +19,7 @@ ONLY_NEWEST := tests/chaos tests/dispatch tests/engines tests/fleet tests/rollou
                tests/test_docs.py tests/test_servers.py \
                $(patsubst %,tests/real/test_%.py,creating exhausted failures grants interrupts \
                journal locks mysql order robust rollouts runs_crash runs_review services streams \
-               survey survey_traps terminal words) \
+               snapshot snapshot_traps terminal words) \
                $(patsubst %,tests/inspection/test_%.py,fingerprint_mysql fingerprint_postgresql \
                fingerprint_postgresql_names fingerprint_postgresql_random fingerprint_sqlite \
                reading_postgresql unreadable_mysql) \

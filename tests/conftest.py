@@ -7,22 +7,29 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.desk import SHARED, Desk, desk_variable, shared_mariadb, shared_mysql, shared_postgres
+from tests.project_folder import end_started
 from tests.servers import MariaDB, MariaDBServer, MySQLServer, PgBouncer, Postgres, PostgresServer
-from tests.workshop import end_started
+from tests.shared_servers import (
+    SHARED,
+    SharedServer,
+    shared_mariadb,
+    shared_mysql,
+    shared_postgres,
+    shared_variable,
+)
 
-_DESKS = pytest.StashKey[list[Desk]]()
+_SHARED_SERVERS = pytest.StashKey[list[SharedServer]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # a process of pytest-xdist: it inherits the addresses
         return
-    config.stash[_DESKS] = []
+    config.stash[_SHARED_SERVERS] = []
     for name, kind in SHARED.items():
         if not os.environ.get(name):
-            desk = Desk(kind)
-            config.stash[_DESKS].append(desk)
-            os.environ[desk_variable(name)] = desk.address
+            server = SharedServer(kind)
+            config.stash[_SHARED_SERVERS].append(server)
+            os.environ[shared_variable(name)] = server.address
 
 
 def pytest_collection_finish() -> None:
@@ -32,8 +39,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    for desk in config.stash.get(_DESKS, []):
-        desk.close()
+    for server in config.stash.get(_SHARED_SERVERS, []):
+        server.close()
 
 
 @pytest.fixture(autouse=True)

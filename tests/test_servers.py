@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.desk import AnyServer
 from tests.servers import (
     PASSWORD,
     PgBouncer,
@@ -20,6 +19,7 @@ from tests.servers import (
     find,
     unique,
 )
+from tests.shared_servers import AnyServer
 
 KINDS = ["mariadb", "mysql", "postgres"]
 

@@ -19,7 +19,7 @@ from orchestrator.actions.project import Project
 from orchestrator.config.load import load
 from orchestrator.errors import UsageError
 from tests.effort import examples
-from tests.workshop import ENV_PY, Workshop
+from tests.project_folder import ENV_PY, ProjectFolder
 
 TEMPLATES = Path(alembic.__file__).with_name("templates")
 PLACEHOLDER = "driver://user:pass@localhost/dbname"
@@ -30,24 +30,24 @@ sqlalchemy.url = {url}
 """
 
 
-def alembic_init(folder: Path, template: str) -> Workshop:
+def alembic_init(folder: Path, template: str) -> ProjectFolder:
     """Start an Alembic project as its user does."""
     if not (TEMPLATES / template).is_dir():
         pytest.skip(f"this Alembic has no template {template}")
     program = str(Path(sys.executable).with_name("alembic"))
     subprocess.run([program, "init", "-t", template, "scripts"], cwd=folder, check=True)
-    return Workshop(folder)
+    return ProjectFolder(folder)
 
 
 def project(
     folder: Path, ini: str = "", env_py: str = ENV_PY, scripts: str = "scripts"
-) -> Workshop:
+) -> ProjectFolder:
     """Write a project by hand."""
     (folder / scripts / "versions").mkdir(parents=True)
     (folder / scripts / "env.py").write_text(env_py)
     if ini:
         (folder / "alembic.ini").write_text(ini)
-    return Workshop(folder)
+    return ProjectFolder(folder)
 
 
 def put(path: Path, old: str, new: str) -> None:
@@ -344,5 +344,5 @@ def _quoted(password: str) -> str:
 
 
 def test_json_of_a_new_project_has_the_same_keys(tmp_path: Path) -> None:
-    made = json.loads(Workshop(tmp_path).run("init", "-o", "json").out)
+    made = json.loads(ProjectFolder(tmp_path).run("init", "-o", "json").out)
     assert (made["adopted"], made["exports"], made["found"], made["left_out"]) == (None, [], [], [])

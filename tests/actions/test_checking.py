@@ -15,7 +15,7 @@ EXTRA = Difference("remove_table", "extra table junk")
 
 
 @dataclass
-class FakeCrew:
+class FakeWorkers:
     """Answers for workers; remembers who was compared."""
 
     answer: Callable[[Target], Outcome]
@@ -40,7 +40,7 @@ class FakeCrew:
 
 
 @dataclass
-class FakeSurvey:
+class FakeSnapshot:
     standing: dict[str, Outcome]
     unloaded: frozenset[str] = frozenset()
     warnings: list[str] = field(default_factory=list)
@@ -62,19 +62,21 @@ def in_sync(of: Target, **fields: Any) -> Outcome:
     return Outcome(of.name, State.IN_SYNC, ("b2",), **{"heads": ("b2",), "data": False, **fields})
 
 
-def check(crew: FakeCrew, standing: dict[Target | str, Any], targets: Sequence[Target]) -> dict:
-    survey = FakeSurvey({t.name: standing.get(t.tenant) or at_head(t) for t in targets})
-    found = check_by_class(crew, survey, targets, Silent())
+def check(
+    workers: FakeWorkers, standing: dict[Target | str, Any], targets: Sequence[Target]
+) -> dict:
+    snapshot = FakeSnapshot({t.name: standing.get(t.tenant) or at_head(t) for t in targets})
+    found = check_by_class(workers, snapshot, targets, Silent())
     return {t.tenant: found[t.name] for t in targets}
 
 
 def test_one_member_is_compared_and_all_have_its_result() -> None:
     targets = fleet("acme", "birch", "cedar")
-    crew = FakeCrew(lambda t: replace(in_sync(t), state=State.DIFFERS, differences=(EXTRA,)))
+    workers = FakeWorkers(lambda t: replace(in_sync(t), state=State.DIFFERS, differences=(EXTRA,)))
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
-    assert crew.rounds == [["acme"]]
+    assert workers.rounds == [["acme"]]
     assert {tenant: (o.state, o.differences, o.target) for tenant, o in found.items()} == {
         t.tenant: (State.DIFFERS, (EXTRA,), t.name) for t in targets
     }
@@ -89,29 +91,29 @@ def test_another_schema_another_server_version_or_other_heads_are_compared_apart
         "cedar": at_head(cedar, server_version="MariaDB 11.4.2"),
         "dune": at_head(dune, heads=("c3",)),
     }
-    crew = FakeCrew(lambda t: in_sync(t, heads=("c3",) if t.tenant == "dune" else ("b2",)))
+    workers = FakeWorkers(lambda t: in_sync(t, heads=("c3",) if t.tenant == "dune" else ("b2",)))
 
-    check(crew, standing, targets)
+    check(workers, standing, targets)
 
-    assert crew.rounds == [["acme", "birch", "cedar", "dune"]]
+    assert workers.rounds == [["acme", "birch", "cedar", "dune"]]
 
 
 def test_what_was_not_fingerprinted_is_compared_by_itself() -> None:
     targets = fleet("acme", "birch")
-    crew = FakeCrew(in_sync)
+    workers = FakeWorkers(in_sync)
 
-    check(crew, {t.tenant: at_head(t, None) for t in targets}, targets)
+    check(workers, {t.tenant: at_head(t, None) for t in targets}, targets)
 
-    assert crew.rounds == [["acme", "birch"]]
+    assert workers.rounds == [["acme", "birch"]]
 
 
 def test_a_result_is_not_that_of_the_class_where_env_py_looked_beyond_the_target() -> None:
     targets = fleet("acme", "birch", "cedar")
-    crew = FakeCrew(lambda t: in_sync(t, data=True))
+    workers = FakeWorkers(lambda t: in_sync(t, data=True))
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
-    assert crew.rounds == [["acme"], ["birch", "cedar"]]
+    assert workers.rounds == [["acme"], ["birch", "cedar"]]
     assert {o.state for o in found.values()} == {State.IN_SYNC}
 
 
@@ -123,31 +125,31 @@ def test_a_member_that_moved_or_that_is_gone_speaks_for_itself_alone() -> None:
         "birch": Outcome(targets[1].name, State.UNREACHABLE, failure=gone),
         "cedar": in_sync(targets[2]),
     }
-    crew = FakeCrew(lambda t: answers[t.tenant or ""])
+    workers = FakeWorkers(lambda t: answers[t.tenant or ""])
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
-    assert crew.rounds == [["acme"], ["birch"], ["cedar"]]
+    assert workers.rounds == [["acme"], ["birch"], ["cedar"]]
     assert [o.state for o in found.values()] == [State.BEHIND, State.UNREACHABLE, State.IN_SYNC]
 
 
 def test_in_sync_at_other_heads_than_the_class_is_of_one_alone() -> None:
     targets = fleet("acme", "birch")
-    crew = FakeCrew(lambda t: in_sync(t, heads=("c3",) if t.tenant == "acme" else ("b2",)))
+    workers = FakeWorkers(lambda t: in_sync(t, heads=("c3",) if t.tenant == "acme" else ("b2",)))
 
-    check(crew, {}, targets)
+    check(workers, {}, targets)
 
-    assert crew.rounds == [["acme"], ["birch"]]
+    assert workers.rounds == [["acme"], ["birch"]]
 
 
 def test_an_env_py_that_fails_for_one_fails_for_all() -> None:
     targets = fleet("acme", "birch", "cedar")
     broken = Failure("env.py:1: no such module")
-    crew = FakeCrew(lambda t: Outcome(t.name, State.FAILED, failure=broken))
+    workers = FakeWorkers(lambda t: Outcome(t.name, State.FAILED, failure=broken))
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
-    assert crew.rounds == [["acme"], ["birch"]]
+    assert workers.rounds == [["acme"], ["birch"]]
     assert {(o.target, o.failure) for o in found.values()} == {(t.name, broken) for t in targets}
 
 
@@ -159,19 +161,19 @@ def test_a_failure_that_a_second_member_does_not_share_is_told_of_nobody_else() 
             return Outcome(of.name, State.FAILED, failure=Failure(f"{of.tenant}: bad rows"))
         return in_sync(of)
 
-    found = check(crew := FakeCrew(answer), {}, targets)
+    found = check(workers := FakeWorkers(answer), {}, targets)
 
-    assert crew.rounds == [["acme"], ["birch"]]
+    assert workers.rounds == [["acme"], ["birch"]]
     assert [o.state for o in found.values()] == [State.FAILED, *[State.IN_SYNC] * 3]
 
 
 def test_members_that_fail_each_in_its_own_way_are_compared_one_by_one() -> None:
     targets = fleet("acme", "birch", "cedar")
-    crew = FakeCrew(
+    workers = FakeWorkers(
         lambda t: Outcome(t.name, State.FAILED, failure=Failure(f"{t.tenant}: bad rows"))
     )
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
     assert [o.failure.message for o in found.values() if o.failure] == [
         f"{t.tenant}: bad rows" for t in targets
@@ -180,9 +182,9 @@ def test_members_that_fail_each_in_its_own_way_are_compared_one_by_one() -> None
 
 def test_what_a_member_printed_and_how_long_it_took_is_its_own() -> None:
     targets = fleet("acme", "birch")
-    crew = FakeCrew(lambda t: in_sync(t, output="comparing acme", seconds=3.0, attempts=1))
+    workers = FakeWorkers(lambda t: in_sync(t, output="comparing acme", seconds=3.0, attempts=1))
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
     assert (found["acme"].output, found["acme"].attempts) == ("comparing acme", 1)
     assert (found["birch"].output, found["birch"].attempts, found["birch"].seconds) == ("", 0, 0.0)
@@ -196,28 +198,28 @@ def test_what_is_not_at_head_is_compared_with_nothing() -> None:
         "birch": Outcome(birch.name, State.EMPTY, revisions=(Revision("a1", "first"),)),
         "cedar": Outcome(cedar.name, State.EMPTY, fingerprint="none"),
     }
-    crew = FakeCrew(lambda t: in_sync(t, heads=()))
+    workers = FakeWorkers(lambda t: in_sync(t, heads=()))
 
-    found = check(crew, standing, targets)
+    found = check(workers, standing, targets)
 
-    assert crew.rounds == [["cedar"]]  # no revision at all: the models must be empty, too
+    assert workers.rounds == [["cedar"]]  # no revision at all: the models must be empty, too
     assert [o.state for o in found.values()] == [State.BEHIND, State.BEHIND, State.IN_SYNC]
 
 
 def test_labels_in_the_arguments_of_env_py_are_told_apart_and_the_tenant_is_not() -> None:
     targets = (*fleet("acme", "birch", tier="free"), *fleet("cedar", tier="paid"))
-    crew = FakeCrew(in_sync, {"schema": "{tenant}", "edition": "{tier}"})
+    workers = FakeWorkers(in_sync, {"schema": "{tenant}", "edition": "{tier}"})
 
-    check(crew, {}, targets)
+    check(workers, {}, targets)
 
-    assert crew.rounds == [["acme", "cedar"]]
+    assert workers.rounds == [["acme", "cedar"]]
 
 
 def test_after_an_interrupt_what_was_not_compared_was_not_started() -> None:
     targets = fleet("acme", "birch")
-    crew = FakeCrew(in_sync, interrupted=True)
+    workers = FakeWorkers(in_sync, interrupted=True)
 
-    found = check(crew, {}, targets)
+    found = check(workers, {}, targets)
 
-    assert crew.rounds == []
+    assert workers.rounds == []
     assert {o.state for o in found.values()} == {State.NOT_STARTED}

@@ -10,8 +10,8 @@ from hatchling.builders.wheel import WheelBuilder
 from orchestrator.actions.init import TEMPLATES, init
 from orchestrator.config.schema import render
 from orchestrator.errors import UsageError
+from tests.project_folder import ProjectFolder
 from tests.servers import MariaDB, Postgres, unique
-from tests.workshop import Workshop
 
 ROOT = Path(__file__).parents[2]
 FILES = [
@@ -70,10 +70,10 @@ def test_a_file_in_the_place_of_a_folder_is_explained(tmp_path: Path) -> None:
 
 def test_the_project_works_at_once(tmp_path: Path) -> None:
     init(tmp_path)
-    workshop = Workshop(tmp_path)
-    assert set(workshop.run("upgrade", "-o", "json").states().values()) == {"done"}
-    assert set(workshop.run("check", "-o", "json").states().values()) == {"in_sync"}
-    workshop.run("downgrade", "dev", "--revision", "base", "--yes")
+    project = ProjectFolder(tmp_path)
+    assert set(project.run("upgrade", "-o", "json").states().values()) == {"done"}
+    assert set(project.run("check", "-o", "json").states().values()) == {"in_sync"}
+    project.run("downgrade", "dev", "--revision", "base", "--yes")
 
 
 def test_its_models_and_revision_agree_on_servers(
@@ -85,9 +85,9 @@ def test_its_models_and_revision_agree_on_servers(
         config = (tmp_path / "environments.toml").read_text().replace('["dev"]', '["my", "pg"]')
         for key, url in (("my", mariadb.url(names[0])), ("pg", postgres.url(names[1]))):
             config += f"\n[environments.{key}]\nurl = '{url}'\n"
-        Workshop(tmp_path).config(config)
-        Workshop(tmp_path).run("upgrade")
-        checked = Workshop(tmp_path).run("check", "-o", "json").states()
+        ProjectFolder(tmp_path).config(config)
+        ProjectFolder(tmp_path).run("upgrade")
+        checked = ProjectFolder(tmp_path).run("check", "-o", "json").states()
     assert set(checked.values()) == {"in_sync"}
 
 
@@ -98,7 +98,7 @@ def test_the_commented_examples_are_valid(tmp_path: Path) -> None:
     lines = ("# PostgreSQL" + examples).splitlines()
     tables = [line.removeprefix("# ") for line in lines if _is_toml(line)]
     path.write_text(before.replace('["dev"]', '["dev", "staging", "prod"]') + "\n".join(tables))
-    Workshop(tmp_path).run("targets", "prod")
+    ProjectFolder(tmp_path).run("targets", "prod")
 
 
 def _is_toml(line: str) -> bool:

@@ -13,20 +13,20 @@ from orchestrator.__main__ import main
 from orchestrator.errors import ConfigError, SecretError, TargetsFailed, UsageError
 from orchestrator.rollout.outcomes import State
 from orchestrator.safety.drivers import check_drivers
-from tests.workshop import Workshop
+from tests.project_folder import ProjectFolder
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    shop = Workshop(tmp_path)
+def project_folder(tmp_path: Path) -> ProjectFolder:
+    shop = ProjectFolder(tmp_path)
     shop.scripts()
     shop.revision("a1", None, CREATE, 'op.drop_table("items")', message="create items")
     return shop
 
 
-def declare(shop: Workshop, environments: str) -> Project:
+def declare(shop: ProjectFolder, environments: str) -> Project:
     top = '[project]\nname = "p"\n[databases.app]\nscript_location = "migrations/app"\n'
     shop.config(top + textwrap.dedent(environments))
     return Project.load(shop.folder / "environments.toml")
@@ -39,8 +39,8 @@ tenants = [{ name = "acme", tier = "free" }, { name = "birch", tier = "paid" }]
 """
 
 
-def test_the_verbs_return_what_the_command_line_renders(workshop: Workshop) -> None:
-    project = declare(workshop, ONE)
+def test_the_verbs_return_what_the_command_line_renders(project_folder: ProjectFolder) -> None:
+    project = declare(project_folder, ONE)
 
     assert [t.name for t in project.targets()] == ["dev/app/acme", "dev/app/birch"]
     free = Selection(("dev",), where={"tier": "free"})
@@ -58,9 +58,9 @@ def test_the_verbs_return_what_the_command_line_renders(workshop: Workshop) -> N
     assert [(o.state, o.heads) for o in down.outcomes] == [(State.DONE, ())]
 
 
-def test_a_program_without_a_main_guard_runs_once(workshop: Workshop) -> None:
-    declare(workshop, ONE)
-    program = workshop.folder / "program.py"
+def test_a_program_without_a_main_guard_runs_once(project_folder: ProjectFolder) -> None:
+    declare(project_folder, ONE)
+    program = project_folder.folder / "program.py"
     program.write_text(
         "print('started')\nfrom orchestrator import Project\n"
         "print(Project.load().upgrade().exit_code)\n"
@@ -68,7 +68,7 @@ def test_a_program_without_a_main_guard_runs_once(workshop: Workshop) -> None:
 
     done = subprocess.run(
         [sys.executable, str(program)],
-        cwd=workshop.folder,
+        cwd=project_folder.folder,
         capture_output=True,
         text=True,
         timeout=60,
@@ -78,9 +78,9 @@ def test_a_program_without_a_main_guard_runs_once(workshop: Workshop) -> None:
     assert (done.stdout, done.stderr) == ("started\n0\n", "")
 
 
-def test_a_missing_secret_names_itself_and_all_who_need_it(workshop: Workshop) -> None:
+def test_a_missing_secret_names_itself_and_all_who_need_it(project_folder: ProjectFolder) -> None:
     project = declare(
-        workshop,
+        project_folder,
         """
         [environments.dev]
         url = "mysql+pymysql://app:${env:NOT_SET_ANYWHERE}@db/{tenant}"
@@ -96,12 +96,12 @@ def test_a_missing_secret_names_itself_and_all_who_need_it(workshop: Workshop) -
 
 
 def test_two_targets_on_one_database_are_found_out_once_secrets_are_known(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    project_folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ONE_URL", "OTHER_URL"):
-        monkeypatch.setenv(name, f"sqlite:///{workshop.folder}/same.db")
+        monkeypatch.setenv(name, f"sqlite:///{project_folder.folder}/same.db")
     project = declare(
-        workshop,
+        project_folder,
         """
         [environments.dev]
         url = "${env:ONE_URL}"
@@ -114,11 +114,11 @@ def test_two_targets_on_one_database_are_found_out_once_secrets_are_known(
         project.status()
 
 
-def test_two_targets_on_one_file_through_a_link(workshop: Workshop) -> None:
-    (workshop.folder / "real").mkdir()
-    (workshop.folder / "link").symlink_to("real")
+def test_two_targets_on_one_file_through_a_link(project_folder: ProjectFolder) -> None:
+    (project_folder.folder / "real").mkdir()
+    (project_folder.folder / "link").symlink_to("real")
     project = declare(
-        workshop,
+        project_folder,
         """
         [environments.dev]
         url = "sqlite:///real/app.db"
@@ -131,9 +131,9 @@ def test_two_targets_on_one_file_through_a_link(workshop: Workshop) -> None:
         project.upgrade()
 
 
-def test_environments_that_are_not_selected_are_checked_too(workshop: Workshop) -> None:
+def test_environments_that_are_not_selected_are_checked_too(project_folder: ProjectFolder) -> None:
     project = declare(
-        workshop,
+        project_folder,
         """
         [environments.dev]
         url = "sqlite:///app.db"
@@ -146,9 +146,9 @@ def test_environments_that_are_not_selected_are_checked_too(workshop: Workshop) 
         project.targets(Selection(("dev",)))
 
 
-def test_scripts_that_are_not_there_are_shown_in_the_file(workshop: Workshop) -> None:
-    (workshop.folder / "migrations/app/env.py").unlink()
-    project = declare(workshop, ONE)
+def test_scripts_that_are_not_there_are_shown_in_the_file(project_folder: ProjectFolder) -> None:
+    (project_folder.folder / "migrations/app/env.py").unlink()
+    project = declare(project_folder, ONE)
 
     with pytest.raises(
         ConfigError, match=r"environments.toml:4:19: there is no 'migrations/app/env"
@@ -156,8 +156,8 @@ def test_scripts_that_are_not_there_are_shown_in_the_file(workshop: Workshop) ->
         project.targets()
 
 
-def test_scripts_that_can_not_be_looked_at_are_not_there(workshop: Workshop) -> None:
-    project = declare(workshop, ONE)
+def test_scripts_that_can_not_be_looked_at_are_not_there(project_folder: ProjectFolder) -> None:
+    project = declare(project_folder, ONE)
     long = "x" * 300
     path = project.file.path
     path.write_text(path.read_text().replace("migrations/app", long))
@@ -166,8 +166,8 @@ def test_scripts_that_can_not_be_looked_at_are_not_there(workshop: Workshop) -> 
         Project.load(path).targets()
 
 
-def test_a_file_that_becomes_invalid_while_the_command_runs(workshop: Workshop) -> None:
-    project = declare(workshop, ONE)
+def test_a_file_that_becomes_invalid_while_the_command_runs(project_folder: ProjectFolder) -> None:
+    project = declare(project_folder, ONE)
     project.file.path.write_text("[project\n")
 
     outcomes = project.upgrade().outcomes
@@ -177,10 +177,10 @@ def test_a_file_that_becomes_invalid_while_the_command_runs(workshop: Workshop) 
 
 
 def test_a_current_folder_that_was_deleted_is_named(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    project_folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = declare(workshop, ONE)
-    gone = workshop.folder / "gone"
+    project = declare(project_folder, ONE)
+    gone = project_folder.folder / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
@@ -189,23 +189,27 @@ def test_a_current_folder_that_was_deleted_is_named(
         project.upgrade()
 
 
-def test_a_worker_that_dies_while_it_authors_is_told_in_words(workshop: Workshop) -> None:
-    project = declare(workshop, ONE)
-    workshop.revision("b2", "a1", "pass", header="os._exit(3)")
+def test_a_worker_that_dies_while_it_authors_is_told_in_words(
+    project_folder: ProjectFolder,
+) -> None:
+    project = declare(project_folder, ONE)
+    project_folder.revision("b2", "a1", "pass", header="os._exit(3)")
 
     with pytest.raises(TargetsFailed, match=r"^app: its worker ended itself with exit code 3$"):
         project.history("app")
 
 
-def test_history_says_as_status_does_that_a_target_could_not_be_read(workshop: Workshop) -> None:
-    project = declare(workshop, ONE)
+def test_history_says_as_status_does_that_a_target_could_not_be_read(
+    project_folder: ProjectFolder,
+) -> None:
+    project = declare(project_folder, ONE)
     project.upgrade()
     assert project.history("app").exit_code == 0
-    (workshop.folder / "var/acme.db").write_text("no database" * 100)
+    (project_folder.folder / "var/acme.db").write_text("no database" * 100)
 
     assert project.status().exit_code == 3
     assert project.history("app").exit_code == 3
-    assert workshop.run("history", "app", code=3).out
+    assert project_folder.run("history", "app", code=3).out
 
 
 def test_a_ctrl_c_before_the_command_is_imported_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,9 +224,11 @@ def test_a_ctrl_c_before_the_command_is_imported_is_quiet(monkeypatch: pytest.Mo
     assert caught.value.code == 130
 
 
-def test_a_file_that_changes_while_the_command_runs_is_refused(workshop: Workshop) -> None:
-    project = declare(workshop, ONE)
-    declare(workshop, ONE.replace("var/", "other/"))
+def test_a_file_that_changes_while_the_command_runs_is_refused(
+    project_folder: ProjectFolder,
+) -> None:
+    project = declare(project_folder, ONE)
+    declare(project_folder, ONE.replace("var/", "other/"))
 
     outcomes = project.upgrade().outcomes
 
@@ -230,7 +236,7 @@ def test_a_file_that_changes_while_the_command_runs_is_refused(workshop: Worksho
     assert all(
         o.failure and "was changed while the command ran" in o.failure.message for o in outcomes
     )
-    assert not (workshop.folder / "other").exists()
+    assert not (project_folder.folder / "other").exists()
 
 
 @pytest.mark.parametrize(
@@ -250,15 +256,17 @@ def test_an_asynchronous_driver_needs_an_ordinary_one_beside_it() -> None:
     check_drivers(["sqlite+aiosqlite", "mysql+aiomysql", "postgresql+asyncpg"])
 
 
-def test_an_unknown_database_is_a_usage_error_with_a_hint(workshop: Workshop) -> None:
+def test_an_unknown_database_is_a_usage_error_with_a_hint(project_folder: ProjectFolder) -> None:
     with pytest.raises(UsageError, match="did you mean 'app'"):
-        declare(workshop, ONE).history("apps")
+        declare(project_folder, ONE).history("apps")
 
 
-def test_it_may_be_used_from_several_threads_and_within_an_event_loop(workshop: Workshop) -> None:
+def test_it_may_be_used_from_several_threads_and_within_an_event_loop(
+    project_folder: ProjectFolder,
+) -> None:
     """And nothing of the process is changed where another thread can see it."""
-    declare(workshop, ONE)
-    program = workshop.folder / "program.py"
+    declare(project_folder, ONE)
+    program = project_folder.folder / "program.py"
     program.write_text(
         textwrap.dedent(
             """
@@ -298,7 +306,7 @@ def test_it_may_be_used_from_several_threads_and_within_an_event_loop(workshop: 
 
     ran = subprocess.run(
         [sys.executable, str(program)],
-        cwd=workshop.folder,
+        cwd=project_folder.folder,
         capture_output=True,
         text=True,
         check=False,

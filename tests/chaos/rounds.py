@@ -27,7 +27,7 @@ from tests.chaos.revisions import (
     untouched,
 )
 from tests.chaos.world import LEDGERS, AnyServer, Servers, World, away
-from tests.workshop import Ran, Started, wait_until
+from tests.project_folder import Ran, Started, wait_until
 
 KILLS = (
     "orchestrator",
@@ -201,7 +201,7 @@ class Round:
     def _command(self, arguments: tuple[str, ...], kills: Sequence[tuple[str, float]]) -> None:
         self.told.commands += 1
         events = self.world.folder / f"events{self.told.commands}"
-        started = self.world.workshop.start(*arguments, "--events", str(events))
+        started = self.world.project.start(*arguments, "--events", str(events))
         began = time.monotonic()
         self._sessions.append(started.process.pid)
         said = arguments[0]
@@ -263,7 +263,7 @@ class Round:
         self._assert_ledger_agrees()
         left = [p.name for p in (self.world.folder / "var").iterdir() if p.suffix != ".db"]
         assert not left, f"{left}: {told}"
-        again = self.world.workshop.run("upgrade", "--yes", code=0)
+        again = self.world.project.run("upgrade", "--yes", code=0)
         self.outputs.append(again)
         with self.world.ledger() as ledger:
             assert len(ledger.runs()) == 1, f"there was something left to do: {told}\n{again}"
@@ -337,7 +337,7 @@ def undisturbed(servers: Servers, folder: Path) -> dict[str, Any]:
     world = World(servers, folder, "sqlite", ("t0",))
     world.make(budget="0", retries=0)
     try:
-        world.workshop.run("upgrade", "--yes", code=0)
+        world.project.run("upgrade", "--yes", code=0)
         return {target.split("/")[1]: world.snapshot(target) for target in world.targets}
     finally:
         world.drop()

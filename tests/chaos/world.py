@@ -13,9 +13,9 @@ from urllib.parse import quote
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.ledger.ledger import Ledger
 from tests.chaos.revisions import KINDS, MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE, history
-from tests.desk import AnyServer
+from tests.project_folder import ProjectFolder
 from tests.servers import MariaDBServer, MySQLServer, PostgresServer, Server, unique
-from tests.workshop import Workshop
+from tests.shared_servers import AnyServer
 
 PASSWORD = "CHAOS_PASSWORD"
 LEDGERS = ("sqlite", "postgres", "mariadb", "mysql")
@@ -63,10 +63,10 @@ class World:
     ledger_kind: str
     tenants: tuple[str, ...]
     prefix: str = field(default_factory=lambda: unique("chaos"))
-    workshop: Workshop = field(init=False)
+    project: ProjectFolder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.workshop = Workshop(self.folder)
+        self.project = ProjectFolder(self.folder)
 
     @property
     def maria(self) -> AnyServer:
@@ -101,12 +101,12 @@ class World:
         if self.ledger_server is not None:
             self.ledger_server.create(self._name("ledger"))
         (self.folder / "var").mkdir()
-        self.workshop.config(self._config(budget, retries))
-        self.workshop.environ[PASSWORD] = self.maria.password
+        self.project.config(self._config(budget, retries))
+        self.project.environ[PASSWORD] = self.maria.password
         for kind in KINDS:
-            self.workshop.scripts(kind)
+            self.project.scripts(kind)
             for revision in history(kind):
-                self.workshop.revision(revision.id, revision.down, revision.code, database=kind)
+                self.project.revision(revision.id, revision.down, revision.code, database=kind)
 
     def drop(self) -> None:
         """Drop the databases again."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder, Ran
 from tests.real.test_terminal import Terminal
-from tests.workshop import Ran, Workshop
 
 CONFIG = """
 [project]
@@ -34,22 +34,22 @@ BREAKS += "    op.execute('INSERT INTO nowhere VALUES (1)')"
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
+def shop(tmp_path: Path) -> ProjectFolder:
     """A project with a canary that somebody must approve, and a revision to be applied."""
-    workshop = Workshop(tmp_path)
-    workshop.config(CONFIG + WAVES)
-    workshop.scripts()
-    workshop.revision("a1", None, CREATE, "op.drop_table('items')")
-    return workshop
+    project = ProjectFolder(tmp_path)
+    project.config(CONFIG + WAVES)
+    project.scripts()
+    project.revision("a1", None, CREATE, "op.drop_table('items')")
+    return project
 
 
-def ledger(shop: Workshop, sql: str) -> list[tuple[object, ...]]:
+def ledger(shop: ProjectFolder, sql: str) -> list[tuple[object, ...]]:
     """Read the ledger, past the orchestrator."""
     with closing(sqlite3.connect(shop.folder / ".orchestrator/ledger.db")) as connection:
         return connection.execute(sql).fetchall()
 
 
-def edit(shop: Workshop, old: str, new: str) -> None:
+def edit(shop: ProjectFolder, old: str, new: str) -> None:
     """Change the project's file."""
     path = shop.folder / "environments.toml"
     assert old in path.read_text()
@@ -61,7 +61,7 @@ def run_of(ran: Ran) -> tuple[int, str]:
     return ran.json["run"]["id"], ran.json["run"]["state"]
 
 
-def test_a_plan_is_sealed_done_approved_and_finished(shop: Workshop) -> None:
+def test_a_plan_is_sealed_done_approved_and_finished(shop: ProjectFolder) -> None:
     sealed = shop.run("plan", "--out", "p.json")
     assert "run it:  orchestrator upgrade --plan p.json" in sealed.out
     assert json.loads((shop.folder / "p.json").read_text())["digest"] in sealed.out
@@ -89,7 +89,7 @@ def test_a_plan_is_sealed_done_approved_and_finished(shop: Workshop) -> None:
     ]
 
 
-def test_a_bad_plan_is_refused_and_nothing_starts(shop: Workshop) -> None:
+def test_a_bad_plan_is_refused_and_nothing_starts(shop: ProjectFolder) -> None:
     shop.run("plan", "--out", "p.json")
     good = (shop.folder / "p.json").read_text()
     for text, words in (
@@ -124,11 +124,11 @@ def test_a_bad_plan_is_refused_and_nothing_starts(shop: Workshop) -> None:
         ["--sql", "out"],
     ],
 )
-def test_a_plan_says_it_all(shop: Workshop, arguments: list[str]) -> None:
+def test_a_plan_says_it_all(shop: ProjectFolder, arguments: list[str]) -> None:
     assert "leave out" in shop.run("upgrade", "--plan", "p.json", *arguments, code=2).err
 
 
-def test_a_plan_that_knows_too_little_is_not_sealed(shop: Workshop) -> None:
+def test_a_plan_that_knows_too_little_is_not_sealed(shop: ProjectFolder) -> None:
     (shop.folder / "var").mkdir()
     (shop.folder / "var/t1.db").write_text("no database at all, and long enough to be none" * 99)
     assert "prod/app/t1" in shop.run("plan", code=3).out
@@ -136,12 +136,14 @@ def test_a_plan_that_knows_too_little_is_not_sealed(shop: Workshop) -> None:
     assert not (shop.folder / "p.json").exists()
 
 
-def test_a_plan_goes_where_it_can_be_written(shop: Workshop) -> None:
+def test_a_plan_goes_where_it_can_be_written(shop: ProjectFolder) -> None:
     assert "--out nowhere/p.json" in shop.run("plan", "--out", "nowhere/p.json", code=2).err
     assert "--out ." in shop.run("plan", "--out", ".", code=2).err
 
 
-def test_a_protected_environment_asks_only_where_something_would_be_done(shop: Workshop) -> None:
+def test_a_protected_environment_asks_only_where_something_would_be_done(
+    shop: ProjectFolder,
+) -> None:
     edit(shop, WAVES, "")
     edit(shop, "[environments.prod]", "[environments.prod]\nprotected = true")
     refused = shop.run("upgrade", code=5)
@@ -153,7 +155,7 @@ def test_a_protected_environment_asks_only_where_something_would_be_done(shop: W
     assert "Nothing to do: 4 targets are at head." in shop.run("upgrade").out
 
 
-def test_what_failed_is_tried_again_or_left_out(shop: Workshop) -> None:
+def test_what_failed_is_tried_again_or_left_out(shop: ProjectFolder) -> None:
     edit(shop, WAVES, "")
     shop.revision("a1", None, BREAKS)
     failed = shop.run("upgrade", "-o", "json", code=3)
@@ -168,7 +170,7 @@ def test_what_failed_is_tried_again_or_left_out(shop: Workshop) -> None:
     assert run_of(shop.run("retry", "1", "prod/app/t2", "-o", "json")) == (1, "done")
 
 
-def test_a_run_goes_on_without_a_target(shop: Workshop) -> None:
+def test_a_run_goes_on_without_a_target(shop: ProjectFolder) -> None:
     edit(shop, WAVES, "")
     shop.revision("a1", None, BREAKS)
     shop.run("upgrade", code=3)
@@ -178,7 +180,7 @@ def test_a_run_goes_on_without_a_target(shop: Workshop) -> None:
     assert "leaves us" in shop.run("show").out
 
 
-def test_a_rollback_says_what_it_would_do_and_asks(shop: Workshop) -> None:
+def test_a_rollback_says_what_it_would_do_and_asks(shop: ProjectFolder) -> None:
     edit(shop, WAVES, "")
     shop.run("upgrade")
     told = shop.run("rollback", "last", "--dry-run")
@@ -201,7 +203,7 @@ def test_a_rollback_says_what_it_would_do_and_asks(shop: Workshop) -> None:
     assert "rollback of 1" in shop.run("runs").out
 
 
-def test_a_rollback_names_what_can_not_be_reversed_first(shop: Workshop) -> None:
+def test_a_rollback_names_what_can_not_be_reversed_first(shop: ProjectFolder) -> None:
     edit(shop, WAVES, "")
     shop.revision("a1", None, CREATE)
     shop.run("upgrade")
@@ -211,7 +213,7 @@ def test_a_rollback_names_what_can_not_be_reversed_first(shop: Workshop) -> None
     assert asked["revisions"] == []
 
 
-def test_pause_abort_and_their_limits(shop: Workshop) -> None:
+def test_pause_abort_and_their_limits(shop: ProjectFolder) -> None:
     shop.run("upgrade", code=6)
     assert "orchestrator resume 1" in shop.run("pause", "1").out
     assert "no terminal" in shop.run("abort", "1", code=5).err
@@ -221,7 +223,7 @@ def test_pause_abort_and_their_limits(shop: Workshop) -> None:
     assert shop.run("show").out.splitlines()[-1].startswith("run 1: aborted")
 
 
-def test_which_run_is_meant(shop: Workshop) -> None:
+def test_which_run_is_meant(shop: ProjectFolder) -> None:
     for command in (["resume"], ["show", "last"], ["runs"]):
         assert "there is no ledger yet: nothing was run" in shop.run(*command, code=2).err
     shop.run("upgrade", "--exclude", "prod/app/t1", "--exclude", "prod/app/t3", code=6)
@@ -235,14 +237,14 @@ def test_which_run_is_meant(shop: Workshop) -> None:
     assert shop.run("runs", "--limit", "1").out.count("waiting") == 1
 
 
-def test_a_closed_gate_is_passed_with_a_reason(shop: Workshop) -> None:
+def test_a_closed_gate_is_passed_with_a_reason(shop: ProjectFolder) -> None:
     shop.run("upgrade", code=6)
     shop.run("resume", "--override", "hot [red]fix")
     assert "prod/canary: approval, by " in (shown := shop.run("show").out)
     assert "hot [red]fix" in shown
 
 
-def test_runs_and_waves_are_completed(shop: Workshop) -> None:
+def test_runs_and_waves_are_completed(shop: ProjectFolder) -> None:
     def completed(*words: str) -> list[str]:
         shop.environ = {
             "COMP_WORDS": " ".join(["orchestrator", *words]),
@@ -263,7 +265,7 @@ def test_runs_and_waves_are_completed(shop: Workshop) -> None:
 
 @pytest.mark.parametrize(("typed", "code", "state"), [("y\r", 0, "done"), ("n\r", 6, "waiting")])
 def test_on_a_terminal_approval_is_asked_for(
-    shop: Workshop, typed: str, code: int, state: str
+    shop: ProjectFolder, typed: str, code: int, state: str
 ) -> None:
     terminal = Terminal(shop, "upgrade")
     terminal.until("Go on after prod/canary? [y/n]")
@@ -273,13 +275,13 @@ def test_on_a_terminal_approval_is_asked_for(
     assert terminal.screen.count("Go on after prod/canary?") == 1
 
 
-def test_on_a_terminal_nobody_is_asked_who_does_not_wait(shop: Workshop) -> None:
+def test_on_a_terminal_nobody_is_asked_who_does_not_wait(shop: ProjectFolder) -> None:
     terminal = Terminal(shop, "upgrade", "--no-wait")
     assert terminal.end() == 6, terminal.screen
     assert "Go on after" not in terminal.screen
 
 
-def test_ctrl_c_at_the_question_changes_and_records_nothing(shop: Workshop) -> None:
+def test_ctrl_c_at_the_question_changes_and_records_nothing(shop: ProjectFolder) -> None:
     edit(shop, "[environments.prod]", "[environments.prod]\nprotected = true")
     terminal = Terminal(shop, "upgrade")
     terminal.until("Go ahead?")
@@ -291,7 +293,7 @@ def test_ctrl_c_at_the_question_changes_and_records_nothing(shop: Workshop) -> N
     assert not (shop.folder / "var").exists()
 
 
-def test_a_run_that_is_approved_from_elsewhere_goes_on(shop: Workshop) -> None:
+def test_a_run_that_is_approved_from_elsewhere_goes_on(shop: ProjectFolder) -> None:
     waiting = shop.start("upgrade", "--wait", "-o", "json")
     while "waits for approval" not in waiting.err:
         assert waiting.process.poll() is None, waiting.err

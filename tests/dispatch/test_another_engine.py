@@ -7,7 +7,7 @@ import pytest
 from orchestrator import Project
 from orchestrator.rollout.outcomes import State
 from tests.engines.one_process_per_job import OneProcessPerJob
-from tests.workshop import Workshop
+from tests.project_folder import ProjectFolder
 
 FILE = """
 [project]
@@ -24,11 +24,11 @@ max_parallel = 2
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    workshop = Workshop(tmp_path)
-    workshop.config(FILE)
-    workshop.scripts()
-    workshop.revision("a1", None, "op.create_table('a', sa.Column('n', sa.Integer))")
-    workshop.revision("b2", "a1", "op.add_column('a', sa.Column('m', sa.Integer))")
+    project_folder = ProjectFolder(tmp_path)
+    project_folder.config(FILE)
+    project_folder.scripts()
+    project_folder.revision("a1", None, "op.create_table('a', sa.Column('n', sa.Integer))")
+    project_folder.revision("b2", "a1", "op.add_column('a', sa.Column('m', sa.Integer))")
     (tmp_path / "var").mkdir()
     monkeypatch.setattr("orchestrator.dispatch.workers.LocalEngine", OneProcessPerJob)
     return Project.load(tmp_path / "environments.toml")

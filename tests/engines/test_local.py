@@ -17,7 +17,7 @@ import pytest
 from orchestrator.engines.base import CannotStart, Finished, Lost, Message
 from orchestrator.engines.local import LocalEngine
 from tests.engines.jobs import EngineEvent, pids_of, run, serve
-from tests.workshop import wait_until
+from tests.project_folder import wait_until
 
 
 @pytest.fixture

@@ -9,21 +9,21 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.servers import Server, unique
-from tests.workshop import Workshop
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def project(tmp_path: Path) -> ProjectFolder:
     """An empty project in a temporary folder."""
-    return Workshop(tmp_path)
+    return ProjectFolder(tmp_path)
 
 
 class Fleet:
     """So many databases of one kind, and a project that declares them as tenants."""
 
-    def __init__(self, kind: str, workshop: Workshop, server: Server | None) -> None:
-        self.kind, self.workshop, self.server = kind, workshop, server
+    def __init__(self, kind: str, project: ProjectFolder, server: Server | None) -> None:
+        self.kind, self.project, self.server = kind, project, server
         self.prefix = unique("fleet")
         self.tenants: tuple[str, ...] = ()
         self.password = server.password if server else ""
@@ -38,7 +38,7 @@ class Fleet:
         """The URL template of the environment. Its password comes from the environment."""
         if self.server is None:
             return "sqlite:///var/{tenant}.db"
-        self.workshop.environ["FLEET_PASSWORD"] = self.password
+        self.project.environ["FLEET_PASSWORD"] = self.password
         head, _, tail = self.server.url("DATABASE").partition(quote(self.password, safe=""))
         return f"{head}${{env:FLEET_PASSWORD}}{tail}".replace("DATABASE", self.prefix + "_{tenant}")
 
@@ -49,7 +49,7 @@ class Fleet:
             self.server.create(*(self.database(tenant) for tenant in self.tenants))
         settings = {"retry_delay": '"100ms"', **rollout}
         lines = "\n".join(f"{key} = {value}" for key, value in settings.items())
-        self.workshop.config(
+        self.project.config(
             f"""
             [project]
             name = "fleet"
@@ -66,7 +66,7 @@ class Fleet:
             + lines
             + "\n"
         )
-        self.workshop.scripts()
+        self.project.scripts()
 
     def database(self, tenant: str) -> str:
         """The physical name of a tenant's database."""
@@ -76,7 +76,7 @@ class Fleet:
         """Run one statement on a tenant's database, past the orchestrator."""
         if self.server is not None:
             return self.server.execute(sql, self.database(tenant))
-        path = self.workshop.folder / "var" / f"{tenant}.db"
+        path = self.project.folder / "var" / f"{tenant}.db"
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute(sql).fetchall()
             connection.commit()
@@ -105,7 +105,7 @@ class Fleet:
 
 @pytest.fixture
 def new_fleet(
-    workshop: Workshop, request: pytest.FixtureRequest
+    project: ProjectFolder, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Fleet]]:
     """Make a fleet of a kind: ``sqlite``, ``mariadb``, ``mysql`` or ``postgres``."""
     with ExitStack() as stack:
@@ -113,7 +113,7 @@ def new_fleet(
         def make(kind: str, server: Server | None = None) -> Fleet:
             if kind != "sqlite" and server is None:
                 server = request.getfixturevalue(kind)
-            fleet = Fleet(kind, workshop, server)
+            fleet = Fleet(kind, project, server)
             stack.callback(fleet.drop)
             return fleet
 

@@ -7,16 +7,16 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_env_py import CONFIGURE, HEAD
 from tests.real.test_failures import CREATE, target
 from tests.servers import Server, unique
-from tests.workshop import Workshop
 
 OURS = HEAD + CONFIGURE + "run(config.attributes['connection'])\n"
 
 
-def configured(shop: Workshop, text: str, ini: str, where: str = "") -> None:
+def configured(shop: ProjectFolder, text: str, ini: str, where: str = "") -> None:
     """Write a project whose one database is that of ``alembic.ini``."""
     shop.config(
         f"""
@@ -50,44 +50,44 @@ fileConfig(config.config_file_name)
 
 
 @pytest.mark.parametrize("where", ["", "inner/"], ids=["beside", "in-a-folder"])
-def test_what_the_ini_file_says_keeps_its_meaning(workshop: Workshop, where: str):
+def test_what_the_ini_file_says_keeps_its_meaning(project: ProjectFolder, where: str):
     ini = (
         "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .:lib\n"
         "greeting = 100%%\nsqlalchemy.url = postgresql://nobody:%%40@nowhere/nothing\n"
         "[other]\nkey = %(here)s\n"
     )
-    configured(workshop, "", ini, where)
-    folder = workshop.folder / where
+    configured(project, "", ini, where)
+    folder = project.folder / where
     (folder / "beside.txt").write_text("as alembic is run here")
     (folder / "beside_the_ini.py").touch()
     (folder / "lib").mkdir()
     (folder / "lib" / "in_a_folder_of_it.py").touch()
-    workshop.scripts(env_py=HEAD + READS + CONFIGURE + "run(config.attributes['connection'])\n")
-    workshop.revision("a1", None, CREATE + "\nimport in_a_folder_of_it")
-    shutil.move(workshop.folder / "migrations" / "app", folder / "mine")
-    shutil.rmtree(workshop.folder / "migrations")
+    project.scripts(env_py=HEAD + READS + CONFIGURE + "run(config.attributes['connection'])\n")
+    project.revision("a1", None, CREATE + "\nimport in_a_folder_of_it")
+    shutil.move(project.folder / "migrations" / "app", folder / "mine")
+    shutil.rmtree(project.folder / "migrations")
     (folder / "mine").rename(folder / "migrations")
 
-    assert workshop.run("status", "-o", "json").states() == {"dev/app": "empty"}
-    assert workshop.run("upgrade", "-o", "json").states() == {"dev/app": "done"}
-    assert workshop.run("check", "-o", "json").states() == {"dev/app": "in_sync"}
-    assert (workshop.folder / "var" / "app.db").exists()
+    assert project.run("status", "-o", "json").states() == {"dev/app": "empty"}
+    assert project.run("upgrade", "-o", "json").states() == {"dev/app": "done"}
+    assert project.run("check", "-o", "json").states() == {"dev/app": "in_sync"}
+    assert (project.folder / "var" / "app.db").exists()
 
 
 @pytest.mark.parametrize("template", ["generic", "async", "multidb", "pyproject"])
 def test_what_alembic_init_writes_runs_as_it_is(
-    workshop: Workshop, template: str, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, template: str, monkeypatch: pytest.MonkeyPatch
 ):
     pyproject = template == "pyproject"
     if not hasattr(Config, "toml_file_name") and pyproject:
         pytest.skip("this Alembic knows no pyproject.toml")
-    monkeypatch.chdir(workshop.folder)
+    monkeypatch.chdir(project.folder)
     toml = {"toml_file": "pyproject.toml"} if pyproject else {}
     config = Config("alembic.ini", stdout=io.StringIO(), **toml)
     command.init(config, "migrations", template=template)
     name = "engine2" if template == "multidb" else "app"
     url = "sqlite+aiosqlite" if template == "async" else "sqlite"
-    workshop.config(
+    project.config(
         f"""
         [project]
         name = "adopted"
@@ -99,15 +99,15 @@ def test_what_alembic_init_writes_runs_as_it_is(
         tenants = ["acme", "birch"]
         """
     )
-    workshop.run("revision", name, "--empty", "-m", "first")
-    workshop.run("revision", name, "--empty", "-m", "second")
+    project.run("revision", name, "--empty", "-m", "first")
+    project.run("revision", name, "--empty", "-m", "second")
 
-    workshop.run("upgrade")
+    project.run("upgrade")
 
-    assert set(workshop.run("status", "-o", "json").states().values()) == {"current"}
-    down = workshop.run("downgrade", "dev", "--revision", "-1", "-y", "-o", "json")
+    assert set(project.run("status", "-o", "json").states().values()) == {"current"}
+    down = project.run("downgrade", "dev", "--revision", "-1", "-y", "-o", "json")
     assert set(down.states().values()) == {"done"}
-    names = {path.name for path in workshop.folder.glob("**/*.db")}
+    names = {path.name for path in project.folder.glob("**/*.db")}
     assert names == {"acme.db", "birch.db", "ledger.db"}
 
 
@@ -125,7 +125,7 @@ assert [each for each in config.cmd_opts.x if each.startswith("over=")] == ["ove
 def test_arguments_come_from_the_file_and_the_command_line(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.environ["THE_SECRET"] = "s3cret"
     path = shop.folder / "environments.toml"
     x = (
@@ -151,22 +151,22 @@ def test_arguments_come_from_the_file_and_the_command_line(new_fleet):
     assert "${env:THE_SECRET}" in shop.run("status", code=2).err
 
 
-def test_an_argument_that_nothing_fills_is_told_before_anything_is_touched(workshop: Workshop):
-    configured(workshop, 'x = { tenant = "{tenant}" }\n', "[alembic]\nscript_location = m\n")
+def test_an_argument_that_nothing_fills_is_told_before_anything_is_touched(project: ProjectFolder):
+    configured(project, 'x = { tenant = "{tenant}" }\n', "[alembic]\nscript_location = m\n")
 
-    error = workshop.run("status", code=2).err
+    error = project.run("status", code=2).err
 
     assert "nothing fills {tenant}" in error
     assert "environments.toml:8" in error
 
 
-def test_a_function_of_the_application_prepares_the_config(workshop: Workshop):
-    configured(workshop, "", "[alembic]\nscript_location = migrations/app\n")
-    path = workshop.folder / "environments.toml"
+def test_a_function_of_the_application_prepares_the_config(project: ProjectFolder):
+    configured(project, "", "[alembic]\nscript_location = migrations/app\n")
+    path = project.folder / "environments.toml"
     said = '[databases.app]\nconfigure = "shop.migrating:configure"\npython_path = ["src"]'
     path.write_text(path.read_text().replace("[databases.app]", said))
-    (workshop.folder / "src" / "shop").mkdir(parents=True)
-    (workshop.folder / "src" / "shop" / "migrating.py").write_text(
+    (project.folder / "src" / "shop").mkdir(parents=True)
+    (project.folder / "src" / "shop" / "migrating.py").write_text(
         "def configure(config):\n"
         "    config.attributes['configure_logger'] = False\n"
         "    config.set_main_option('shop', config.get_main_option('sqlalchemy.url')[:6])\n"
@@ -176,13 +176,13 @@ def test_a_function_of_the_application_prepares_the_config(workshop: Workshop):
         "assert config.get_main_option('shop') == 'sqlite'\n"
         "import shop.migrating\n"
     )
-    workshop.scripts(env_py=OURS.replace("metadata = ", asks + "metadata = ", 1))
-    workshop.revision("a1", None, CREATE)
+    project.scripts(env_py=OURS.replace("metadata = ", asks + "metadata = ", 1))
+    project.revision("a1", None, CREATE)
 
-    workshop.run("upgrade")
+    project.run("upgrade")
 
     path.write_text(path.read_text().replace("migrating:configure", "migrating:configured"))
-    failure = target(workshop.run("check", "-o", "json", code=3), "dev/app")["failure"]
+    failure = target(project.run("check", "-o", "json", code=3), "dev/app")["failure"]
     assert "configured" in failure["message"]
 
 
@@ -197,14 +197,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("ini", "said", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_configuration_is_told_at_its_place(workshop, ini: str, said: str, message: str):
-    configured(workshop, "", ini or "[alembic]\nscript_location = m\n")
-    path = workshop.folder / "environments.toml"
+def test_a_broken_configuration_is_told_at_its_place(project, ini: str, said: str, message: str):
+    configured(project, "", ini or "[alembic]\nscript_location = m\n")
+    path = project.folder / "environments.toml"
     text = path.read_text()
     line = 'config_file = "alembic.ini"'
     path.write_text(text.replace(line, said if "config_file" in said else f"{line}\n{said}"))
 
-    ran = workshop.run("status", code=2)
+    ran = project.run("status", code=2)
 
     assert message in ran.err
     assert "environments.toml:5" in ran.err or "environments.toml:6" in ran.err
@@ -251,7 +251,7 @@ with create_engine(config.get_main_option("sqlalchemy.url")).connect() as connec
 """
 
 
-def schemas(shop: Workshop, server: Server, name: str, body: str) -> None:
+def schemas(shop: ProjectFolder, server: Server, name: str, body: str) -> None:
     """Write a project whose targets are two schemas of one database."""
     shop.environ["DATABASE_URL"] = server.url(name)
     shop.config(
@@ -279,7 +279,7 @@ def schemas(shop: Workshop, server: Server, name: str, body: str) -> None:
     [COOKBOOK, TRANSLATES, TRANSLATES_ON_ENGINE, TRANSLATES_ELSEWHERE, LOOPS_OVER_SCHEMAS],
     ids=["search-path", "translates", "on-engine", "elsewhere", "loops"],
 )
-def test_a_schema_for_each_tenant(workshop: Workshop, postgres: Server, body: str):
+def test_a_schema_for_each_tenant(project: ProjectFolder, postgres: Server, body: str):
     tables = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname ~ '^(t[0-9]|public)'"
     both = {"items", "alembic_version"}
     with postgres.databases(unique("schemas")) as (name,):
@@ -287,17 +287,17 @@ def test_a_schema_for_each_tenant(workshop: Workshop, postgres: Server, body: st
         postgres.execute("CREATE SCHEMA t1", name)
         # Two env.py at once that create it "if not exists" may both find that it doesn't.
         postgres.execute("CREATE SCHEMA meta", name)
-        schemas(workshop, postgres, name, body)
+        schemas(project, postgres, name, body)
 
-        workshop.run("upgrade", "prod/*/t1")
+        project.run("upgrade", "prod/*/t1")
         assert set(postgres.execute(tables, name)) == {("t1", table) for table in both}
-        workshop.run("upgrade")
+        project.run("upgrade")
 
         expected = {(tenant, table) for tenant in ("t0", "t1") for table in both}
         assert set(postgres.execute(tables, name)) == expected
-        assert set(workshop.run("status", "-o", "json").states().values()) == {"current"}
+        assert set(project.run("status", "-o", "json").states().values()) == {"current"}
         if "schema_translate_map" not in body:  # with it, autogenerate compares other names
-            assert set(workshop.run("check", "-o", "json").states().values()) == {"in_sync"}
+            assert set(project.run("check", "-o", "json").states().values()) == {"in_sync"}
 
 
 VERSIONS_ELSEWHERE = """
@@ -337,27 +337,29 @@ def test_a_whole_database_may_be_divided_as_env_py_likes(
 ):
     fleet: Fleet = new_fleet("postgres")
     fleet.declare(2)
-    fleet.workshop.scripts(env_py=HEAD + CONFIGURE + body)
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.scripts(env_py=HEAD + CONFIGURE + body)
+    fleet.project.revision("a1", None, CREATE)
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     found = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information)'"
     for tenant in fleet.tenants:
         assert set(fleet.rows(tenant, found)) == tables
-    assert set(fleet.workshop.run("status", "-o", "json").states().values()) == {"current"}
-    assert set(fleet.workshop.run("upgrade", "-o", "json").states().values()) == {"unchanged"}
+    assert set(fleet.project.run("status", "-o", "json").states().values()) == {"current"}
+    assert set(fleet.project.run("upgrade", "-o", "json").states().values()) == {"unchanged"}
 
 
-def test_a_version_table_that_targets_would_share_is_refused(workshop: Workshop, postgres: Server):
+def test_a_version_table_that_targets_would_share_is_refused(
+    project: ProjectFolder, postgres: Server
+):
     with postgres.databases(unique("schemas")) as (name,):
         postgres.execute("CREATE SCHEMA t0", name)
         postgres.execute("CREATE SCHEMA t1", name)
         # Two env.py at once that create it "if not exists" may both find that it doesn't.
         postgres.execute("CREATE SCHEMA meta", name)
-        schemas(workshop, postgres, name, VERSIONS_ELSEWHERE)
+        schemas(project, postgres, name, VERSIONS_ELSEWHERE)
 
-        failure = target(workshop.run("upgrade", "-o", "json", code=3), "prod/app/t0")["failure"]
+        failure = target(project.run("upgrade", "-o", "json", code=3), "prod/app/t0")["failure"]
 
     assert "versions in schema 'meta'" in failure["message"]
     assert "other targets would share them" in failure["message"]
@@ -411,7 +413,7 @@ with op.get_context().autocommit_block():
 
 def test_revisions_work_on_data_in_their_own_ways(fleet: Fleet):
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     # One transaction for each revision: a second connection sees what the one before committed.
     env_py = HEAD + CONFIGURE + "run(config.attributes['connection'], transaction_per_migration=1)"
     shop.scripts(env_py=env_py)

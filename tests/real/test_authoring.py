@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import SCRIPT_MAKO, ProjectFolder
 from tests.real.histories import Rev
-from tests.workshop import SCRIPT_MAKO, Workshop
 
 _FILE = """
 [project]
@@ -70,7 +70,7 @@ class Shop:
     """A project with an alembic.ini of many words, in one folder or two that are the same."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.workshop = folder, Workshop(folder)
+        self.folder, self.project = folder, ProjectFolder(folder)
         location = folder / "migrations"
         (location / "versions").mkdir(parents=True)
         (location / "env.py").write_text(ENV_PY)
@@ -98,7 +98,7 @@ class Shop:
         return Shop.__new__(Shop)._at(folder)
 
     def _at(self, folder: Path) -> "Shop":
-        self.folder, self.workshop = folder, Workshop(folder)
+        self.folder, self.project = folder, ProjectFolder(folder)
         return self
 
     def alembic(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -154,7 +154,7 @@ def test_it_writes_what_alembic_writes(
         ours = [option for option in options if option != "--autogenerate"]
         if verb == "revision" and ours == options:
             ours.append("--empty")
-        shop.workshop.run(verb, "app", *ours)
+        shop.project.run(verb, "app", *ours)
 
     assert shop.files() == plain.files()
     assert len(shop.files()) == len(commands)
@@ -181,7 +181,7 @@ def test_what_alembic_refuses_is_refused_with_the_choices(
     Rev().write(shop.folder / "more", "b1")
     before = shop.files()
 
-    ran = shop.workshop.run("revision", "app", "-m", "x", "--empty", *options.split(), code=3)
+    ran = shop.project.run("revision", "app", "-m", "x", "--empty", *options.split(), code=3)
 
     told = " ".join(ran.err.split())
     assert f"error: app: {message}" in told
@@ -200,7 +200,7 @@ def test_hooks_run_and_are_heard_of_only_when_they_fail(shop: Shop) -> None:
     )
     shop.ini(sections=sections)
 
-    told = shop.workshop.run("revision", "app", "-m", "x", "--empty", "--rev-id", "a1")
+    told = shop.project.run("revision", "app", "-m", "x", "--empty", "--rev-id", "a1")
 
     (text,) = shop.files().values()
     assert text.endswith("# hooked\n# hooked\n")
@@ -214,7 +214,7 @@ def test_a_hook_that_can_not_run_names_what_was_written(shop: Shop) -> None:
     sections = "[post_write_hooks]\nhooks = a\na.type = console_scripts\na.entrypoint = nosuch\n"
     shop.ini(sections=sections)
 
-    told = shop.workshop.run("revision", "app", "-m", "x", "--empty", "--rev-id", "a1", code=3)
+    told = shop.project.run("revision", "app", "-m", "x", "--empty", "--rev-id", "a1", code=3)
 
     assert "app: Could not find entrypoint console_scripts.nosuch" in told.err
     assert "a1_x.py was written before" in " ".join(told.err.split())
@@ -223,7 +223,7 @@ def test_a_hook_that_can_not_run_names_what_was_written(shop: Shop) -> None:
 def test_directives_that_leave_nothing_write_nothing(shop: Shop) -> None:
     shop.ini("drop_all = yes")
 
-    told = shop.workshop.run("revision", "app", "-m", "x")
+    told = shop.project.run("revision", "app", "-m", "x")
 
     assert told.out.startswith("Nothing to write")
     assert not shop.files()
@@ -232,7 +232,7 @@ def test_directives_that_leave_nothing_write_nothing(shop: Shop) -> None:
 def test_one_head_is_not_merged(shop: Shop) -> None:
     Rev().write(shop.folder / "migrations", "a1")
 
-    told = shop.workshop.run("merge", "app", "-m", "x", code=3)
+    told = shop.project.run("merge", "app", "-m", "x", code=3)
 
     assert "there is nothing to merge: heads is one revision, a1" in " ".join(told.err.split())
     assert len(shop.files()) == 1
@@ -242,11 +242,11 @@ def test_a_merge_is_upgraded_to(shop: Shop) -> None:
     for name, down in (("a1", None), ("b1", "a1"), ("c1", "a1")):
         Rev(down).write(shop.folder / "migrations", name)
 
-    told = shop.workshop.run("merge", "app", "-m", "together", "--rev-id", "m1")
-    shop.workshop.run("upgrade", "--revision", "head")
+    told = shop.project.run("merge", "app", "-m", "together", "--rev-id", "m1")
+    shop.project.run("upgrade", "--revision", "head")
 
     assert "revision m1 of app, merges b1, c1" in " ".join(told.out.split())
-    status = shop.workshop.run("status", "-o", "json").json
+    status = shop.project.run("status", "-o", "json").json
     assert status["targets"][0]["heads"] == ["m1"]
 
 
@@ -255,8 +255,8 @@ def test_what_is_no_head_is_merged_where_splice_says_so(shop: Shop) -> None:
         Rev(down).write(shop.folder / "migrations", name)
     merge = ("merge", "app", "b1", "c1", "-m", "early", "--rev-id", "m1")
 
-    refused = shop.workshop.run(*merge, code=3)
-    shop.workshop.run(*merge, "--splice")
+    refused = shop.project.run(*merge, code=3)
+    shop.project.run(*merge, "--splice")
 
     assert "not a head" in refused.err
-    assert {"m1", "b2"} <= set(shop.workshop.run("history", "app").out.split())
+    assert {"m1", "b2"} <= set(shop.project.run("history", "app").out.split())

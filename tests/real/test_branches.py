@@ -25,8 +25,8 @@ from orchestrator.worker.context import Context
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.process.isolation import unchanged_process
 from orchestrator.worker.serve import run
+from tests.project_folder import ProjectFolder
 from tests.real.histories import HISTORIES, History
-from tests.workshop import Workshop
 
 _FILE = """
 [project]
@@ -186,7 +186,7 @@ def test_it_lists_what_alembic_lists(pair: Pair) -> None:
 def test_what_is_ambiguous_is_told_in_alembics_words_with_the_target(tmp_path: Path) -> None:
     pair = Pair(tmp_path / "shop", HISTORIES["two heads"])
     words = pair.alembic("upgrade", "head")
-    shop = Workshop(pair.folder)
+    shop = ProjectFolder(pair.folder)
 
     told = shop.run("upgrade", "--revision", "head", code=3)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.histories import Rev
-from tests.workshop import Workshop
 
 _FILE = """
 [project]
@@ -22,23 +22,23 @@ LOADS_ALL = ("upgrade", "check", "downgrade --revision base --yes")
 
 
 @pytest.fixture
-def shop(workshop: Workshop) -> Workshop:
-    (workshop.folder / "environments.toml").write_text(_FILE.format(metadata=""))
-    Rev().write(workshop.scripts(), "a1")
-    return workshop
+def shop(project: ProjectFolder) -> ProjectFolder:
+    (project.folder / "environments.toml").write_text(_FILE.format(metadata=""))
+    Rev().write(project.scripts(), "a1")
+    return project
 
 
-def versions(shop: Workshop) -> Path:
+def versions(shop: ProjectFolder) -> Path:
     return shop.folder / "migrations/app/versions"
 
 
-def imports(shop: Workshop) -> str:
+def imports(shop: ProjectFolder) -> str:
     path = versions(shop) / "a1.py"
     path.write_text("from shop.models import Item\n" + path.read_text())
     return f"{path}:1: from shop.models import Item: ModuleNotFoundError: No module named 'shop'"
 
 
-def imports_through_another(shop: Workshop) -> str:
+def imports_through_another(shop: ProjectFolder) -> str:
     (shop.folder / "models.py").write_text("\nimport celery_of_mine\n")
     path = versions(shop) / "a1.py"
     path.write_text("import models\n" + path.read_text())
@@ -48,59 +48,59 @@ def imports_through_another(shop: Workshop) -> str:
     )
 
 
-def imports_a_name_that_is_not_there(shop: Workshop) -> str:
+def imports_a_name_that_is_not_there(shop: ProjectFolder) -> str:
     (shop.folder / "models.py").write_text("")
     path = versions(shop) / "a1.py"
     path.write_text("from models import Item\n" + path.read_text())
     return f"{path}:1: from models import Item: ImportError: cannot import name 'Item'"
 
 
-def says_no_python(shop: Workshop) -> str:
+def says_no_python(shop: ProjectFolder) -> str:
     path = versions(shop) / "a1.py"
     path.write_text(path.read_text() + "def upgrade(:\n")
     return f"{path}:{len(path.read_text().splitlines())}: invalid syntax"
 
 
-def raises(shop: Workshop) -> str:
+def raises(shop: ProjectFolder) -> str:
     path = versions(shop) / "a1.py"
     path.write_text("raise RuntimeError('not today')\n")
     return f"{path}:1: RuntimeError: not today"
 
 
-def says_no_parent(shop: Workshop) -> str:
+def says_no_parent(shop: ProjectFolder) -> str:
     path = versions(shop) / "a1.py"
     path.write_text("revision = 'a1'\n")
     return f"{path}: AttributeError: module"
 
 
-def says_no_revision(shop: Workshop) -> str:
+def says_no_revision(shop: ProjectFolder) -> str:
     path = versions(shop) / "add_items.py"
     path.write_text("x = 1\n")
     return f"{path}: Could not determine revision id from filename add_items.py"
 
 
-def is_there_twice(shop: Workshop) -> str:
+def is_there_twice(shop: ProjectFolder) -> str:
     (versions(shop) / "a1_again.py").write_text((versions(shop) / "a1.py").read_text())
     return "revision 'a1' is there twice: in "
 
 
-def follows_none_that_is_there(shop: Workshop) -> str:
+def follows_none_that_is_there(shop: ProjectFolder) -> str:
     Rev("a0").write(shop.folder / "migrations/app", "b1")
     return f"{versions(shop)}/b1.py: there is no revision 'a0', which its down_revision names"
 
 
-def needs_none_that_is_there(shop: Workshop) -> str:
+def needs_none_that_is_there(shop: ProjectFolder) -> str:
     Rev("a1", None, "z9").write(shop.folder / "migrations/app", "b1")
     return f"{versions(shop)}/b1.py: there is no revision 'z9', which its depends_on names"
 
 
-def goes_in_circles(shop: Workshop) -> str:
+def goes_in_circles(shop: ProjectFolder) -> str:
     Rev("c1").write(shop.folder / "migrations/app", "b1")
     Rev("b1").write(shop.folder / "migrations/app", "c1")
     return "Cycle is detected in revisions (b1, c1)"
 
 
-def has_one_label_twice(shop: Workshop) -> str:
+def has_one_label_twice(shop: ProjectFolder) -> str:
     Rev(None, "east").write(shop.folder / "migrations/app", "b1")
     Rev(None, "east").write(shop.folder / "migrations/app", "c1")
     return "Branch name 'east' in revision "
@@ -124,7 +124,7 @@ def has_one_label_twice(shop: Workshop) -> str:
     ],
 )
 def test_a_revision_that_can_not_be_loaded(
-    shop: Workshop, broken: Callable[[Workshop], str]
+    shop: ProjectFolder, broken: Callable[[ProjectFolder], str]
 ) -> None:
     message = broken(shop)
 
@@ -139,7 +139,7 @@ def test_a_revision_that_can_not_be_loaded(
 
 
 @pytest.mark.parametrize("command", LOADS_ALL)
-def test_every_command_says_so(shop: Workshop, command: str) -> None:
+def test_every_command_says_so(shop: ProjectFolder, command: str) -> None:
     message = imports(shop)
 
     told = " ".join(shop.run(*command.split(), "dev", code=3).out.split())
@@ -152,7 +152,7 @@ def test_every_command_says_so(shop: Workshop, command: str) -> None:
     assert "python_path = […]" in told
 
 
-def test_status_reads_what_can_not_be_loaded_and_says_so(shop: Workshop) -> None:
+def test_status_reads_what_can_not_be_loaded_and_says_so(shop: ProjectFolder) -> None:
     shop.run("upgrade", "dev/app/acme")
     message = imports(shop)
 
@@ -164,7 +164,7 @@ def test_status_reads_what_can_not_be_loaded_and_says_so(shop: Workshop) -> None
 
 
 @pytest.mark.parametrize("command", ["history app", "revision app -m x", "merge app -m x"])
-def test_what_works_on_the_scripts_says_so(shop: Workshop, command: str) -> None:
+def test_what_works_on_the_scripts_says_so(shop: ProjectFolder, command: str) -> None:
     message = imports(shop)
 
     told = " ".join(shop.run(*command.split(), code=3).err.split())
@@ -173,7 +173,7 @@ def test_what_works_on_the_scripts_says_so(shop: Workshop, command: str) -> None
     assert "python_path" in told
 
 
-def test_an_env_py_that_can_not_be_imported(shop: Workshop) -> None:
+def test_an_env_py_that_can_not_be_imported(shop: ProjectFolder) -> None:
     path = shop.folder / "migrations/app/env.py"
     path.write_text("import os\nfrom shop.models import Base\n" + path.read_text())
 
@@ -186,7 +186,7 @@ def test_an_env_py_that_can_not_be_imported(shop: Workshop) -> None:
         assert "python_path" in target["failure"]["next_step"]
 
 
-def test_a_model_that_can_not_be_imported(shop: Workshop) -> None:
+def test_a_model_that_can_not_be_imported(shop: ProjectFolder) -> None:
     text = _FILE.format(metadata='metadata = "shop.models:Base"')
     (shop.folder / "environments.toml").write_text(text)
 
@@ -199,7 +199,7 @@ def test_a_model_that_can_not_be_imported(shop: Workshop) -> None:
         )
 
 
-def test_a_revision_without_its_source_is_run(shop: Workshop) -> None:
+def test_a_revision_without_its_source_is_run(shop: ProjectFolder) -> None:
     import compileall
 
     (shop.folder / "alembic.ini").write_text(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.project_folder import ENV_PY, ProjectFolder
 from tests.real.conftest import Fleet
-from tests.workshop import ENV_PY, Workshop
 
 MODELS = """
 import sqlalchemy as sa
@@ -54,7 +54,7 @@ MESS: dict[str, tuple[str, ...]] = {
 }
 
 
-def models(shop: Workshop, env_py: str = ENV_PY) -> Path:
+def models(shop: ProjectFolder, env_py: str = ENV_PY) -> Path:
     """Write models and two revisions that make them; return where env.py notes its runs."""
     runs = shop.folder / "runs"
     text = env_py.replace(
@@ -78,7 +78,7 @@ class Mess:
     """A fleet of which most are alike, and each of the others is odd in its own way."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self.fleet, self.shop = fleet, fleet.workshop
+        self.fleet, self.shop = fleet, fleet.project
         fleet.declare(ALIKE + len(MESS) + 2)
         self.runs = models(self.shop)
         *_, self.behind, self.empty = fleet.tenants
@@ -98,7 +98,7 @@ class Mess:
 def mess(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Mess]:
     kind = request.param
     server = None if kind == "sqlite" else request.getfixturevalue(kind)
-    made = Fleet(kind, Workshop(tmp_path_factory.mktemp("mess")), server)
+    made = Fleet(kind, ProjectFolder(tmp_path_factory.mktemp("mess")), server)
     yield Mess(made)
     made.drop()
 
@@ -224,13 +224,13 @@ def test_status_and_drift_need_neither_models_nor_migrations(mess: Mess) -> None
 def test_an_upgrade_starts_no_worker_for_what_is_at_head(new_fleet: Callable[..., Fleet]) -> None:
     fleet = new_fleet("sqlite")
     fleet.declare(12)
-    runs = models(fleet.workshop)
-    fleet.workshop.run("upgrade")
+    runs = models(fleet.project)
+    fleet.project.run("upgrade")
     fleet.rows("t005", "UPDATE alembic_version SET version_num = 'a1'")
     fleet.rows("t005", "ALTER TABLE orders DROP COLUMN total")
     ran(runs)
 
-    told = fleet.workshop.run("upgrade", "-o", "json")
+    told = fleet.project.run("upgrade", "-o", "json")
 
     states = told.states()
     assert states.pop("prod/app/t005") == "done"
@@ -238,13 +238,13 @@ def test_an_upgrade_starts_no_worker_for_what_is_at_head(new_fleet: Callable[...
     # One confirms for all where the versions are; then learning, and the upgrade itself.
     assert ran(runs) <= 3
     assert {t["attempts"] for t in told.json["targets"] if t["state"] == "unchanged"} == {0}
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
     assert ran(runs) == 1
 
 
-def test_what_was_at_head_is_read_again_before_it_is_believed(workshop: Workshop) -> None:
+def test_what_was_at_head_is_read_again_before_it_is_believed(project: ProjectFolder) -> None:
     """A revision of dev sends prod back, as a colleague with another checkout may."""
-    workshop.config(
+    project.config(
         """
         [project]
         name = "shop"
@@ -257,16 +257,16 @@ def test_what_was_at_head_is_read_again_before_it_is_believed(workshop: Workshop
         tenants = ["acme", "birch"]
         """
     )
-    models(workshop)
-    workshop.run("upgrade", "prod")
+    models(project)
+    project.run("upgrade", "prod")
     sneaky = (
         "import sqlite3\n"
-        f"other = sqlite3.connect({str(workshop.folder / 'prod_acme.db')!r})\n"
+        f"other = sqlite3.connect({str(project.folder / 'prod_acme.db')!r})\n"
         "other.execute(\"UPDATE alembic_version SET version_num = 'a1'\")\n"
         "other.execute('ALTER TABLE orders DROP COLUMN total')\n"
         "other.commit()\n"
     )
-    workshop.revision(
+    project.revision(
         "b2",
         "a1",
         "if context.get_bind().engine.url.database.endswith('dev.db'):\n"
@@ -274,6 +274,6 @@ def test_what_was_at_head_is_read_again_before_it_is_believed(workshop: Workshop
         + SECOND.strip(),
     )
 
-    states = workshop.run("upgrade", "-o", "json").states()
+    states = project.run("upgrade", "-o", "json").states()
 
     assert states == {"dev/app": "done", "prod/app/acme": "done", "prod/app/birch": "unchanged"}

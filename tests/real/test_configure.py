@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_env_py import CONFIGURE, HEAD
 from tests.real.test_failures import target
-from tests.workshop import Workshop
 
 CREATE = "op.create_table('items', sa.Column('id', sa.Integer, primary_key=True))"
 ADD = "op.add_column('items', sa.Column('name', sa.String(20)))"
@@ -18,30 +18,30 @@ ENV_PY = HEAD + CONFIGURE + "run(config.attributes['connection'])"
 def fleet(new_fleet) -> Fleet:
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(3, max_parallel=1)  # one worker: the second target meets what the first left
-    fleet.workshop.scripts(env_py=ENV_PY)
+    fleet.project.scripts(env_py=ENV_PY)
     return fleet
 
 
-def hooked(workshop: Workshop, hook: str, **files: str) -> None:
+def hooked(project: ProjectFolder, hook: str, **files: str) -> None:
     """Let ``shop.migrating:configure`` of ``src`` be the hook, beside other files."""
-    path = workshop.folder / "environments.toml"
+    path = project.folder / "environments.toml"
     said = '[databases.app]\nconfigure = "shop.migrating:configure"\npython_path = ["src"]'
     path.write_text(path.read_text().replace("[databases.app]", said))
-    package = workshop.folder / "src" / "shop"
+    package = project.folder / "src" / "shop"
     package.mkdir(parents=True)
     (package / "migrating.py").write_text(hook)
     for name, text in files.items():
         (package / f"{name}.py").write_text(text)
 
 
-def versions(workshop: Workshop, name: str = "versions") -> Path:
-    found = workshop.folder / "migrations" / "app" / name
+def versions(project: ProjectFolder, name: str = "versions") -> Path:
+    found = project.folder / "migrations" / "app" / name
     found.mkdir(exist_ok=True)
     return found
 
 
 def test_the_scripts_are_those_that_it_names(fleet: Fleet):
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     path = shop.revision("a2", "a1", ADD)
     path.rename(versions(shop, "extra") / path.name)
@@ -65,7 +65,7 @@ def test_the_scripts_are_those_that_it_names(fleet: Fleet):
 
 
 def test_what_it_sets_is_there_before_the_application_is_imported(fleet: Fleet):
-    shop = fleet.workshop
+    shop = fleet.project
     hooked(
         shop,
         "import os\n"
@@ -103,7 +103,7 @@ INSIDE = "from shop.migrating import state\nassert state == ['in']\n"
 
 @pytest.mark.parametrize("decorator", ["", "@contextlib.contextmanager"], ids=["generator", "cm"])
 def test_it_may_be_entered_and_left(fleet: Fleet, decorator: str):
-    shop = fleet.workshop
+    shop = fleet.project
     hooked(shop, ENTERED.format(decorator=decorator))
     shop.scripts(env_py=INSIDE + ENV_PY)
     shop.revision("a1", None, INSIDE + CREATE, header=INSIDE)
@@ -120,7 +120,7 @@ def test_it_may_be_entered_and_left(fleet: Fleet, decorator: str):
 
 
 def test_one_that_passes_over_an_error_makes_no_success(fleet: Fleet):
-    shop = fleet.workshop
+    shop = fleet.project
     hooked(
         shop,
         "def configure(config):\n    try:\n        yield\n    except Exception:\n        pass\n",
@@ -134,7 +134,7 @@ def test_one_that_passes_over_an_error_makes_no_success(fleet: Fleet):
 
 
 def test_one_that_nothing_awaits_is_refused(fleet: Fleet):
-    shop = fleet.workshop
+    shop = fleet.project
     hooked(shop, "async def configure(config):\n    config.set_main_option('a', 'b')\n")
     shop.revision("a1", None, CREATE)
 
@@ -144,7 +144,7 @@ def test_one_that_nothing_awaits_is_refused(fleet: Fleet):
 
 
 def test_one_history_for_one_target_and_another_for_the_next_is_refused(fleet: Fleet):
-    shop = fleet.workshop
+    shop = fleet.project
     versions(shop, "other")
     hooked(
         shop,
@@ -173,7 +173,7 @@ INI = {
 
 @pytest.mark.parametrize("ini", INI.values(), ids=INI)
 def test_version_locations_are_keys_of_the_file(fleet: Fleet, ini: str | None):
-    shop = fleet.workshop
+    shop = fleet.project
     path = shop.folder / "environments.toml"
     said = (
         '[databases.app]\nversion_locations = ["migrations/app/versions", "shop:more"]\n'

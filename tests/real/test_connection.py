@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
+from tests.project_folder import ENV_PY
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE, target
 from tests.servers import unique
-from tests.workshop import ENV_PY
 
 COOKBOOK = """
 from alembic import context
@@ -58,17 +58,17 @@ with engine.connect() as connection:
 )
 def test_the_migration_reaches_its_target_and_nothing_else(fleet: Fleet, env_py: str):
     fleet.declare(2)
-    fleet.workshop.scripts(env_py=env_py)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.revision("b2", "a1", 'op.create_table("more", sa.Column("id", sa.Integer))')
+    fleet.project.scripts(env_py=env_py)
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.revision("b2", "a1", 'op.create_table("more", sa.Column("id", sa.Integer))')
 
-    ran = fleet.workshop.run("upgrade", "-o", "json")
+    ran = fleet.project.run("upgrade", "-o", "json")
 
     assert set(ran.states().values()) == {"done"}
     for tenant in fleet.tenants:
         assert fleet.heads(tenant) == ["b2"]
         assert fleet.tables(tenant) == {"alembic_version", "items", "more"}
-    elsewhere = fleet.workshop.folder / "elsewhere.db"
+    elsewhere = fleet.project.folder / "elsewhere.db"
     if elsewhere.exists():
         with closing(sqlite3.connect(elsewhere)) as connection:
             assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
@@ -77,22 +77,22 @@ def test_the_migration_reaches_its_target_and_nothing_else(fleet: Fleet, env_py:
 def test_one_connection_per_target(new_fleet, mysql_like):
     fleet = new_fleet(mysql_like)
     fleet.declare(1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         "seen = op.get_bind().execute(sa.text('SELECT count(*) FROM information_schema.processlist"
         " WHERE db = DATABASE()')).scalar()\nassert seen == 1, seen",
     )
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
 
 def test_autocommit_blocks_work_and_are_told_when_they_stay(fleet: Fleet):
     fleet.declare(1, retries=3)
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
     index = "CREATE INDEX CONCURRENTLY ix ON items (id)"
     statement = index if fleet.kind == "postgres" else index.replace(" CONCURRENTLY", "")
-    fleet.workshop.revision(
+    fleet.project.revision(
         "b2",
         "a1",
         f"with op.get_context().autocommit_block():\n    op.execute({statement!r})\n"
@@ -100,7 +100,7 @@ def test_autocommit_blocks_work_and_are_told_when_they_stay(fleet: Fleet):
         'op.execute("INSERT INTO nowhere VALUES (1)")',
     )
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     told = target(ran, "prod/app/t000")
     assert told["attempts"] == 1
@@ -112,44 +112,44 @@ def test_autocommit_blocks_work_and_are_told_when_they_stay(fleet: Fleet):
 def test_a_version_table_of_another_name_needs_no_word_of_ours(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.scripts(
+    fleet.project.scripts(
         env_py=COOKBOOK.replace("target_metadata=None", "version_table='my_versions'")
     )
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     assert fleet.tables("t000") == {"my_versions", "items"}
-    assert set(fleet.workshop.run("status", "-o", "json").states().values()) == {"current"}
+    assert set(fleet.project.run("status", "-o", "json").states().values()) == {"current"}
 
 
 def test_a_version_table_that_is_said_must_be_that_of_env_py(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
     env_py = COOKBOOK.replace("target_metadata=None", "version_table='my_versions'")
-    fleet.workshop.scripts(env_py=env_py)
-    fleet.workshop.revision("a1", None, CREATE)
-    path = fleet.workshop.folder / "environments.toml"
+    fleet.project.scripts(env_py=env_py)
+    fleet.project.revision("a1", None, CREATE)
+    path = fleet.project.folder / "environments.toml"
     said = '[databases.app]\nversion_table = "others"'
     path.write_text(path.read_text().replace("[databases.app]", said))
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     failure = target(ran, "prod/app/t000")["failure"]
     assert "version_table 'my_versions', environments.toml says 'others'" in failure["message"]
     path.write_text(path.read_text().replace("others", "my_versions"))
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
     assert fleet.tables("t000") == {"my_versions", "items"}
 
 
 def test_a_folder_named_alembic_is_in_nobodys_way(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, CREATE)
-    (fleet.workshop.folder / "alembic").mkdir()
-    (fleet.workshop.folder / "alembic/__init__.py").write_text("raise RuntimeError('not me')")
+    fleet.project.revision("a1", None, CREATE)
+    (fleet.project.folder / "alembic").mkdir()
+    (fleet.project.folder / "alembic/__init__.py").write_text("raise RuntimeError('not me')")
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     assert fleet.heads("t000") == ["a1"]
 
@@ -167,11 +167,11 @@ with engine.connect() as connection:
 """
 
 
-def test_what_env_py_does_to_its_connection_does_not_move_ours(workshop, postgres):
+def test_what_env_py_does_to_its_connection_does_not_move_ours(project, postgres):
     with postgres.databases(unique("moved")) as (name,):
         postgres.execute("CREATE SCHEMA acme", name)
-        workshop.environ["DATABASE_URL"] = postgres.url(name)
-        workshop.config(
+        project.environ["DATABASE_URL"] = postgres.url(name)
+        project.config(
             """
             [project]
             name = "moved"
@@ -183,20 +183,20 @@ def test_what_env_py_does_to_its_connection_does_not_move_ours(workshop, postgre
             tenants = ["acme"]
             """
         )
-        workshop.scripts(env_py=SETS_SEARCH_PATH)
-        workshop.revision("a1", None, CREATE)
+        project.scripts(env_py=SETS_SEARCH_PATH)
+        project.revision("a1", None, CREATE)
         tables = "SELECT schemaname, tablename FROM pg_tables WHERE tablename IN ('items', 'more')"
 
-        workshop.run("upgrade")
+        project.run("upgrade")
 
         assert postgres.execute(tables, name) == [("acme", "items")]
-        workshop.revision(
+        project.revision(
             "b2",
             "a1",
             'op.execute("SET search_path TO public")\n'
             'op.create_table("more", sa.Column("id", sa.Integer))',
         )
-        ran = workshop.run("upgrade", "-o", "json", code=3)
+        ran = project.run("upgrade", "-o", "json", code=3)
         failure = target(ran, "prod/app/acme")["failure"]
         assert "left the session in another schema" in failure["message"]
         assert postgres.execute(tables, name) == [("acme", "items")], "it was rolled back"
@@ -205,16 +205,16 @@ def test_what_env_py_does_to_its_connection_does_not_move_ours(workshop, postgre
 def test_a_revision_that_uses_another_database_is_no_success(new_fleet, mysql_like):
     fleet = new_fleet(mysql_like)
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, f'op.execute("USE {fleet.database("t001")}")')
+    fleet.project.revision("a1", None, f'op.execute("USE {fleet.database("t001")}")')
 
-    ran = fleet.workshop.run("upgrade", "prod/app/t000", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "prod/app/t000", "-o", "json", code=3)
 
     assert "another schema or database" in target(ran, "prod/app/t000")["failure"]["message"]
 
 
 def test_a_second_connection_within_a_revision_leaves_the_first_alone(fleet: Fleet):
     fleet.declare(1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         """
@@ -226,7 +226,7 @@ def test_a_second_connection_within_a_revision_leaves_the_first_alone(fleet: Fle
         """,
     )
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     assert fleet.tables("t000") == {"alembic_version", "one", "two"}
 
@@ -234,16 +234,16 @@ def test_a_second_connection_within_a_revision_leaves_the_first_alone(fleet: Fle
 def test_what_a_revision_keeps_at_module_level_stays_with_its_target(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(4, max_parallel=1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1", None, "seen.append(1)\nassert seen == [1], seen", header="seen = []"
     )
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
 
-def test_a_file_uri_is_locked_and_created_where_it_points(workshop):
-    path = workshop.folder / "var" / "uri.db"
-    workshop.config(
+def test_a_file_uri_is_locked_and_created_where_it_points(project):
+    path = project.folder / "var" / "uri.db"
+    project.config(
         """
         [project]
         name = "uri"
@@ -253,20 +253,20 @@ def test_a_file_uri_is_locked_and_created_where_it_points(workshop):
         url = "sqlite:///file:var/uri.db?uri=true"
         """
     )
-    workshop.scripts()
-    workshop.revision("a1", None, CREATE)
+    project.scripts()
+    project.revision("a1", None, CREATE)
 
-    workshop.run("status")
+    project.run("status")
     assert not path.exists()
-    workshop.run("upgrade")
+    project.run("upgrade")
     assert path.exists()
-    assert [p.name for p in workshop.folder.iterdir() if p.name.startswith("file:")] == []
+    assert [p.name for p in project.folder.iterdir() if p.name.startswith("file:")] == []
 
 
 def test_what_a_migration_changes_in_its_process_stays_with_its_target(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(3, max_parallel=1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         """
@@ -279,13 +279,13 @@ def test_what_a_migration_changes_in_its_process_stays_with_its_target(new_fleet
         """,
     )
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
 
 def test_an_alarm_of_one_target_does_not_end_the_next(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(2, max_parallel=1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         """
@@ -294,4 +294,4 @@ def test_an_alarm_of_one_target_does_not_end_the_next(new_fleet):
         """,
     )
 
-    assert set(fleet.workshop.run("upgrade", "-o", "json").states().values()) == {"done"}
+    assert set(fleet.project.run("upgrade", "-o", "json").states().values()) == {"done"}

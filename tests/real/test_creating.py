@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.servers import Postgres, Server, unique
-from tests.workshop import Workshop
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
 DROP = 'op.drop_table("items")'
@@ -23,7 +23,7 @@ def bare(
     fleet.declare(3)
     assert fleet.server is not None
     fleet.drop()
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     more = "create = true\n"
     text = path.read_text()
     if schemas:
@@ -32,7 +32,7 @@ def bare(
         text = text.replace(f"{fleet.prefix}_{{tenant}}", shared)
         more += 'schema = "{tenant}"\n'
     path.write_text(text.replace("[environments.prod]\n", f"[environments.prod]\n{more}"))
-    fleet.workshop.revision("a1", None, CREATE, DROP)
+    fleet.project.revision("a1", None, CREATE, DROP)
     yield fleet
     if schemas:
         postgres.drop(shared)
@@ -41,7 +41,7 @@ def bare(
 
 
 def test_it_is_made_upgraded_and_taken_back(bare: Fleet) -> None:
-    run = bare.workshop.run
+    run = bare.project.run
     assert "3 empty" in run("status").out
     assert "3 targets" in run("plan").out
     assert "3 behind" in run("check", code=None).out
@@ -69,9 +69,9 @@ def test_it_is_made_upgraded_and_taken_back(bare: Fleet) -> None:
 
 
 def test_what_is_not_empty_is_kept(bare: Fleet) -> None:
-    run = bare.workshop.run
+    run = bare.project.run
     run("upgrade")
-    bare.workshop.revision("b2", "a1", "op.execute('CREATE TABLE other (id INT)')", "pass")
+    bare.project.revision("b2", "a1", "op.execute('CREATE TABLE other (id INT)')", "pass")
     run("upgrade", "prod/app/t001")
 
     run("rollback", "2", "--yes")
@@ -89,26 +89,26 @@ def test_a_schema_whose_database_is_not_there_either(
     fleet = new_fleet("postgres")
     fleet.declare(2)
     fleet.drop()
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     both = '[environments.prod]\ncreate = true\nschema = "{tenant}"\n'
     path.write_text(path.read_text().replace("[environments.prod]\n", both))
-    fleet.workshop.revision("a1", None, CREATE, DROP)
+    fleet.project.revision("a1", None, CREATE, DROP)
 
-    ran = fleet.workshop.run("upgrade")
+    ran = fleet.project.run("upgrade")
 
     assert f"database {fleet.database('t000')}, schema t000" in ran.err
     assert "2 done" in ran.out
-    fleet.workshop.run("rollback", "1", "--yes")
+    fleet.project.run("rollback", "1", "--yes")
 
 
 def test_without_the_setting_nothing_is_made(bare: Fleet) -> None:
-    path = bare.workshop.folder / "environments.toml"
+    path = bare.project.folder / "environments.toml"
     path.write_text(path.read_text().replace("create = true", "create = false"))
 
-    ran = bare.workshop.run("upgrade", code=3)
+    ran = bare.project.run("upgrade", code=3)
 
     assert "create = true" in ran.out
-    assert "unreachable" in bare.workshop.run("status", code=3).out
+    assert "unreachable" in bare.project.run("status", code=3).out
 
 
 OF_DATABASE = (
@@ -144,10 +144,10 @@ def test_owner_charset_and_collation_are_as_the_file_says(
 ) -> None:
     kind = request.node.callspec.params["bare"]
     settings, sql, expected = SETTINGS[kind]
-    path = bare.workshop.folder / "environments.toml"
+    path = bare.project.folder / "environments.toml"
     text = path.read_text()
     path.write_text(text.replace("create = true", f"create = true\n{settings}"))
-    bare.workshop.run("upgrade", "prod/app/t000")
+    bare.project.run("upgrade", "prod/app/t000")
 
     if kind != "schemas":
         assert bare.rows("t000", sql) == [(expected,)]
@@ -160,17 +160,17 @@ def test_owner_charset_and_collation_are_as_the_file_says(
 
 def test_two_at_once_make_it_once(bare: Fleet, tmp_path: Path) -> None:
     """Each from a folder, and with a ledger, of its own."""
-    source, folder = bare.workshop.folder, tmp_path / "other"
+    source, folder = bare.project.folder, tmp_path / "other"
     folder.mkdir()
     (folder / "environments.toml").write_text((source / "environments.toml").read_text())
     (folder / "migrations").symlink_to(source / "migrations")
-    other = Workshop(folder, dict(bare.workshop.environ))
+    other = ProjectFolder(folder, dict(bare.project.environ))
 
-    started = [bare.workshop.start("upgrade"), other.start("upgrade")]
+    started = [bare.project.start("upgrade"), other.start("upgrade")]
     ran = [one.wait(None) for one in started]
 
     assert sum(one.err.count("created ") for one in ran) == 3, ran
     assert all(one.code in {0, 3, 5} for one in ran)
     assert all("exists" not in one.out for one in ran)
-    bare.workshop.run("resume", code=None)
-    assert "3 current" in bare.workshop.run("status").out
+    bare.project.run("resume", code=None)
+    assert "3 current" in bare.project.run("status").out

@@ -1,7 +1,7 @@
 """``revision`` of a database: where its targets are to be, for every command alike."""
 
+from tests.project_folder import ENV_PY, ProjectFolder
 from tests.real.conftest import Fleet
-from tests.workshop import ENV_PY, Workshop
 
 MAIN = "branch_labels = ('main',)"
 THEIRS = "branch_labels = ('theirs',)"
@@ -10,7 +10,7 @@ THEIRS = "branch_labels = ('theirs',)"
 def with_two_histories(fleet: Fleet) -> None:
     """A history of ours, and one of other software, which is not to be run."""
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.scripts(
         env_py=ENV_PY.replace("metadata = None", "metadata = __import__('sqlalchemy').MetaData()")
     )
@@ -26,7 +26,7 @@ def table(name: str) -> str:
     return f"op.create_table('{name}', sa.Column('id', sa.Integer, primary_key=True))"
 
 
-def settle(shop: Workshop, revision: str) -> None:
+def settle(shop: ProjectFolder, revision: str) -> None:
     path = shop.folder / "environments.toml"
     said = f'[databases.app]\nrevision = "{revision}"'
     path.write_text(path.read_text().replace("[databases.app]", said))
@@ -34,7 +34,7 @@ def settle(shop: Workshop, revision: str) -> None:
 
 def test_every_command_takes_it_for_the_destination(fleet: Fleet):
     with_two_histories(fleet)
-    shop = fleet.workshop
+    shop = fleet.project
 
     planned = shop.run("plan", "-o", "json").json
     shop.run("upgrade")
@@ -55,7 +55,7 @@ def test_every_command_takes_it_for_the_destination(fleet: Fleet):
 
 def test_revision_goes_on_from_it(new_fleet):
     with_two_histories(fleet := new_fleet("sqlite"))
-    shop = fleet.workshop
+    shop = fleet.project
 
     shop.run("revision", "app", "-m", "next", "--empty", "--rev-id", "a3")
 
@@ -65,7 +65,7 @@ def test_revision_goes_on_from_it(new_fleet):
 def test_a_target_past_a_pinned_revision_is_never_called_current(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, table("one"))
     shop.revision("a2", "a1", table("two"))
     shop.run("upgrade")
@@ -79,9 +79,9 @@ def test_a_target_past_a_pinned_revision_is_never_called_current(new_fleet):
 def test_what_is_no_place_for_all_is_refused(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(1)
-    settle(fleet.workshop, "main@+1")
+    settle(fleet.project, "main@+1")
 
-    error = fleet.workshop.run("config", "check", code=2).err
+    error = fleet.project.run("config", "check", code=2).err
 
     assert "no place where all targets can be" in error
     assert "environments.toml:" in error
@@ -90,10 +90,10 @@ def test_what_is_no_place_for_all_is_refused(new_fleet):
 def test_an_unknown_one_is_told(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, table("one"))
-    settle(fleet.workshop, "mian@head")
+    fleet.project.revision("a1", None, table("one"))
+    settle(fleet.project, "mian@head")
 
     for command in (["status"], ["upgrade"], ["plan"]):
-        ran = fleet.workshop.run(*command, code=None)
+        ran = fleet.project.run(*command, code=None)
         assert ran.code in (3, 5), ran
         assert "mian" in ran.out + ran.err

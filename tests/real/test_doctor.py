@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
+from tests.project_folder import ENV_PY, ProjectFolder, Ran
 from tests.real.conftest import Fleet
 from tests.servers import unique
-from tests.workshop import ENV_PY, Ran, Workshop
 
 CREATE = "op.create_table('items', sa.Column('id', sa.Integer, primary_key=True))"
 
 
 @pytest.fixture
-def shop(new_fleet: Callable[[str], Fleet]) -> Workshop:
+def shop(new_fleet: Callable[[str], Fleet]) -> ProjectFolder:
     fleet = new_fleet("sqlite")
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE)
-    return fleet.workshop
+    fleet.project.revision("a1", None, CREATE)
+    return fleet.project
 
 
-def edit(shop: Workshop, old: str, new: str) -> None:
+def edit(shop: ProjectFolder, old: str, new: str) -> None:
     path = shop.folder / "environments.toml"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
@@ -32,7 +32,7 @@ def checks(ran: Ran, verdict: str) -> dict[str, Any]:
     return {c["what"]: c for c in ran.json["checks"] if c["verdict"] == verdict}
 
 
-def fault(shop: Workshop, what: str) -> str:
+def fault(shop: ProjectFolder, what: str) -> str:
     """The text and the next step of the one fault, in one line."""
     ran = shop.run("doctor", "-o", "json", code=2)
     found = checks(ran, "fault")
@@ -45,7 +45,7 @@ def fault(shop: Workshop, what: str) -> str:
 
 def test_a_healthy_fleet_has_no_fault_and_is_not_changed(fleet: Fleet) -> None:
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     before = {path for path in shop.folder.rglob("*") if "__pycache__" not in str(path)}
 
@@ -65,25 +65,25 @@ def test_a_healthy_fleet_has_no_fault_and_is_not_changed(fleet: Fleet) -> None:
     assert "✓" in shop.run("doctor").out
 
 
-def test_a_driver_that_is_not_there(shop: Workshop) -> None:
+def test_a_driver_that_is_not_there(shop: ProjectFolder) -> None:
     edit(shop, "sqlite:///var/{tenant}.db", "postgresql+psycopg2://h/{tenant}")
 
     assert "psycopg2" in fault(shop, "driver")
 
 
-def test_a_secret_that_does_not_resolve(shop: Workshop) -> None:
+def test_a_secret_that_does_not_resolve(shop: ProjectFolder) -> None:
     edit(shop, "sqlite:///var/{tenant}.db", "sqlite:///${env:NOWHERE}/{tenant}.db")
 
     assert "NOWHERE" in fault(shop, "secrets")
 
 
-def test_tenants_that_are_not_found(shop: Workshop) -> None:
+def test_tenants_that_are_not_found(shop: ProjectFolder) -> None:
     edit(shop, "tenants = ['t000', 't001']", 'tenants = { command = ["false"] }')
 
     assert "exit code 1" in fault(shop, "tenants")
 
 
-def test_a_server_that_does_not_answer(shop: Workshop) -> None:
+def test_a_server_that_does_not_answer(shop: ProjectFolder) -> None:
     edit(shop, "sqlite:///var/{tenant}.db", "postgresql+psycopg://u:s3cret@127.0.0.1:1/{tenant}")
 
     said = fault(shop, "server")
@@ -95,7 +95,7 @@ def test_a_server_that_does_not_answer(shop: Workshop) -> None:
 def test_a_database_that_is_not_there(new_fleet: Callable[[str], Fleet]) -> None:
     fleet = new_fleet("postgres")
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     edit(shop, "['t000']", "['t000x']")
 
@@ -105,26 +105,26 @@ def test_a_database_that_is_not_there(new_fleet: Callable[[str], Fleet]) -> None
     shop.run("doctor")
 
 
-def test_a_ledger_that_can_not_be_written(shop: Workshop) -> None:
+def test_a_ledger_that_can_not_be_written(shop: ProjectFolder) -> None:
     edit(shop, "[project]", '[project]\nledger = "sqlite:///environments.toml/ledger.db"')
 
     assert "which is a file" in fault(shop, "ledger")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written(shop: Workshop) -> None:
+def test_a_folder_that_may_not_be_written(shop: ProjectFolder) -> None:
     (shop.folder / "var").mkdir(mode=0o500)
 
     assert "to write into" in fault(shop, "rights")
 
 
-def test_a_ledger_whose_server_is_down(shop: Workshop) -> None:
+def test_a_ledger_whose_server_is_down(shop: ProjectFolder) -> None:
     edit(shop, "[project]", '[project]\nledger = "postgresql+psycopg://127.0.0.1:1/ledger"')
 
     assert "project.ledger" in fault(shop, "ledger")
 
 
-def test_an_env_py_that_does_not_run(shop: Workshop) -> None:
+def test_an_env_py_that_does_not_run(shop: ProjectFolder) -> None:
     shop.scripts(env_py="import os\nos.environ['SHOP_URL']\n" + ENV_PY)
 
     said = fault(shop, "env.py")
@@ -134,7 +134,7 @@ def test_an_env_py_that_does_not_run(shop: Workshop) -> None:
     assert "configure" in said
 
 
-def test_a_revision_that_can_not_be_read(shop: Workshop) -> None:
+def test_a_revision_that_can_not_be_read(shop: ProjectFolder) -> None:
     (shop.folder / "migrations/app/versions/b.py").write_text("what is this\n")
 
     assert "versions/b.py" in fault(shop, "revisions")
@@ -145,34 +145,34 @@ def test_a_revision_that_says_a_password_when_it_is_read(
 ) -> None:
     fleet = new_fleet("postgres")
     fleet.declare(1)
-    path = fleet.workshop.revision("a1", None, CREATE)
+    path = fleet.project.revision("a1", None, CREATE)
     path.write_text(f"raise ValueError('no way to {fleet.password}')\n" + path.read_text())
 
-    said = fault(fleet.workshop, "revisions")
+    said = fault(fleet.project, "revisions")
 
     assert "no way to ***" in said
     assert fleet.password not in said
 
 
-def test_scripts_that_are_not_there(shop: Workshop) -> None:
+def test_scripts_that_are_not_there(shop: ProjectFolder) -> None:
     edit(shop, "migrations/app", "migrations/nowhere")
 
     assert "env.py" in fault(shop, "tenants")
 
 
-def test_a_hook_that_can_not_be_imported(shop: Workshop) -> None:
+def test_a_hook_that_can_not_be_imported(shop: ProjectFolder) -> None:
     edit(shop, "[databases.app]", '[databases.app]\nconfigure = "nowhere:configure"')
 
     assert "No module named 'nowhere'" in fault(shop, "scripts")
 
 
-def test_a_scratch_database_of_which_a_secret_is_missing(shop: Workshop) -> None:
+def test_a_scratch_database_of_which_a_secret_is_missing(shop: ProjectFolder) -> None:
     edit(shop, "[project]", '[project]\nscratch = { sqlite = "sqlite:///${env:NOWHERE}.db" }')
 
     assert "NOWHERE" in fault(shop, "scratch")
 
 
-def test_what_is_worth_knowing_is_no_fault(shop: Workshop) -> None:
+def test_what_is_worth_knowing_is_no_fault(shop: ProjectFolder) -> None:
     reads = (
         "import os\n"
         "os.environ.get('SHOP_DEBUG')\nos.getenv('SHOP_MODE', '')\n'SHOP_TEST' in os.environ\n"
@@ -199,7 +199,7 @@ def test_what_is_worth_knowing_is_no_fault(shop: Workshop) -> None:
     assert "without downgrade(): b2" in out
 
 
-def test_settings_that_are_read_all_at_once_are_told_as_such(shop: Workshop) -> None:
+def test_settings_that_are_read_all_at_once_are_told_as_such(shop: ProjectFolder) -> None:
     shop.scripts(env_py="import os\nsettings = dict(os.environ)\n" + ENV_PY)
 
     notes = [c["text"] for c in shop.run("doctor", "-o", "json").json["checks"]]
@@ -216,7 +216,7 @@ def modest(
     fleet = new_fleet(request.param)
     fleet.declare(2)
     assert fleet.server is not None
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
     name = unique("modest")
     if fleet.kind == "postgres":
         fleet.server.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'modest'")
@@ -224,7 +224,7 @@ def modest(
         fleet.server.execute(f"CREATE USER {name}@'%' IDENTIFIED BY 'modest'")
         for tenant in fleet.tenants:
             fleet.server.execute(f"GRANT SELECT ON {fleet.database(tenant)}.* TO {name}@'%'")
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     text = path.read_text()
     scheme, _, rest = text.partition("://")
     path.write_text(f"{scheme}://{name}:modest@{rest.partition('@')[2]}")
@@ -241,7 +241,7 @@ def test_rights_that_are_missing(modest: tuple[Fleet, str]) -> None:
     fleet, name = modest
     assert fleet.server is not None
 
-    said = fault(fleet.workshop, "rights")
+    said = fault(fleet.project, "rights")
 
     assert "prod/app/t000" in said
     assert "CREATE" in said
@@ -251,25 +251,25 @@ def test_rights_that_are_missing(modest: tuple[Fleet, str]) -> None:
             fleet.rows(tenant, f"GRANT CREATE ON SCHEMA public TO {name}")
         else:
             fleet.server.execute(f"GRANT ALL ON {fleet.database(tenant)}.* TO {name}@'%'")
-    fleet.workshop.run("doctor")
-    fleet.workshop.run("upgrade")
-    fleet.workshop.run("doctor")
+    fleet.project.run("doctor")
+    fleet.project.run("upgrade")
+    fleet.project.run("doctor")
 
 
 def test_tables_of_somebody_else_on_postgresql(new_fleet: Callable[[str], Fleet]) -> None:
     fleet = new_fleet("postgres")
     fleet.declare(1)
     assert fleet.server is not None
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade")
     name = unique("modest")
     fleet.server.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'modest'")
     fleet.rows("t000", f"GRANT CREATE ON SCHEMA public TO {name}")
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     scheme, _, rest = path.read_text().partition("://")
     path.write_text(f"{scheme}://{name}:modest@{rest.partition('@')[2]}")
     try:
-        said = fault(fleet.workshop, "rights")
+        said = fault(fleet.project, "rights")
     finally:
         fleet.rows("t000", f"DROP OWNED BY {name}")
         fleet.server.execute(f"DROP ROLE {name}")
@@ -277,7 +277,7 @@ def test_tables_of_somebody_else_on_postgresql(new_fleet: Callable[[str], Fleet]
     assert "ownership of alembic_version and" in said
 
 
-def test_one_environment_alone(shop: Workshop) -> None:
+def test_one_environment_alone(shop: ProjectFolder) -> None:
     edit(
         shop,
         "[environments.prod]\n",
@@ -294,7 +294,7 @@ def test_the_env_py_runs_on_the_scratch_database_that_is_named(
 ) -> None:
     fleet = new_fleet("postgres")
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     url = fleet.url.replace("{tenant}", "t001")
     path = shop.folder / "environments.toml"
@@ -306,7 +306,7 @@ def test_the_env_py_runs_on_the_scratch_database_that_is_named(
     assert not fleet.tables("t001")
 
 
-def test_mistakes_of_the_file_come_first(shop: Workshop) -> None:
+def test_mistakes_of_the_file_come_first(shop: ProjectFolder) -> None:
     (shop.folder / "environments.toml").write_text("[project]\n")
 
     assert "mistakes in environments.toml" in shop.run("doctor", code=2).err

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE, target
-from tests.workshop import Workshop
 
 CONFIGURE = """
 def run(connection, **options):
@@ -196,13 +196,13 @@ engine = create_engine("sqlite:///application.db")
 HELPER = 'options = {"version_table": "versions_of_mine"}'
 
 
-def declare(fleet: Fleet, body: str, count: int = 2) -> Workshop:
+def declare(fleet: Fleet, body: str, count: int = 2) -> ProjectFolder:
     fleet.declare(count)
-    write(fleet.workshop, "app", body)
-    return fleet.workshop
+    write(fleet.project, "app", body)
+    return fleet.project
 
 
-def write(shop: Workshop, database: str, body: str) -> None:
+def write(shop: ProjectFolder, database: str, body: str) -> None:
     shop.scripts(database, env_py=HEAD + CONFIGURE + body)
     (shop.folder / "application.py").write_text(APPLICATION)
     (shop.folder / "helper.py").write_text(HELPER)
@@ -215,7 +215,7 @@ class Everything:
     """All of them in one project, whose commands ran one after the other."""
 
     def __init__(self, folder: Path) -> None:
-        self.shop = Workshop(folder)
+        self.shop = ProjectFolder(folder)
         databases = "".join(
             f"[databases.{name}]\nscript_location = 'migrations/{name}'\n" for name in BODIES
         )

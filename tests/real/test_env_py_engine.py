@@ -109,19 +109,19 @@ def test_it_holds_for_every_target(what: str, new_fleet: Callable[[str], Fleet])
     kind, arguments, listeners, sql, word = APPLIED[what]
     fleet = new_fleet(kind)
     fleet.declare(3, max_parallel=1)
-    fleet.workshop.scripts(env_py=ENV_PY.format(arguments=arguments, listeners=listeners))
+    fleet.project.scripts(env_py=ENV_PY.format(arguments=arguments, listeners=listeners))
     if what == "a role":
         for tenant in fleet.tenants:
             fleet.rows(tenant, "GRANT CREATE ON SCHEMA public TO pg_monitor")
         sql, word = "SELECT current_user", "pg_monitor"
-    fleet.workshop.revision("a1", None, ASK.format(sql=sql))
+    fleet.project.revision("a1", None, ASK.format(sql=sql))
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     for tenant in fleet.tenants:
         assert fleet.rows(tenant, "SELECT word FROM found") == [(word,)]
-    fleet.workshop.run("upgrade", "--sql", "-")
-    fleet.workshop.run("downgrade", "prod", "--revision", "base", "--yes", code=0)
+    fleet.project.run("upgrade", "--sql", "-")
+    fleet.project.run("downgrade", "prod", "--revision", "base", "--yes", code=0)
 
 
 CONNECTS = """
@@ -163,10 +163,10 @@ def test_what_ours_can_not_have_is_refused(what: str, new_fleet: Callable[[str],
     arguments, listeners, words = REFUSED[what]
     fleet = new_fleet("postgres")
     fleet.declare(1)
-    fleet.workshop.scripts(env_py=ENV_PY.format(arguments=arguments, listeners=listeners))
-    fleet.workshop.revision("a1", None, "op.execute('CREATE TABLE t (id int)')")
+    fleet.project.scripts(env_py=ENV_PY.format(arguments=arguments, listeners=listeners))
+    fleet.project.revision("a1", None, "op.execute('CREATE TABLE t (id int)')")
 
-    ran = fleet.workshop.run("upgrade", code=3)
+    ran = fleet.project.run("upgrade", code=3)
 
     assert words in " ".join(ran.out.split()), ran
     assert "in the url" in ran.out.lower() or "engine of its own" in ran.out, ran

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder, Ran
 from tests.real.conftest import Fleet
 from tests.real.test_adopted import schemas
 from tests.real.test_env_py import CONFIGURE, HEAD, declare
 from tests.real.test_failures import target
 from tests.servers import Server, unique
-from tests.workshop import Ran, Workshop
 
 PLAIN = "run(config.attributes['connection'])\n"
 HALF = """
@@ -172,9 +172,9 @@ class Item(Base):
 
 
 @pytest.fixture(scope="module")
-def traps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, list[Ran]]:
+def traps(tmp_path_factory: pytest.TempPathFactory) -> tuple[ProjectFolder, list[Ran]]:
     """All of them in one project, whose commands ran one after the other."""
-    shop = Workshop(tmp_path_factory.mktemp("traps"))
+    shop = ProjectFolder(tmp_path_factory.mktemp("traps"))
     databases = "".join(f"[databases.{n}]\nscript_location = 'migrations/{n}'\n" for n in BODIES)
     shop.config(
         '[project]\nname = "traps"\n' + databases + "[environments.prod]\n"
@@ -198,7 +198,7 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, list[Ran]
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_it_is_taken_as_it_is(traps: tuple[Workshop, list[Ran]], name: str):
+def test_it_is_taken_as_it_is(traps: tuple[ProjectFolder, list[Ran]], name: str):
     states = [ran.states() for ran in traps[1]]
     asks = name == "asks-for-its-revision"  # a +1 is none of those that it knows
     skips = name == "does-nothing-when-nothing-is-to-be-done"  # so that nothing is compared
@@ -211,7 +211,7 @@ def test_it_is_taken_as_it_is(traps: tuple[Workshop, list[Ran]], name: str):
         assert reached == ([] if asks else ["a1"]), "one step, however often env.py asks"
 
 
-def test_no_other_database_is_made(traps: tuple[Workshop, list[Ran]]):
+def test_no_other_database_is_made(traps: tuple[ProjectFolder, list[Ran]]):
     assert {path.name for path in Path(traps[0].folder).glob("*.db")} == {"control.db"}
 
 
@@ -224,20 +224,20 @@ LEAVES = {
 
 @pytest.mark.parametrize("leaves", LEAVES.values(), ids=LEAVES)
 def test_a_revision_can_t_leave_its_schema_unseen(
-    workshop: Workshop, postgres: Server, leaves: str
+    project: ProjectFolder, postgres: Server, leaves: str
 ):
     with postgres.databases(unique("leaves")) as (name,):
         postgres.execute("CREATE SCHEMA t0", name)
         postgres.execute("CREATE SCHEMA t1", name)
-        schemas(workshop, postgres, name, PLAIN)
-        workshop.run("upgrade")
-        workshop.revision("c3", "b2", leaves)
-        workshop.revision("d4", "c3", 'op.create_table("late", sa.Column("id", sa.Integer))')
+        schemas(project, postgres, name, PLAIN)
+        project.run("upgrade")
+        project.revision("c3", "b2", leaves)
+        project.revision("d4", "c3", 'op.create_table("late", sa.Column("id", sa.Integer))')
 
-        failure = target(workshop.run("upgrade", "prod/*/t0", "-o", "json", code=3), "prod/app/t0")
+        failure = target(project.run("upgrade", "prod/*/t0", "-o", "json", code=3), "prod/app/t0")
 
         assert "left the session in another schema" in failure["failure"]["message"]
-        assert set(workshop.run("status", "-o", "json").states().values()) == {"behind"}
+        assert set(project.run("status", "-o", "json").states().values()) == {"behind"}
         late = "SELECT 1 FROM pg_tables WHERE tablename = 'late'"
         assert postgres.execute(late, name) == []
 

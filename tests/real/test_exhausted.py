@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.servers import MariaDB, Postgres, PostgresServer, Server, unique
-from tests.workshop import Workshop
 
 FEWER = re.compile(r"^fewer +at most \d targets? at once on (mysql|postgresql)", re.MULTILINE)
 _SMALL = ("--max_locks_per_transaction=10", "--max_connections=30")
@@ -62,13 +62,13 @@ def test_a_user_who_may_have_few_connections(
 ) -> None:
     fleet = new_fleet(*limited)
     fleet.declare(8, max_parallel=8, max_per_server=8)
-    fleet.workshop.revision("a1", None, SLOW)
+    fleet.project.revision("a1", None, SLOW)
 
-    ran = fleet.workshop.run("upgrade")
+    ran = fleet.project.run("upgrade")
 
     assert "8 done" in ran.out
     assert FEWER.search(ran.err), ran
-    assert "8 current" in fleet.workshop.run("status").out
+    assert "8 current" in fleet.project.run("status").out
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def test_a_server_with_too_little_memory_for_the_locks_of_all(
 ) -> None:
     fleet = new_fleet("postgres", small)
     fleet.declare(6, max_parallel=6, max_per_server=6)
-    fleet.workshop.revision("a1", None, MANY_LOCKS)
+    fleet.project.revision("a1", None, MANY_LOCKS)
 
-    ran = fleet.workshop.run("upgrade")
+    ran = fleet.project.run("upgrade")
 
     assert "6 done" in ran.out
     assert FEWER.search(ran.err), ran
@@ -97,9 +97,9 @@ def test_what_the_server_bears_for_nobody_is_told_once_with_its_setting(
     fleet = new_fleet("postgres", small)
     fleet.declare(3, max_failures=3, max_parallel=3, retries=1)
     many = "hash(str(op.get_bind().engine.url)) % 50 + 2000"
-    fleet.workshop.revision("a1", None, TOO_MANY_LOCKS.replace("{many}", many))
+    fleet.project.revision("a1", None, TOO_MANY_LOCKS.replace("{many}", many))
 
-    ran = fleet.workshop.run("upgrade", code=3)
+    ran = fleet.project.run("upgrade", code=3)
 
     assert ran.out.count("out of shared memory") == 1, ran.out
     assert "max_locks_per_transaction" in ran.out
@@ -129,9 +129,9 @@ def folder_for_all() -> Iterator[Path]:
 
 @pytest.mark.parametrize("processes", [9, 14])
 def test_few_processes_end_no_run(processes: int, folder_for_all: Path) -> None:
-    fleet = Fleet("sqlite", Workshop(folder_for_all), None)
+    fleet = Fleet("sqlite", ProjectFolder(folder_for_all), None)
     fleet.declare(30, max_parallel=30, max_per_server=30)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE + 'time.sleep(0.3)\nop.execute("SELECT 1")')
     program = [*unprivileged(processes), str(shop.program)]
 

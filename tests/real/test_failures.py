@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import wait_until
 from tests.real.conftest import Fleet
-from tests.workshop import wait_until
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
 FAIL_ON_T001 = """
@@ -25,10 +25,10 @@ def target(ran, name: str) -> dict:
 
 def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet):
     fleet.declare(3)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.revision("b2", "a1", FAIL_ON_T001)
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.revision("b2", "a1", FAIL_ON_T001)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     states = {"prod/app/t000": "done", "prod/app/t001": "failed", "prod/app/t002": "done"}
     assert ran.states() == states
@@ -51,7 +51,7 @@ def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet)
         assert failure["executed"] == []
         assert "half" not in fleet.tables("t001")
     if not fleet.ddl_commits:
-        text = fleet.workshop.run("upgrade", "prod/app/t001", code=3)
+        text = fleet.project.run("upgrade", "prod/app/t001", code=3)
         assert "INSERT INTO nowhere VALUES (1)" in text.out
         assert "b2" in text.out
 
@@ -69,9 +69,9 @@ def test_a_half_applied_revision_is_not_started_again_before_somebody_looked(
 ):
     fleet = new_fleet(kind)
     fleet.declare(2, max_failures=2)
-    fleet.workshop.revision("a1", None, HALF_ON_ALL)
+    fleet.project.revision("a1", None, HALF_ON_ALL)
 
-    ran = fleet.workshop.run("upgrade", code=3)
+    ran = fleet.project.run("upgrade", code=3)
 
     assert "next       the server can't roll back DDL" in ran.out.replace("\n", " ")
     assert "orchestrator retry 1 TARGET" in " ".join(ran.out.split()), "one block for both"
@@ -80,7 +80,7 @@ def test_a_half_applied_revision_is_not_started_again_before_somebody_looked(
         ["downgrade", "prod", "--revision", "base", "-y"],
         ["retry", "1"],
     ):
-        refused = fleet.workshop.run(*arguments, code=None)
+        refused = fleet.project.run(*arguments, code=None)
         assert refused.code in {2, 5}, refused
         assert "half applied" in refused.err, refused
         assert "orchestrator retry 1 prod/app/t000" in refused.err, refused
@@ -88,24 +88,24 @@ def test_a_half_applied_revision_is_not_started_again_before_somebody_looked(
     for tenant in ("t000", "t001"):
         fleet.rows(tenant, "DROP TABLE half")
         fleet.rows(tenant, "CREATE TABLE mended (id INT)")
-    fleet.workshop.run("retry", "1", "prod/app/t000", code=None)
+    fleet.project.run("retry", "1", "prod/app/t000", code=None)
     assert fleet.heads("t000") == ["a1"]
-    fleet.workshop.run("upgrade", code=None)
+    fleet.project.run("upgrade", code=None)
     assert fleet.rows("t001", "SELECT * FROM alembic_version") == []
-    fleet.workshop.run("stamp", "prod/app/t001", "--revision", "base", "-y")
-    fleet.workshop.run("upgrade")
+    fleet.project.run("stamp", "prod/app/t001", "--revision", "base", "-y")
+    fleet.project.run("upgrade")
     assert fleet.heads("t001") == ["a1"]
 
 
 def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
     fleet.declare(4, retries=1, max_failures=1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         CREATE + '\nif "t001" in str(op.get_bind().engine.url): os.kill(os.getpid(), 9)\n',
     )
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     half = fleet.ddl_commits
     assert ran.states().pop("prod/app/t001") == ("in_doubt" if half else "failed")
@@ -117,9 +117,9 @@ def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
     # The second one looks what became of the first; where all was rolled back it tries once more.
     assert target(ran, "prod/app/t001")["attempts"] == (2 if half else 3)
     if half:
-        assert "prod/app/t001: in doubt since run 1" in fleet.workshop.run("upgrade", code=5).err
-        fleet.workshop.run("stamp", "prod/app/t001", "--revision", "a1", "--yes")
-        fleet.workshop.run("upgrade")
+        assert "prod/app/t001: in doubt since run 1" in fleet.project.run("upgrade", code=5).err
+        fleet.project.run("stamp", "prod/app/t001", "--revision", "a1", "--yes")
+        fleet.project.run("upgrade")
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_a_worker_that_is_killed_costs_one_target(fleet: Fleet):
 def test_a_worker_that_exits_hangs_or_aborts_costs_one_target(new_fleet, deed, words):
     fleet = new_fleet("sqlite")
     fleet.declare(4, retries=0, target_timeout='"3s"', max_failures=1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1", None, CREATE + f'\nif "t001" in str(op.get_bind().engine.url): {deed}\n'
     )
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     assert ran.states().pop("prod/app/t001") == "failed"
     assert list(ran.states().values()).count("done") == 3
@@ -148,23 +148,23 @@ def test_a_worker_that_exits_hangs_or_aborts_costs_one_target(new_fleet, deed, w
 def test_a_worker_that_dies_before_its_first_revision_is_tried_again(new_fleet, tmp_path: Path):
     fleet = new_fleet("sqlite")
     fleet.declare(1, retries=2)
-    env_py = (fleet.workshop.folder / "migrations/app/env.py").read_text()
-    (fleet.workshop.folder / "migrations/app/env.py").write_text(
+    env_py = (fleet.project.folder / "migrations/app/env.py").read_text()
+    (fleet.project.folder / "migrations/app/env.py").write_text(
         f"import os, pathlib\nseen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
         # There is a lock only while a run is at work: not while it is planned.
-        f"locked = list(pathlib.Path({str(fleet.workshop.folder)!r}).rglob('*.db.lock'))\n"
+        f"locked = list(pathlib.Path({str(fleet.project.folder)!r}).rglob('*.db.lock'))\n"
         "if locked and not seen.exists():\n    seen.touch()\n    os._exit(1)\n" + env_py
     )
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json")
+    ran = fleet.project.run("upgrade", "-o", "json")
 
     assert target(ran, "prod/app/t000")["attempts"] == 2
 
 
 def test_what_depends_on_a_failed_target_is_blocked(new_fleet):
     fleet = new_fleet("sqlite")
-    shop = fleet.workshop
+    shop = fleet.project
     shop.config(
         """
         [project]
@@ -219,19 +219,19 @@ def test_what_depends_on_a_failed_target_is_blocked(new_fleet):
 def test_a_wrong_password_is_refused_once_and_never_shown(new_fleet, kind):
     fleet = new_fleet(kind)
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.environ["FLEET_PASSWORD"] = "wr0ng/p@ss:w%rd#"
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.environ["FLEET_PASSWORD"] = "wr0ng/p@ss:w%rd#"
 
     for command, state in (
         ("upgrade", "failed"),
         ("status", "unreachable"),
         ("check", "unreachable"),
     ):
-        ran = fleet.workshop.run(command, "-o", "json", code=3)
+        ran = fleet.project.run(command, "-o", "json", code=3)
         assert set(ran.states().values()) == {state}
         # What only reads needs no worker.
         assert target(ran, "prod/app/t000")["attempts"] == (command == "upgrade")
-        for text in (ran.out, ran.err, fleet.workshop.run(command, "--debug", code=3).err):
+        for text in (ran.out, ran.err, fleet.project.run(command, "--debug", code=3).err):
             assert "wr0ng" not in text
             assert "wr0ng%2Fp%40ss" not in text
 
@@ -239,12 +239,12 @@ def test_a_wrong_password_is_refused_once_and_never_shown(new_fleet, kind):
 def test_a_host_that_does_not_answer_is_tried_again_and_then_told(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1, retries=2)
-    fleet.workshop.revision("a1", None, CREATE)
-    path = fleet.workshop.folder / "environments.toml"
+    fleet.project.revision("a1", None, CREATE)
+    path = fleet.project.folder / "environments.toml"
     text = path.read_text().replace(fleet.url, "mysql+pymysql://app@127.0.0.1:1/{tenant}")
     path.write_text(text)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     told = target(ran, "prod/app/t000")
     assert told["attempts"] == 3
@@ -252,7 +252,7 @@ def test_a_host_that_does_not_answer_is_tried_again_and_then_told(new_fleet):
     assert (
         told["failure"]["next_step"] == "check that the server is up and can be reached from here"
     )
-    assert fleet.workshop.run("status", "-o", "json", code=3).states() == {
+    assert fleet.project.run("status", "-o", "json", code=3).states() == {
         "prod/app/t000": "unreachable"
     }
 
@@ -260,10 +260,10 @@ def test_a_host_that_does_not_answer_is_tried_again_and_then_told(new_fleet):
 def test_a_revision_with_a_syntax_error_names_its_line(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE)
-    path = fleet.workshop.revision("b2", "a1", "this is no python")
+    fleet.project.revision("a1", None, CREATE)
+    path = fleet.project.revision("b2", "a1", "this is no python")
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     line = path.read_text().splitlines().index("    this is no python") + 1
     for told in ran.json["targets"]:
@@ -273,9 +273,9 @@ def test_a_revision_with_a_syntax_error_names_its_line(new_fleet):
 def test_a_revision_that_imports_what_is_missing_names_it(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, CREATE, header="import application_that_is_not_there")
+    fleet.project.revision("a1", None, CREATE, header="import application_that_is_not_there")
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     message = target(ran, "prod/app/t000")["failure"]["message"]
     assert "application_that_is_not_there" in message
@@ -284,43 +284,43 @@ def test_a_revision_that_imports_what_is_missing_names_it(new_fleet):
 
 def test_a_database_at_a_revision_that_nobody_knows(fleet: Fleet):
     fleet.declare(2)
-    path = fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade", "prod/app/t000")
+    path = fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade", "prod/app/t000")
     path.unlink()
-    fleet.workshop.revision("b2", None, CREATE)
+    fleet.project.revision("b2", None, CREATE)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     assert ran.states() == {"prod/app/t000": "failed", "prod/app/t001": "done"}
     failure = target(ran, "prod/app/t000")["failure"]
     assert "'a1'" in failure["message"]
     assert "--purge" in failure["next_step"]
-    states = fleet.workshop.run("status", "-o", "json", code=3).states()
+    states = fleet.project.run("status", "-o", "json", code=3).states()
     assert states == {"prod/app/t000": "unknown_revision", "prod/app/t001": "current"}
-    fleet.workshop.run("stamp", "prod/app/t000", "--revision", "b2", "--purge", "--yes")
+    fleet.project.run("stamp", "prod/app/t000", "--revision", "b2", "--purge", "--yes")
     assert fleet.heads("t000") == ["b2"]
 
 
 def test_two_heads(fleet: Fleet):
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.revision("b1", "a1", 'op.create_table("b", sa.Column("id", sa.Integer))')
-    fleet.workshop.revision("b2", "a1", 'op.create_table("c", sa.Column("id", sa.Integer))')
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.revision("b1", "a1", 'op.create_table("b", sa.Column("id", sa.Integer))')
+    fleet.project.revision("b2", "a1", 'op.create_table("c", sa.Column("id", sa.Integer))')
 
-    ran = fleet.workshop.run("upgrade", "--revision", "head", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "--revision", "head", "-o", "json", code=3)
     failure = target(ran, "prod/app/t000")["failure"]
     assert "Multiple head revisions" in failure["message"]
     assert "--revision heads" in failure["next_step"]
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
     assert sorted(fleet.heads("t000")) == ["b1", "b2"]
     assert fleet.tables("t000") == {"alembic_version", "items", "b", "c"}
-    assert set(fleet.workshop.run("status", "-o", "json").states().values()) == {"current"}
+    assert set(fleet.project.run("status", "-o", "json").states().values()) == {"current"}
 
 
 def test_an_env_py_that_never_commits_is_no_success(fleet: Fleet):
     fleet.declare(1)
-    location = fleet.workshop.scripts(
+    location = fleet.project.scripts(
         env_py="from alembic import context\nfrom sqlalchemy import create_engine\n"
         "url = context.config.get_main_option('sqlalchemy.url')\n"
         "with create_engine(url).connect() as connection:\n"
@@ -328,9 +328,9 @@ def test_an_env_py_that_never_commits_is_no_success(fleet: Fleet):
         "    context.run_migrations()\n"
     )
     assert location.exists()
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     failure = target(ran, "prod/app/t000")["failure"]
     assert "version table says nothing, not a1" in failure["message"]
@@ -338,10 +338,10 @@ def test_an_env_py_that_never_commits_is_no_success(fleet: Fleet):
 
 def test_a_failed_target_says_which_revisions_stay(fleet: Fleet):
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.revision("b2", "a1", "op.execute('INSERT INTO nowhere VALUES (1)')")
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.revision("b2", "a1", "op.execute('INSERT INTO nowhere VALUES (1)')")
 
-    told = target(fleet.workshop.run("upgrade", "-o", "json", code=3), "prod/app/t000")
+    told = target(fleet.project.run("upgrade", "-o", "json", code=3), "prod/app/t000")
 
     stays = ["a1"] if fleet.ddl_commits else []  # the others roll all of it back
     assert [revision["id"] for revision in told["revisions"]] == stays
@@ -351,10 +351,10 @@ def test_a_failed_target_says_which_revisions_stay(fleet: Fleet):
 def test_an_env_py_that_runs_nothing_is_no_success(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.scripts(env_py="pass\n")
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.scripts(env_py="pass\n")
+    fleet.project.revision("a1", None, CREATE)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     assert "ran no migrations" in target(ran, "prod/app/t000")["failure"]["message"]
 
@@ -362,11 +362,11 @@ def test_an_env_py_that_runs_nothing_is_no_success(new_fleet):
 def test_what_a_migration_prints_stays_out_of_the_json(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1", None, 'print("to stdout"); os.system("echo from a subprocess"); ' + CREATE
     )
 
-    ran = fleet.workshop.run("upgrade", "-o", "json")
+    ran = fleet.project.run("upgrade", "-o", "json")
 
     json.loads(ran.out)
     assert "to stdout" not in ran.err
@@ -375,7 +375,7 @@ def test_what_a_migration_prints_stays_out_of_the_json(new_fleet):
 def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet, mysql_like):
     fleet = new_fleet(mysql_like)
     fleet.declare(1)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         """
@@ -387,7 +387,7 @@ def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet, mysql_l
     )
 
     for arguments in (["-o", "json"], [], ["--debug"]):
-        ran = fleet.workshop.run("upgrade", *arguments, code=3)
+        ran = fleet.project.run("upgrade", *arguments, code=3)
         assert "cannot use ***" in ran.out + ran.err
         assert fleet.password not in ran.out + ran.err
         assert "p%40ss" not in ran.out + ran.err
@@ -396,8 +396,8 @@ def test_a_secret_that_a_migration_prints_or_raises_is_hidden(new_fleet, mysql_l
 def test_the_process_list_shows_no_secret(new_fleet, mysql_like):
     fleet = new_fleet(mysql_like)
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, "time.sleep(3); " + CREATE)
-    started = fleet.workshop.start("upgrade")
+    fleet.project.revision("a1", None, "time.sleep(3); " + CREATE)
+    started = fleet.project.start("upgrade")
     seen: list[str] = []
     while started.process.poll() is None:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -419,9 +419,9 @@ def test_a_server_killed_mid_run_fails_its_targets_and_resumes(
     fleet.declare(6, max_per_server=3, retries=6, max_failures=6)
     # The kill may fall between a CREATE TABLE and its version row, which MariaDB commits apart.
     again = "op.execute('CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY)')"
-    fleet.workshop.revision("a1", None, again)
-    fleet.workshop.revision("b2", "a1", "time.sleep(1)\nop.execute('SELECT SLEEP(1)')")
-    started = fleet.workshop.start("upgrade", "-o", "json")
+    fleet.project.revision("a1", None, again)
+    fleet.project.revision("b2", "a1", "time.sleep(1)\nop.execute('SELECT SLEEP(1)')")
+    started = fleet.project.start("upgrade", "-o", "json")
     wait_until(lambda: "items" in fleet.tables("t000"))
 
     server.kill()
@@ -435,8 +435,8 @@ def test_a_server_killed_mid_run_fails_its_targets_and_resumes(
         if told == "done":
             assert fleet.heads(tenant) == ["b2"]
         if told == "in_doubt":  # its first revision may run twice
-            fleet.workshop.run("skip", "1", f"prod/app/{tenant}", "--reason", "it may run twice")
-    fleet.workshop.run("upgrade")
+            fleet.project.run("skip", "1", f"prod/app/{tenant}", "--reason", "it may run twice")
+    fleet.project.run("upgrade")
     assert all(fleet.heads(tenant) == ["b2"] for tenant in fleet.tenants)
 
 
@@ -444,9 +444,9 @@ def test_postgres_killed_mid_run_resumes_by_itself(private_postgres, new_fleet):
     server = private_postgres()
     fleet = new_fleet("postgres", server)
     fleet.declare(6, max_per_server=3, retries=8)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.revision("b2", "a1", "op.execute('SELECT pg_sleep(1)')")
-    started = fleet.workshop.start("upgrade")
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.revision("b2", "a1", "op.execute('SELECT pg_sleep(1)')")
+    started = fleet.project.start("upgrade")
     sleeping = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(1)'"
     wait_until(lambda: server.execute(sleeping))
 
@@ -460,30 +460,30 @@ def test_postgres_killed_mid_run_resumes_by_itself(private_postgres, new_fleet):
 
 def test_the_orchestrator_killed_mid_run_leaves_targets_whole(fleet: Fleet):
     fleet.declare(6, max_parallel=2)
-    marker = fleet.workshop.folder / "started"
-    fleet.workshop.revision(
+    marker = fleet.project.folder / "started"
+    fleet.project.revision(
         "a1", None, f"{CREATE}\nopen({str(marker)!r}, 'w').close()\ntime.sleep(0.5)"
     )
-    started = fleet.workshop.start("upgrade")
+    started = fleet.project.start("upgrade")
     wait_until(marker.exists)
     started.kill()
 
-    assert "orchestrator resume 1" in fleet.workshop.run("upgrade", code=5).err
-    fleet.workshop.run("resume", "1", code=None if fleet.ddl_commits else 0)
+    assert "orchestrator resume 1" in fleet.project.run("upgrade", code=5).err
+    fleet.project.run("resume", "1", code=None if fleet.ddl_commits else 0)
     if not fleet.ddl_commits:  # there, what was half applied must be mended by hand
         assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
 
 
 def test_an_error_after_the_last_commit_is_not_told_as_half_applied(fleet: Fleet):
     fleet.declare(1)
-    location = fleet.workshop.scripts()
+    location = fleet.project.scripts()
     (location / "env.py").write_text(
         (location / "env.py").read_text()
         + "if context.get_context().get_current_revision():\n    raise RuntimeError('late')\n"
     )
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     told = target(ran, "prod/app/t000")
     assert told["heads"] == ["a1"]
@@ -494,38 +494,38 @@ def test_an_error_after_the_last_commit_is_not_told_as_half_applied(fleet: Fleet
 def test_a_revision_whose_name_has_head_in_it(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.revision("a1_headers", None, CREATE)
-    fleet.workshop.revision("b2", "a1_headers", "pass")
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1_headers", None, CREATE)
+    fleet.project.revision("b2", "a1_headers", "pass")
+    fleet.project.run("upgrade")
 
-    ran = fleet.workshop.run("upgrade", "--revision", "a1_headers", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "--revision", "a1_headers", "-o", "json", code=3)
 
     assert "past a1_headers" in target(ran, "prod/app/t000")["failure"]["message"]
-    fleet.workshop.run("upgrade", "--revision", "a1_headers+1")
+    fleet.project.run("upgrade", "--revision", "a1_headers+1")
 
 
 def test_an_invalid_index_that_stays_is_listed_with_what_drops_it(new_fleet):
     fleet = new_fleet("postgres")
     fleet.declare(1, retries=3)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade")
     fleet.rows("t000", "INSERT INTO items VALUES (1)")
     fleet.rows("t000", "ALTER TABLE items DROP CONSTRAINT IF EXISTS items_pkey")
     fleet.rows("t000", "INSERT INTO items VALUES (1)")
     index = "CREATE UNIQUE INDEX CONCURRENTLY one ON items (id)"
     block = "with op.get_context().autocommit_block():\n    op.execute({!r})"
-    fleet.workshop.revision("b2", "a1", block.format(index))
+    fleet.project.revision("b2", "a1", block.format(index))
 
-    ran = fleet.workshop.run("upgrade", code=3)
+    ran = fleet.project.run("upgrade", code=3)
 
     assert "MySQL" not in ran.out
     assert "INVALID index one" in ran.out
     assert "DROP INDEX CONCURRENTLY one" in ran.out
     fleet.rows("t000", "SELECT 'one'::regclass")
-    told = " ".join(fleet.workshop.run("status").out.split())
+    told = " ".join(fleet.project.run("status").out.split())
     assert "invalid index: 1 target of app prod/app/t000 one: no query uses it" in told
-    assert fleet.workshop.run("status", "-o", "json").json["targets"][0]["invalid_indexes"] == [
+    assert fleet.project.run("status", "-o", "json").json["targets"][0]["invalid_indexes"] == [
         "one"
     ]
     fleet.rows("t000", "DROP INDEX one")
-    assert "invalid" not in fleet.workshop.run("status").out
+    assert "invalid" not in fleet.project.run("status").out

@@ -53,16 +53,16 @@ def test_a_right_more_is_drift_where_the_file_asks_for_it(
 ) -> None:
     fleet = new_fleet(kind)
     fleet.declare(3)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade")
     sql, told = (ON_POSTGRES if kind == "postgres" else ON_MYSQL)[what]
     fleet.rows("t001", sql.replace("{database}", fleet.database("t001")).format(role))
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
 
-    fleet.workshop.run("drift")
+    fleet.project.run("drift")
     asks = "[databases.app]\ndrift = { grants = true }\n"
     path.write_text(path.read_text().replace("[databases.app]\n", asks))
-    ran = fleet.workshop.run("drift", code=4)
+    ran = fleet.project.run("drift", code=4)
 
     text = " ".join(ran.out.split())
     assert told in text, ran

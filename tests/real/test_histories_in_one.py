@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.project_folder import ENV_PY
 from tests.real.conftest import Fleet
-from tests.workshop import ENV_PY
 
 TABLES = {"core": "alembic_version_core", "fab": "alembic_version_fab"}
 
@@ -16,7 +16,7 @@ def create(name: str, more: str = "") -> str:
 def shared(fleet: Fleet) -> Fleet:
     """Two tenants, each with one database of two histories."""
     fleet.declare(2, lock_timeout='"1s"')
-    shop = fleet.workshop
+    shop = fleet.project
     path = shop.folder / "environments.toml"
     tables = "".join(
         f'[databases.{name}]\nscript_location = "migrations/{name}"\nversion_table = "{table}"\n'
@@ -40,7 +40,7 @@ def heads(fleet: Fleet, tenant: str, name: str) -> list[str]:
 
 
 def test_they_run_one_after_the_other(shared: Fleet):
-    shop = shared.workshop
+    shop = shared.project
 
     planned = shop.run("plan", "-o", "json").json
     ran = shop.run("upgrade", "-o", "json")
@@ -56,7 +56,7 @@ def test_they_run_one_after_the_other(shared: Fleet):
 
 
 def test_each_goes_its_own_way(shared: Fleet):
-    shop = shared.workshop
+    shop = shared.project
     shop.run("upgrade")
     shop.run("stamp", "prod/fab/t000", "--revision", "fab1", "-y")
 
@@ -74,7 +74,7 @@ def test_each_goes_its_own_way(shared: Fleet):
 def test_one_version_table_for_both_is_refused(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(1)
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(
         path.read_text().replace(
             "[environments.prod]\n",
@@ -83,7 +83,7 @@ def test_one_version_table_for_both_is_refused(new_fleet):
         )
     )
 
-    error = fleet.workshop.run("config", "check", code=2).err
+    error = fleet.project.run("config", "check", code=2).err
 
     assert "share one database" in error
     assert "version_table = …" in error

@@ -11,7 +11,7 @@ COLUMN = "sa.Column('id', sa.Integer, primary_key=True)"
 def declare(fleet: Fleet, count: int) -> None:
     """Three revisions; the last one changes no schema."""
     fleet.declare(count)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("rev1", None, f"op.create_table('items', {COLUMN})")
     shop.revision("rev2", "rev1", "op.add_column('items', sa.Column('n', sa.Integer))")
     shop.revision("rev3", "rev2", f"op.create_table('more', {COLUMN})")
@@ -24,13 +24,13 @@ def name_scratch(fleet: Fleet) -> None:
         return
     url = fleet.url.replace("_{tenant}", "_scratch_{database}")
     key = {"postgres": "postgresql"}.get(fleet.kind, fleet.kind)
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(path.read_text() + f"[project.scratch]\n{key} = '{url}'\n")
 
 
 def test_an_emptied_version_table_is_told_with_the_stamp_that_mends_it(fleet: Fleet):
     declare(fleet, 3)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.run("upgrade", "--revision", "rev1")
     fleet.rows("t000", "DELETE FROM alembic_version")
 
@@ -50,23 +50,23 @@ def test_an_emptied_version_table_is_told_with_the_stamp_that_mends_it(fleet: Fl
 
 def test_tables_without_a_version_table_are_never_merely_empty(fleet: Fleet):
     declare(fleet, 2)
-    fleet.rows("t000", "CREATE TABLE legacy (id INT)") if fleet.server else fleet.workshop.run(
+    fleet.rows("t000", "CREATE TABLE legacy (id INT)") if fleet.server else fleet.project.run(
         "upgrade", "prod/app/t000", "--revision", "rev1"
     )
     if fleet.server is None:
         fleet.rows("t000", "DROP TABLE alembic_version")
 
-    ran = fleet.workshop.run("status", "-o", "json")
+    ran = fleet.project.run("status", "-o", "json")
 
     assert ran.states() == {"prod/app/t000": "unversioned", "prod/app/t001": "empty"}
-    said = " ".join(fleet.workshop.run("status").out.split())
+    said = " ".join(fleet.project.run("status").out.split())
     assert "it has no version table, and tables are in it" in said
     assert "orchestrator identify prod/app/t000" in said
 
 
 def test_identify_tells_by_siblings(fleet: Fleet):
     declare(fleet, 3)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.run("upgrade", "--revision", "rev2")
     fleet.rows("t000", "DROP TABLE alembic_version")
 
@@ -85,7 +85,7 @@ def test_identify_tells_by_siblings(fleet: Fleet):
 def test_identify_tells_by_the_history_and_leaves_nothing(fleet: Fleet):
     declare(fleet, 1)
     name_scratch(fleet)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.run("upgrade", "--revision", "rev4")
     fleet.rows("t000", "DELETE FROM alembic_version")
     before = databases(fleet)
@@ -104,7 +104,7 @@ def test_identify_tells_by_the_history_and_leaves_nothing(fleet: Fleet):
 def test_identify_tells_what_differs_from_the_nearest(fleet: Fleet):
     declare(fleet, 1)
     name_scratch(fleet)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.run("upgrade", "--revision", "rev3")
     fleet.rows("t000", "ALTER TABLE items ADD COLUMN odd INT")
     fleet.rows("t000", "DELETE FROM alembic_version")
@@ -121,7 +121,7 @@ def test_identify_tells_what_differs_from_the_nearest(fleet: Fleet):
 
 def test_a_version_table_that_says_too_much_is_found_out(fleet: Fleet):
     declare(fleet, 2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.run("upgrade", "prod/app/t000", "--revision", "rev1")
     shop.run("upgrade", "prod/app/t001", "--revision", "rev1")
     fleet.rows("t000", "UPDATE alembic_version SET version_num = 'rev3'")
@@ -137,10 +137,10 @@ def test_a_version_table_that_says_too_much_is_found_out(fleet: Fleet):
 def test_without_a_scratch_database_it_says_what_it_wants(new_fleet, kind: str):
     fleet: Fleet = new_fleet(kind)
     declare(fleet, 1)
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
     fleet.rows("t000", "DELETE FROM alembic_version")
 
-    out = fleet.workshop.run("identify", "prod/app", code=4).out
+    out = fleet.project.run("identify", "prod/app", code=4).out
 
     assert "[project.scratch]" in out
 
@@ -149,7 +149,7 @@ def test_a_revision_that_fails_on_the_scratch_database_is_told(new_fleet):
     fleet: Fleet = new_fleet("postgres")
     declare(fleet, 1)
     name_scratch(fleet)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.run("upgrade")
     fleet.rows("t000", "DELETE FROM alembic_version")
     shop.revision(
@@ -169,15 +169,15 @@ def test_the_targets_of_schemas_are_told_by_the_history_too(new_fleet):
     declare(fleet, 1)
     name_scratch(fleet)
     schema = unique("schema")
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(
         path.read_text().replace("[environments.prod]", f'[environments.prod]\nschema = "{schema}"')
     )
     fleet.rows("t000", f"CREATE SCHEMA {schema}")
-    fleet.workshop.run("upgrade", "--revision", "rev2")
+    fleet.project.run("upgrade", "--revision", "rev2")
     fleet.rows("t000", f"DELETE FROM {schema}.alembic_version")
 
-    one = fleet.workshop.run("identify", "prod/app", "-o", "json", code=4).json["targets"][0]
+    one = fleet.project.run("identify", "prod/app", "-o", "json", code=4).json["targets"][0]
 
     assert one["fits"] == [["rev2"]], one
 
@@ -186,7 +186,7 @@ def databases(fleet: Fleet) -> set[str]:
     """The scratch databases of this test."""
     match fleet.kind:
         case "sqlite":
-            return {path.name for path in fleet.workshop.folder.rglob("*.db")}
+            return {path.name for path in fleet.project.folder.rglob("*.db")}
         case "postgres":
             sql = "SELECT datname FROM pg_database WHERE datname LIKE '%scratch%'"
         case _:

@@ -4,16 +4,16 @@ import os
 import signal
 from pathlib import Path
 
+from tests.project_folder import wait_until
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE
-from tests.workshop import wait_until
 
 
 def slow_fleet(new_fleet, tmp_path: Path, seconds: float) -> Fleet:
     fleet = new_fleet("sqlite")
     fleet.declare(6, max_parallel=2)
     started = str(tmp_path / "started")
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         f"{CREATE}\ntry:\n    open({started!r}, 'x').close()\n"
@@ -25,7 +25,7 @@ def slow_fleet(new_fleet, tmp_path: Path, seconds: float) -> Fleet:
 
 def test_one_ctrl_c_starts_nothing_more_and_lets_finish_what_runs(new_fleet, tmp_path):
     fleet = slow_fleet(new_fleet, tmp_path, 2)
-    started = fleet.workshop.start("upgrade", "-o", "json")
+    started = fleet.project.start("upgrade", "-o", "json")
     wait_until((tmp_path / "started").exists)
 
     started.interrupt()
@@ -34,13 +34,13 @@ def test_one_ctrl_c_starts_nothing_more_and_lets_finish_what_runs(new_fleet, tmp
     assert sorted(states.values()) == ["done"] * 2 + ["not_started"] * 4
     for tenant in fleet.tenants:
         done = states[f"prod/app/{tenant}"] == "done"
-        assert (fleet.workshop.folder / "var" / f"{tenant}.db").exists() == done
+        assert (fleet.project.folder / "var" / f"{tenant}.db").exists() == done
         assert not done or fleet.heads(tenant) == ["a1"]
 
 
 def test_two_ctrl_c_stop_the_workers_and_say_what_is_in_doubt(new_fleet, tmp_path):
     fleet = slow_fleet(new_fleet, tmp_path, 50)
-    started = fleet.workshop.start("upgrade", "-o", "json")
+    started = fleet.project.start("upgrade", "-o", "json")
     wait_until((tmp_path / "started").exists)
     wait_until((tmp_path / "started2").exists)
 
@@ -56,7 +56,7 @@ def test_two_ctrl_c_stop_the_workers_and_say_what_is_in_doubt(new_fleet, tmp_pat
 
 def test_sigterm_finishes_what_runs_as_ctrl_c_does(new_fleet, tmp_path):
     fleet = slow_fleet(new_fleet, tmp_path, 1)
-    started = fleet.workshop.start("upgrade", "-o", "json")
+    started = fleet.project.start("upgrade", "-o", "json")
     wait_until((tmp_path / "started").exists)
 
     started.process.send_signal(signal.SIGTERM)
@@ -66,7 +66,7 @@ def test_sigterm_finishes_what_runs_as_ctrl_c_does(new_fleet, tmp_path):
 
 def test_sigterm_to_the_process_group_reaches_no_worker(new_fleet, tmp_path):
     fleet = slow_fleet(new_fleet, tmp_path, 1)
-    started = fleet.workshop.start("upgrade", "-o", "json")
+    started = fleet.project.start("upgrade", "-o", "json")
     wait_until((tmp_path / "started").exists)
 
     os.killpg(started.process.pid, signal.SIGTERM)
@@ -77,7 +77,7 @@ def test_sigterm_to_the_process_group_reaches_no_worker(new_fleet, tmp_path):
 
 def test_no_process_is_left_behind(new_fleet, tmp_path):
     fleet = slow_fleet(new_fleet, tmp_path, 1)
-    started = fleet.workshop.start("upgrade")
+    started = fleet.project.start("upgrade")
     wait_until((tmp_path / "started").exists)
     started.process.kill()
     started.process.wait(30)

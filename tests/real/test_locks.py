@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from tests.project_folder import wait_until
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE, target
-from tests.workshop import wait_until
 
 SLOW = (
     CREATE
@@ -22,9 +22,9 @@ op.execute("INSERT INTO log VALUES (1)")
 
 def test_two_orchestrators_started_together_do_the_work_once(fleet: Fleet):
     fleet.declare(3, lock_timeout='"20s"')
-    fleet.workshop.revision("a1", None, SLOW)
+    fleet.project.revision("a1", None, SLOW)
 
-    both = [fleet.workshop.start("upgrade", "-o", "json") for _ in range(2)]
+    both = [fleet.project.start("upgrade", "-o", "json") for _ in range(2)]
 
     ran = [started.wait(code=None) for started in both]
     codes = sorted(one.code for one in ran)
@@ -44,20 +44,20 @@ def test_two_orchestrators_started_together_do_the_work_once(fleet: Fleet):
 def test_a_target_that_is_locked_is_refused_and_says_by_whom(fleet: Fleet, tmp_path):
     fleet.declare(2, lock_timeout='"1s"')
     started, release = tmp_path / "started", tmp_path / "release"
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         f"open({str(started)!r}, 'w').close()\n"
         f"while not os.path.exists({str(release)!r}): time.sleep(0.05)\n{CREATE}",
     )
-    first = fleet.workshop.start("upgrade", "prod/app/t000")
+    first = fleet.project.start("upgrade", "prod/app/t000")
     wait_until(started.exists)
 
     # Somebody who has a ledger of his own knows nothing of the first run.
-    text = (fleet.workshop.folder / "environments.toml").read_text()
+    text = (fleet.project.folder / "environments.toml").read_text()
     other = text.replace("[project]", '[project]\nledger = "sqlite:///other.ledger"', 1)
-    (fleet.workshop.folder / "other.toml").write_text(other)
-    ran = fleet.workshop.run(
+    (fleet.project.folder / "other.toml").write_text(other)
+    ran = fleet.project.run(
         "--config", "other.toml", "upgrade", "prod/app/t000", "-o", "json", code=5
     )
 
@@ -84,7 +84,7 @@ def holding(fleet: Fleet, tenant: str):
         import sqlite3
 
         connection = sqlite3.connect(
-            fleet.workshop.folder / "var" / f"{tenant}.db", isolation_level=None
+            fleet.project.folder / "var" / f"{tenant}.db", isolation_level=None
         )
         connection.execute("BEGIN IMMEDIATE")
     else:
@@ -100,12 +100,12 @@ def holding(fleet: Fleet, tenant: str):
 
 def test_a_migration_behind_a_metadata_lock_gives_up_soon_and_changes_nothing(fleet: Fleet):
     fleet.declare(2, lock_timeout='"1s"', retries=1)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade")
-    fleet.workshop.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade")
+    fleet.project.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
 
     with holding(fleet, "t000"):
-        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+        ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     assert ran.states() == {"prod/app/t000": "failed", "prod/app/t001": "done"}
     told = target(ran, "prod/app/t000")
@@ -115,18 +115,18 @@ def test_a_migration_behind_a_metadata_lock_gives_up_soon_and_changes_nothing(fl
     )
     assert told["failure"]["half_applied"] is False
     assert fleet.heads("t000") == ["a1"]
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
     assert fleet.heads("t000") == ["b2"]
 
 
 def test_a_lock_wait_is_retried_until_the_lock_is_free(fleet: Fleet):
     fleet.declare(1, lock_timeout='"1s"', retries=10)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade")
-    fleet.workshop.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade")
+    fleet.project.revision("b2", "a1", 'op.add_column("items", sa.Column("price", sa.Integer))')
 
     with holding(fleet, "t000"):
-        started = fleet.workshop.start("upgrade", "-o", "json")
+        started = fleet.project.start("upgrade", "-o", "json")
         wait_until(lambda: "retry" in started.err)
 
     assert target(started.wait(), "prod/app/t000")["attempts"] > 1
@@ -138,9 +138,9 @@ def test_a_lock_wait_in_the_middle_of_a_revision_is_not_retried_where_ddl_stays(
 ):
     fleet = new_fleet(mysql_like)
     fleet.declare(1, lock_timeout='"1s"', retries=5)
-    fleet.workshop.revision("a1", None, CREATE)
-    fleet.workshop.run("upgrade")
-    fleet.workshop.revision(
+    fleet.project.revision("a1", None, CREATE)
+    fleet.project.run("upgrade")
+    fleet.project.revision(
         "b2",
         "a1",
         'op.create_table("before", sa.Column("id", sa.Integer))\n'
@@ -148,7 +148,7 @@ def test_a_lock_wait_in_the_middle_of_a_revision_is_not_retried_where_ddl_stays(
     )
 
     with holding(fleet, "t000"):
-        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+        ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     told = target(ran, "prod/app/t000")
     assert told["attempts"] == 1, "a second attempt would create the table twice"
@@ -168,9 +168,9 @@ def test_a_statement_that_takes_too_long_is_stopped(new_fleet):
     ):
         fleet = new_fleet(kind)
         fleet.declare(1, statement_timeout='"1s"')
-        fleet.workshop.revision("a1", None, f'op.execute("{statement}")')
+        fleet.project.revision("a1", None, f'op.execute("{statement}")')
 
-        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+        ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
         told = target(ran, "prod/app/t000")
         assert told["failure"]["statement"] == statement
@@ -186,21 +186,21 @@ def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_targe
     fleet.declare(1, lock_timeout='"2s"')
     # Not SLEEP(): that one looks whether its client is still there.
     slow = "CREATE TABLE slow AS SELECT BENCHMARK(1000000000, SHA2('x', 256)) AS n"
-    fleet.workshop.revision("a1", None, f'op.execute("{slow}")')
+    fleet.project.revision("a1", None, f'op.execute("{slow}")')
     orphans = (
         "SELECT id FROM information_schema.processlist WHERE info LIKE 'CREATE TABLE slow%' "
         f"AND db = '{fleet.database('t000')}'"
     )
-    started = fleet.workshop.start("upgrade")
+    started = fleet.project.start("upgrade")
     wait_until(lambda: fleet.server.execute(orphans))
     started.kill()
 
-    ran = fleet.workshop.run("upgrade", code=5)
+    ran = fleet.project.run("upgrade", code=5)
 
     assert "prod/app/t000: run 1 began a1, and nobody recorded the end" in ran.err
     assert "orchestrator resume 1" in ran.err
 
-    resumed = fleet.workshop.start("resume", "1", "-o", "json")
+    resumed = fleet.project.start("resume", "1", "-o", "json")
     time.sleep(4)
     assert resumed.process.poll() is None, "it waits for the statement, longer than lock_timeout"
     ((orphan,),) = fleet.server.execute(orphans)
@@ -214,12 +214,12 @@ def test_a_statement_that_a_dead_orchestrator_left_running_still_holds_the_targe
 def test_a_pooler_that_swaps_sessions_is_refused(pgbouncer, new_fleet, postgres):
     fleet = new_fleet("postgres")
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
     bouncer = pgbouncer(postgres, mode="transaction")
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(path.read_text().replace(f":{postgres.port}/", f":{bouncer.port}/"))
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     for told in ran.json["targets"]:
         assert "transaction mode" in told["failure"]["message"]
@@ -230,12 +230,12 @@ def test_a_pooler_that_swaps_sessions_is_refused(pgbouncer, new_fleet, postgres)
 def test_a_pooler_that_keeps_sessions_is_fine(pgbouncer, new_fleet, postgres):
     fleet = new_fleet("postgres")
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
     bouncer = pgbouncer(postgres, mode="session")
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(path.read_text().replace(f":{postgres.port}/", f":{bouncer.port}/"))
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     assert fleet.heads("t000") == ["a1"]
 
@@ -243,12 +243,12 @@ def test_a_pooler_that_keeps_sessions_is_fine(pgbouncer, new_fleet, postgres):
 def test_a_lock_file_left_behind_by_a_dead_process_holds_nobody_up(new_fleet):
     fleet = new_fleet("sqlite")
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, CREATE)
-    (fleet.workshop.folder / "var").mkdir()
-    lock = fleet.workshop.folder / "var/t000.db.lock"
+    fleet.project.revision("a1", None, CREATE)
+    (fleet.project.folder / "var").mkdir()
+    lock = fleet.project.folder / "var/t000.db.lock"
     lock.write_text("left behind")
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     assert not lock.exists()
 
@@ -257,14 +257,14 @@ def test_a_lock_file_left_behind_by_a_dead_process_holds_nobody_up(new_fleet):
 def test_a_lock_file_that_somebody_holds_is_respected_whatever_is_in_it(new_fleet, content):
     fleet = new_fleet("sqlite")
     fleet.declare(1, lock_timeout='"1s"')
-    fleet.workshop.revision("a1", None, CREATE)
-    (fleet.workshop.folder / "var").mkdir()
-    with (fleet.workshop.folder / "var/t000.db.lock").open("w") as lock:
+    fleet.project.revision("a1", None, CREATE)
+    (fleet.project.folder / "var").mkdir()
+    with (fleet.project.folder / "var/t000.db.lock").open("w") as lock:
         lock.write(content)
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        ran = fleet.workshop.run("upgrade", "-o", "json", code=5)
+        ran = fleet.project.run("upgrade", "-o", "json", code=5)
 
     expected = "process 4711 on db1" if "4711" in content else "another process"
     assert expected in target(ran, "prod/app/t000")["failure"]["message"]
@@ -280,14 +280,14 @@ def held_up(fleet: Fleet, *revisions: str) -> dict:
     """Run revisions, of which the last waits in vain for a lock on ``items``."""
     fleet.declare(1, lock_timeout='"1s"', retries=2)
     create_log = 'op.create_table("log", sa.Column("n", sa.Integer))'
-    fleet.workshop.revision("a1", None, f"{CREATE}\n{create_log}")
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1", None, f"{CREATE}\n{create_log}")
+    fleet.project.run("upgrade")
     down = "a1"
     for number, upgrade in enumerate(revisions):
-        fleet.workshop.revision(f"r{number}", down, upgrade)
+        fleet.project.revision(f"r{number}", down, upgrade)
         down = f"r{number}"
     with holding(fleet, "t000"):
-        ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+        ran = fleet.project.run("upgrade", "-o", "json", code=3)
     return target(ran, "prod/app/t000")
 
 
@@ -337,9 +337,9 @@ def test_an_autocommit_block_of_an_earlier_revision_is_not_repeated(new_fleet):
 def test_a_lock_that_is_gone_at_the_end_is_no_success(new_fleet, kind, unlock):
     fleet = new_fleet(kind)
     fleet.declare(1)
-    fleet.workshop.revision("a1", None, f'op.execute("{unlock}")')
+    fleet.project.revision("a1", None, f'op.execute("{unlock}")')
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     assert "lock was lost or swapped" in target(ran, "prod/app/t000")["failure"]["message"]
 
@@ -347,7 +347,7 @@ def test_a_lock_that_is_gone_at_the_end_is_no_success(new_fleet, kind, unlock):
 def test_a_connection_that_was_lost_is_not_replaced_by_one_without_the_lock(new_fleet, mysql_like):
     fleet = new_fleet(mysql_like)
     fleet.declare(1, retries=0)
-    fleet.workshop.revision(
+    fleet.project.revision(
         "a1",
         None,
         """
@@ -361,7 +361,7 @@ def test_a_connection_that_was_lost_is_not_replaced_by_one_without_the_lock(new_
         """,
     )
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     # MariaDB ends the session before KILL returns, MySQL with the statement after it.
     lost = "2013: Lost connection" if mysql_like == "mysql" else "held the target's lock was lost"

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.project_folder import ProjectFolder, Ran
 from tests.real.conftest import Fleet
 from tests.servers import MariaDB, MySQLServer, unique
-from tests.workshop import Ran, Workshop
 
 PLUGIN = "caching_sha2_password"
 SECRET = "pa/ss:w#rd"
@@ -28,10 +28,10 @@ op.execute("ALTER TABLE parts ADD COLUMN later INT DEFAULT 7, ALGORITHM=INSTANT"
 '''
 
 
-def project(workshop: Workshop, url: str) -> None:
+def declare(project: ProjectFolder, url: str) -> None:
     """Declare one database of one environment, and two revisions that MySQL has words for."""
-    workshop.environ["MYSQL_SECRET"] = SECRET
-    workshop.config(
+    project.environ["MYSQL_SECRET"] = SECRET
+    project.config(
         f"""
         [project]
         name = "shop"
@@ -41,9 +41,9 @@ def project(workshop: Workshop, url: str) -> None:
         url = '{url}'
         """
     )
-    workshop.scripts()
-    workshop.revision("a1", None, SCHEMA, 'op.execute("DROP TABLE parts")')
-    workshop.revision("b2", "a1", "op.execute(\"INSERT INTO parts (name) VALUES ('x')\")")
+    project.scripts()
+    project.revision("a1", None, SCHEMA, 'op.execute("DROP TABLE parts")')
+    project.revision("b2", "a1", "op.execute(\"INSERT INTO parts (name) VALUES ('x')\")")
 
 
 def url_of(server: MariaDB, user: str, database: str, query: str = "") -> str:
@@ -52,15 +52,15 @@ def url_of(server: MariaDB, user: str, database: str, query: str = "") -> str:
     return f"mysql+pymysql://{who}@{server.host}:{server.port}/{database}{query}"
 
 
-def there_and_back(workshop: Workshop) -> None:
+def there_and_back(project: ProjectFolder) -> None:
     """Upgrade, ask in every way, downgrade and upgrade again."""
-    upgraded = workshop.run("upgrade", "-o", "json")
+    upgraded = project.run("upgrade", "-o", "json")
     assert upgraded.states() == {"prod/app": "done"}
     assert upgraded.json["targets"][0]["heads"] == ["b2"]
-    assert "1 current" in workshop.run("status").out
-    workshop.run("drift")
-    workshop.run("downgrade", "prod", "--revision", "base", "--yes")
-    workshop.run("upgrade")
+    assert "1 current" in project.run("status").out
+    project.run("drift")
+    project.run("downgrade", "prod", "--revision", "base", "--yes")
+    project.run("upgrade")
 
 
 @pytest.fixture
@@ -82,35 +82,35 @@ def user(mysql: MariaDB) -> Iterator[Callable[[], tuple[str, str]]]:
         mysql.execute(f"DROP USER IF EXISTS {name}@'%'")
 
 
-def without_cryptography(workshop: Workshop) -> None:
-    """Let the package ``cryptography`` be missing for what the workshop runs."""
-    blocked = workshop.folder / "blocked"
+def without_cryptography(project: ProjectFolder) -> None:
+    """Let the package ``cryptography`` be missing for what the project runs."""
+    blocked = project.folder / "blocked"
     blocked.mkdir()
     (blocked / "cryptography.py").write_text("raise ImportError('not installed')\n")
-    workshop.environ["PYTHONPATH"] = str(blocked)
+    project.environ["PYTHONPATH"] = str(blocked)
 
 
-def test_a_user_signs_in_with_caching_sha2_password(workshop, mysql, user):
-    project(workshop, url_of(mysql, *user()))
+def test_a_user_signs_in_with_caching_sha2_password(project, mysql, user):
+    declare(project, url_of(mysql, *user()))
 
-    there_and_back(workshop)
+    there_and_back(project)
 
 
-def test_without_cryptography_it_is_said_what_to_install_or_to_use_tls(workshop, mysql, user):
-    project(workshop, url_of(mysql, *user(), "?ssl_disabled=true"))
-    without_cryptography(workshop)
+def test_without_cryptography_it_is_said_what_to_install_or_to_use_tls(project, mysql, user):
+    declare(project, url_of(mysql, *user(), "?ssl_disabled=true"))
+    without_cryptography(project)
 
-    ran: Ran = workshop.run("upgrade", "-o", "json", code=3)
+    ran: Ran = project.run("upgrade", "-o", "json", code=3)
 
     failure = ran.json["targets"][0]["failure"]
     assert "alembic-orchestrator[mysql]" in failure["next_step"], ran
     assert "TLS" in failure["next_step"], ran
     assert ran.json["targets"][0]["attempts"] == 1
-    assert "alembic-orchestrator[mysql]" in workshop.run("status", code=3).out
+    assert "alembic-orchestrator[mysql]" in project.run("status", code=3).out
     assert SECRET not in ran.out + ran.err
 
 
-def test_roles_partial_revokes_and_tls_without_cryptography(workshop, private_mysql):
+def test_roles_partial_revokes_and_tls_without_cryptography(project, private_mysql):
     server: MySQLServer = private_mysql("--partial-revokes=ON", "--activate-all-roles-on-login=ON")
     server.create("shop", "other")
     server.execute_all(
@@ -122,56 +122,56 @@ def test_roles_partial_revokes_and_tls_without_cryptography(workshop, private_my
             "GRANT migrator TO kim@'%'",
         ]
     )
-    ca = workshop.folder / "ca.pem"
+    ca = project.folder / "ca.pem"
     ca.write_bytes((server.folder / "data" / "ca.pem").read_bytes())
     tls = f"?ssl_ca={quote(str(ca))}&ssl_check_hostname=false"
-    project(workshop, url_of(server, "kim", "shop", tls))
-    without_cryptography(workshop)
+    declare(project, url_of(server, "kim", "shop", tls))
+    without_cryptography(project)
 
-    there_and_back(workshop)
+    there_and_back(project)
 
 
-def test_names_in_lower_case_ansi_quotes_and_generated_keys(workshop, private_mysql):
+def test_names_in_lower_case_ansi_quotes_and_generated_keys(project, private_mysql):
     server: MySQLServer = private_mysql(*OPTIONS)
     server.create("Shop", "ledger")
     server.execute("SET PERSIST sql_generate_invisible_primary_key = ON")
     server.execute(f"CREATE USER kim@'%' IDENTIFIED BY '{SECRET}'")
     server.execute("GRANT ALL ON *.* TO kim@'%'")
-    project(workshop, url_of(server, "kim", "Shop"))
-    path: Path = workshop.folder / "environments.toml"
+    declare(project, url_of(server, "kim", "Shop"))
+    path: Path = project.folder / "environments.toml"
     ledger = f"ledger = '{url_of(server, 'kim', 'ledger')}'"
     path.write_text(path.read_text().replace('name = "shop"', f'name = "shop"\n{ledger}'))
     bare = 'op.create_table("Bare", sa.Column("n", sa.Integer))'
-    workshop.revision("b2", "a1", bare, 'op.drop_table("Bare")')
+    project.revision("b2", "a1", bare, 'op.drop_table("Bare")')
 
-    there_and_back(workshop)
+    there_and_back(project)
 
     assert server.execute("SHOW TABLES LIKE 'bare'", "shop")
     tenants = 'tenants = ["Shop", "shop"]'
     text = path.read_text().replace('"Shop"', '"{tenant}"').replace("/Shop", "/{tenant}")
     path.write_text(text.replace("[environments.prod]", f"[environments.prod]\n{tenants}"))
     for command in (["status"], ["upgrade"], ["check"], ["plan"]):
-        refused = workshop.run(*command, code=2)
+        refused = project.run(*command, code=2)
         assert "prod/app/Shop (Shop) and prod/app/shop (shop) are one database" in refused.err
-    workshop.run("status", "--exclude", "prod/app/shop")
+    project.run("status", "--exclude", "prod/app/shop")
 
 
 @pytest.mark.parametrize("kind", ["private_mysql", "private_mariadb"])
-def test_a_database_whose_name_the_server_folds_is_not_taken_for_empty(workshop, kind, request):
+def test_a_database_whose_name_the_server_folds_is_not_taken_for_empty(project, kind, request):
     server: MySQLServer = request.getfixturevalue(kind)("--lower-case-table-names=1")
     server.execute(f"CREATE USER kim@'%' IDENTIFIED BY '{SECRET}'")
     server.execute("GRANT ALL ON *.* TO kim@'%'")
-    project(workshop, url_of(server, "kim", "Shop"))
-    (workshop.folder / "migrations/app/versions/b2.py").unlink()
+    declare(project, url_of(server, "kim", "Shop"))
+    (project.folder / "migrations/app/versions/b2.py").unlink()
     plain = "op.execute('CREATE TABLE plain (n INT)')"
-    workshop.revision("a1", None, plain, "op.execute('DROP TABLE plain')")
-    path: Path = workshop.folder / "environments.toml"
+    project.revision("a1", None, plain, "op.execute('DROP TABLE plain')")
+    path: Path = project.folder / "environments.toml"
     made = "[environments.prod]\ncreate = true"
     path.write_text(path.read_text().replace("[environments.prod]", made))
-    workshop.run("upgrade")
+    project.run("upgrade")
     server.execute("CREATE TABLE kept (n INT)", "shop")
 
-    ran = workshop.run("rollback", "1", "--yes")
+    ran = project.run("rollback", "1", "--yes")
 
     assert "is kept: kept is in it" in ran.err
     assert server.execute("SHOW TABLES LIKE 'kept'", "shop")
@@ -180,10 +180,10 @@ def test_a_database_whose_name_the_server_folds_is_not_taken_for_empty(workshop,
 def test_what_only_mysql_has_is_upgraded_checked_and_seen_as_drift(new_fleet):
     fleet: Fleet = new_fleet("mysql")
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, SCHEMA)
-    fleet.workshop.run("upgrade")
-    fleet.workshop.run("drift")
+    fleet.project.revision("a1", None, SCHEMA)
+    fleet.project.run("upgrade")
+    fleet.project.run("drift")
 
     fleet.rows("t001", "ALTER TABLE parts ALTER INDEX unseen VISIBLE")
 
-    assert "unseen" in fleet.workshop.run("drift", code=4).out
+    assert "unseen" in fleet.project.run("drift", code=4).out

@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
-from tests.workshop import Workshop
 
 LOGGED = """
 import pathlib
@@ -16,8 +16,8 @@ with log.open("a") as file: file.write(f"- {{name}}\\n")
 """
 
 
-def shop(workshop: Workshop, rollout: str, seconds: float, log: Path) -> None:
-    workshop.config(
+def shop(project: ProjectFolder, rollout: str, seconds: float, log: Path) -> None:
+    project.config(
         f"""
         [project]
         name = "shop"
@@ -45,18 +45,18 @@ def shop(workshop: Workshop, rollout: str, seconds: float, log: Path) -> None:
         """
     )
     for database in ("catalog", "orders", "billing"):
-        workshop.scripts(database)
-        workshop.revision(
+        project.scripts(database)
+        project.revision(
             "a1", None, LOGGED.format(log=str(log), seconds=seconds), database=database
         )
 
 
-def test_one_at_a_time_follows_the_configured_order_exactly(workshop: Workshop, tmp_path: Path):
+def test_one_at_a_time_follows_the_configured_order_exactly(project: ProjectFolder, tmp_path: Path):
     log = tmp_path / "log"
-    shop(workshop, "max_parallel = 1", 0, log)
+    shop(project, "max_parallel = 1", 0, log)
 
-    listed = workshop.run("targets", "-o", "json").json["targets"]
-    workshop.run("upgrade")
+    listed = project.run("targets", "-o", "json").json["targets"]
+    project.run("upgrade")
 
     expected = [
         "dev/b/catalog",
@@ -80,11 +80,11 @@ def test_one_at_a_time_follows_the_configured_order_exactly(workshop: Workshop, 
     assert [target["name"] for target in listed] == names
 
 
-def test_limits_and_dependencies_hold_at_every_moment(workshop: Workshop, tmp_path: Path):
+def test_limits_and_dependencies_hold_at_every_moment(project: ProjectFolder, tmp_path: Path):
     log = tmp_path / "log"
-    shop(workshop, "max_parallel = 3\nmax_per_server = 2", 0.3, log)
+    shop(project, "max_parallel = 3\nmax_per_server = 2", 0.3, log)
 
-    workshop.run("upgrade")
+    project.run("upgrade")
 
     running: Counter[str] = Counter()
     done: set[str] = set()
@@ -107,14 +107,14 @@ def test_limits_and_dependencies_hold_at_every_moment(workshop: Workshop, tmp_pa
     assert len(done) == 13
 
 
-def test_downgrade_goes_in_the_reverse_order(workshop: Workshop, tmp_path: Path):
-    shop(workshop, "max_parallel = 1", 0, tmp_path / "up")
+def test_downgrade_goes_in_the_reverse_order(project: ProjectFolder, tmp_path: Path):
+    shop(project, "max_parallel = 1", 0, tmp_path / "up")
     for database in ("catalog", "orders", "billing"):
         down = LOGGED.format(log=str(tmp_path / "down"), seconds=0)
-        workshop.revision("a1", None, "pass", down, database=database)
-    workshop.run("upgrade")
+        project.revision("a1", None, "pass", down, database=database)
+    project.run("upgrade")
 
-    workshop.run("downgrade", "prod", "--revision", "base", "--yes")
+    project.run("downgrade", "prod", "--revision", "base", "--yes")
 
     started = [
         line[2:] for line in (tmp_path / "down").read_text().splitlines() if line.startswith("+")
@@ -133,12 +133,12 @@ def test_downgrade_goes_in_the_reverse_order(workshop: Workshop, tmp_path: Path)
 def test_a_limit_per_database_comes_on_top(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(6, max_parallel=4)
-    log = fleet.workshop.folder / "log"
-    path = fleet.workshop.folder / "environments.toml"
+    log = fleet.project.folder / "log"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(path.read_text() + "\n[environments.prod.databases.app]\nmax_parallel = 1\n")
-    fleet.workshop.revision("a1", None, LOGGED.format(log=str(log), seconds=0.1))
+    fleet.project.revision("a1", None, LOGGED.format(log=str(log), seconds=0.1))
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     signs = [line[0] for line in log.read_text().splitlines()]
     assert signs == ["+", "-"] * 6

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder, wait_until
 from tests.real.conftest import Fleet
 from tests.servers import unique
-from tests.workshop import Workshop, wait_until
 
 CREATE = "op.create_table('items', sa.Column('id', sa.Integer, primary_key=True))"
 SLOW = (
@@ -19,16 +19,16 @@ SLOW = (
 SECOND = "op.add_column('items', sa.Column('n', sa.Integer))"
 
 
-def pods(fleet: Fleet, count: int) -> list[Workshop]:
+def pods(fleet: Fleet, count: int) -> list[ProjectFolder]:
     """The same project in so many folders: a ledger in each, and nothing that connects them."""
-    shop = fleet.workshop
+    shop = fleet.project
     found = [shop]
     for number in range(1, count):
         folder = shop.folder / f"pod{number}"
         folder.mkdir()
         shutil.copy(shop.folder / "environments.toml", folder)
         shutil.copytree(shop.folder / "migrations", folder / "migrations")
-        found.append(Workshop(folder, shop.environ))
+        found.append(ProjectFolder(folder, shop.environ))
     return found
 
 
@@ -37,8 +37,8 @@ def server(request: pytest.FixtureRequest, new_fleet) -> Fleet:
     """A fleet of one database."""
     fleet: Fleet = new_fleet(request.param)
     fleet.declare(1, lock_timeout='"1s"')
-    fleet.workshop.revision("a1", None, SLOW)
-    fleet.workshop.revision("a2", "a1", SECOND)
+    fleet.project.revision("a1", None, SLOW)
+    fleet.project.revision("a2", "a1", SECOND)
     return fleet
 
 
@@ -93,7 +93,7 @@ def test_a_holder_that_dies_is_not_waited_for(server: Fleet):
 def test_the_file_may_say_so(new_fleet):
     fleet: Fleet = new_fleet("postgres")
     fleet.declare(1, wait_for_lock='"5m"', lock_timeout='"1s"')
-    fleet.workshop.revision("a1", None, SLOW)
+    fleet.project.revision("a1", None, SLOW)
     first, second = pods(fleet, 2)
     begun = first.start("upgrade")
     wait_until(lambda: (first.folder / "begun").exists())
@@ -111,7 +111,7 @@ def test_the_file_may_say_so(new_fleet):
 def test_ctrl_c_ends_the_wait(new_fleet):
     fleet: Fleet = new_fleet("postgres")
     fleet.declare(1, lock_timeout='"1s"')
-    fleet.workshop.revision("a1", None, SLOW)
+    fleet.project.revision("a1", None, SLOW)
     first, second = pods(fleet, 2)
     begun = first.start("upgrade")
     wait_until(lambda: (first.folder / "begun").exists())
@@ -128,7 +128,7 @@ def test_ctrl_c_ends_the_wait(new_fleet):
 def test_a_run_of_the_same_ledger_is_waited_for(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, SLOW)
     begun = shop.start("upgrade")
     wait_until(lambda: (shop.folder / "begun").exists())
@@ -146,7 +146,7 @@ def test_a_run_of_the_same_ledger_is_waited_for(new_fleet):
 
 def test_wait_returns_as_soon_as_all_are_there(fleet: Fleet):
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     waits = shop.start("wait", "prod", "--timeout", "5m")
     wait_until(lambda: "waiting" in waits.err)
@@ -165,7 +165,7 @@ def test_wait_returns_as_soon_as_all_are_there(fleet: Fleet):
 
 def test_wait_ends_when_its_time_is_over(fleet: Fleet):
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     shop.run("upgrade", "prod/app/t000")
 
@@ -178,7 +178,7 @@ def test_wait_ends_when_its_time_is_over(fleet: Fleet):
 def test_wait_changes_nothing_and_wants_no_right_to_write(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE)
     shop.run("upgrade")
     before = {path: path.read_bytes() for path in shop.folder.rglob("*.db")}
@@ -196,18 +196,18 @@ def test_wait_changes_nothing_and_wants_no_right_to_write(new_fleet):
 def test_wait_does_not_wait_for_scripts_that_can_not_be_read(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(1)
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     said = '[databases.app]\nrevision = "nowhere@head"\n'
     path.write_text(path.read_text().replace("[databases.app]\n", said))
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
 
-    ran = fleet.workshop.run("wait", "--timeout", "5m", code=3, timeout=60)
+    ran = fleet.project.run("wait", "--timeout", "5m", code=3, timeout=60)
 
     assert "nowhere" in ran.out
 
 
-def test_wait_goes_on_while_a_server_is_not_up(workshop: Workshop, tmp_path: Path):
-    workshop.config(
+def test_wait_goes_on_while_a_server_is_not_up(project: ProjectFolder, tmp_path: Path):
+    project.config(
         """
         [project]
         name = "shop"
@@ -217,10 +217,10 @@ def test_wait_goes_on_while_a_server_is_not_up(workshop: Workshop, tmp_path: Pat
         url = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
         """
     )
-    workshop.scripts()
-    workshop.revision("a1", None, CREATE)
+    project.scripts()
+    project.revision("a1", None, CREATE)
 
-    ran = workshop.run("wait", "--timeout", "2s", "-o", "json", code=3)
+    ran = project.run("wait", "--timeout", "2s", "-o", "json", code=3)
 
     assert ran.states() == {"prod/app": "unreachable"}
     assert "waiting" in ran.err
@@ -230,7 +230,7 @@ def test_wait_goes_on_while_a_server_is_not_up(workshop: Workshop, tmp_path: Pat
 def test_wait_takes_a_user_who_may_only_read_the_version_table(new_fleet):
     fleet: Fleet = new_fleet("postgres")
     fleet.declare(1)
-    shop, server, name = fleet.workshop, fleet.server, unique("reader")
+    shop, server, name = fleet.project, fleet.server, unique("reader")
     assert server is not None
     shop.revision("a1", None, CREATE)
     shop.run("upgrade")

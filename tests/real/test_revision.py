@@ -18,21 +18,21 @@ sa.Table("items", metadata, sa.Column("id", sa.Integer, primary_key=True),
 def authored(fleet: Fleet) -> Fleet:
     """A fleet whose model has a column that its one revision does not make."""
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE)
-    (fleet.workshop.folder / "models.py").write_text(MODELS)
+    fleet.project.revision("a1", None, CREATE)
+    (fleet.project.folder / "models.py").write_text(MODELS)
     lines = '[databases.app]\nmetadata = "models:metadata"\n'
     if fleet.server is not None:
         scratch = unique("scratch")
         fleet.server.create(scratch)
-        fleet.workshop.environ["SCRATCH_URL"] = fleet.server.url(scratch)
+        fleet.project.environ["SCRATCH_URL"] = fleet.server.url(scratch)
         lines += 'scratch = "${env:SCRATCH_URL}"\n'
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(path.read_text().replace("[databases.app]\n", lines))
     return fleet
 
 
 def test_a_revision_is_written_against_a_scratch_database_and_upgrades(authored: Fleet):
-    shop = authored.workshop
+    shop = authored.project
 
     written = shop.run("revision", "app", "-m", "add note", "-o", "json").json
 
@@ -48,7 +48,7 @@ def test_a_revision_is_written_against_a_scratch_database_and_upgrades(authored:
 
 
 def test_an_empty_revision_needs_no_database(authored: Fleet):
-    shop = authored.workshop
+    shop = authored.project
     shop.environ.pop("SCRATCH_URL", None)
 
     written = shop.run("revision", "app", "-m", "by hand", "--empty", "-o", "json").json
@@ -59,7 +59,7 @@ def test_an_empty_revision_needs_no_database(authored: Fleet):
 
 
 def test_history_counts_where_targets_stand(authored: Fleet):
-    shop = authored.workshop
+    shop = authored.project
     shop.run("revision", "app", "-m", "add note")
     shop.run("upgrade", "prod/app/t000", "--revision", "a1")
     shop.run("upgrade", "prod/app/t001")
@@ -73,7 +73,7 @@ def test_history_counts_where_targets_stand(authored: Fleet):
 
 
 def test_a_revision_that_can_not_be_written_says_why(authored: Fleet):
-    shop = authored.workshop
+    shop = authored.project
     shop.revision("b2", "a1", 'raise RuntimeError("no such luck")')
 
     ran = shop.run("revision", "app", "-m", "add note", code=3)
@@ -93,7 +93,7 @@ ONLY_THERE = {
 def test_one_scratch_database_for_all_of_a_kind(kind: str, new_fleet):
     fleet: Fleet = new_fleet(kind)
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, f"op.execute({ONLY_THERE[kind]!r})")
     (shop.folder / "models.py").write_text(MODELS)
     path = shop.folder / "environments.toml"
@@ -120,8 +120,8 @@ def test_one_scratch_database_for_all_of_a_kind(kind: str, new_fleet):
         assert fleet.server.execute("SELECT version_num FROM alembic_version", f"{name}_app")
 
 
-def test_a_scratch_database_of_another_kind_is_a_mistake(workshop):
-    workshop.config(
+def test_a_scratch_database_of_another_kind_is_a_mistake(project):
+    project.config(
         """
         [project]
         name = "shop"
@@ -133,8 +133,8 @@ def test_a_scratch_database_of_another_kind_is_a_mistake(workshop):
         url = "sqlite:///app.db"
         """
     )
-    workshop.scripts()
+    project.scripts()
 
-    ran = workshop.run("config", "check", code=2)
+    ran = project.run("config", "check", code=2)
 
     assert "a scratch database for postgresql is on mysql" in ran.err

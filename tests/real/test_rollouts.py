@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop import Workshop, wait_until
+from tests.project_folder import ProjectFolder, wait_until
 
 CREATE = 'op.execute("CREATE TABLE items (id INTEGER PRIMARY KEY)")'
 BROKEN_ON_T03 = """
@@ -19,15 +19,15 @@ op.execute("ALTER TABLE items ADD COLUMN note TEXT")
 
 @pytest.fixture
 def shop(tmp_path: Path) -> "Shop":
-    return Shop(Workshop(tmp_path))
+    return Shop(ProjectFolder(tmp_path))
 
 
 class Shop:
     """Ten tenants in prod, and what they stand at."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.workshop = workshop
-        self.run = workshop.run
+    def __init__(self, project: ProjectFolder) -> None:
+        self.project = project
+        self.run = project.run
 
     def declare(self, rollout: str = "", prod: str = "", staging: bool = False) -> None:
         tenants = ", ".join(
@@ -35,7 +35,7 @@ class Shop:
         )
         lower = '[environments.staging]\nurl = "sqlite:///var/staging.db"\n' if staging else ""
         order = '["staging", "prod"]' if staging else '["prod"]'
-        self.workshop.config(
+        self.project.config(
             f"""
 [project]
 name = "shop"
@@ -52,10 +52,10 @@ retry_delay = "10ms"
 {rollout}
 """
         )
-        self.workshop.scripts()
+        self.project.scripts()
 
     def heads(self, name: str) -> list[str]:
-        path = self.workshop.folder / f"var/{name}.db"
+        path = self.project.folder / f"var/{name}.db"
         if not path.exists():
             return []
         with sqlite3.connect(path) as connection:
@@ -74,9 +74,9 @@ CANARY = '[[environments.prod.rollout.waves]]\nname = "canary"\nwhere = { tier =
 
 def test_a_canary_that_fails_stops_the_rest(shop: Shop) -> None:
     shop.declare(CANARY)
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
     shop.run("upgrade")
-    shop.workshop.revision("b2", "a1", BROKEN_ON_T03.replace("t03", "t01"))
+    shop.project.revision("b2", "a1", BROKEN_ON_T03.replace("t03", "t01"))
 
     ran = shop.run("upgrade", "-o", "json", code=3)
 
@@ -91,9 +91,9 @@ def test_a_canary_that_fails_stops_the_rest(shop: Shop) -> None:
 
 def test_within_its_budget_a_wave_passes_and_its_failures_are_told(shop: Shop) -> None:
     shop.declare("max_failures = '10%'\n" + CANARY)
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
     shop.run("upgrade")
-    shop.workshop.revision("b2", "a1", BROKEN_ON_T03)
+    shop.project.revision("b2", "a1", BROKEN_ON_T03)
 
     ran = shop.run("upgrade", "-o", "json", code=3)  # 10% of the 8 of the last wave is none
     assert ran.json["run"]["state"] == "failed"
@@ -103,7 +103,7 @@ def test_within_its_budget_a_wave_passes_and_its_failures_are_told(shop: Shop) -
     assert "run 3: done, but for 1 target; try again: orchestrator retry 3" in ran.out
     assert shop.at("b2") == {f"t{n:02}" for n in range(10)} - {"t03"}
     # Mended by hand, it is retried in the same run.
-    with sqlite3.connect(shop.workshop.folder / "var/t03.db") as connection:
+    with sqlite3.connect(shop.project.folder / "var/t03.db") as connection:
         connection.execute("CREATE TABLE nowhere (n INTEGER)")
     shop.run("retry", "last")
     assert len(shop.at("b2")) == 10
@@ -111,7 +111,7 @@ def test_within_its_budget_a_wave_passes_and_its_failures_are_told(shop: Shop) -
 
 def test_a_gate_holds_until_somebody_approves_and_then_the_run_goes_on(shop: Shop) -> None:
     shop.declare(CANARY + "gate = { approval = true }")
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
 
     ran = shop.run("upgrade", code=6)
     assert shop.at("a1") == {"t00", "t01"}
@@ -129,7 +129,7 @@ def test_a_gate_holds_until_somebody_approves_and_then_the_run_goes_on(shop: Sho
 
 def test_a_new_run_keeps_the_gate_of_a_wave_that_is_through(shop: Shop) -> None:
     shop.declare(CANARY + "gate = { approval = true }")
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
     shop.run("upgrade", code=6)
     shop.run("abort", "1", "--yes")
 
@@ -140,15 +140,15 @@ def test_a_new_run_keeps_the_gate_of_a_wave_that_is_through(shop: Shop) -> None:
     shop.run("resume", "2")
     assert len(shop.at("a1")) == 10
     # A tenant that comes later only gets what went through the gate before.
-    (shop.workshop.folder / "var/t09.db").unlink()
+    (shop.project.folder / "var/t09.db").unlink()
     shop.run("upgrade")
     assert len(shop.at("a1")) == 10
 
 
 def test_an_approval_reaches_a_run_that_waits(shop: Shop) -> None:
     shop.declare(CANARY + "gate = { approval = true }")
-    shop.workshop.revision("a1", None, CREATE)
-    started = shop.workshop.start("upgrade", "--wait")
+    shop.project.revision("a1", None, CREATE)
+    started = shop.project.start("upgrade", "--wait")
     wait_until(lambda: "waits for approval" in started.err)
 
     shop.run("approve", "1")
@@ -162,12 +162,12 @@ def test_a_running_run_is_stopped_from_another_terminal(shop: Shop, what: str) -
     shop.declare("max_parallel = 1")
     held = "if 't00' not in str(op.get_bind().engine.url):\n"
     held += "    while not os.path.exists('go'):\n        time.sleep(0.05)\n    time.sleep(1)"
-    shop.workshop.revision("a1", None, f"import os, time\n{CREATE}\n{held}")
-    started = shop.workshop.start("upgrade", "-o", "json")
+    shop.project.revision("a1", None, f"import os, time\n{CREATE}\n{held}")
+    started = shop.project.start("upgrade", "-o", "json")
     wait_until(lambda: shop.at("a1"))
 
     shop.run(what, "1", *(["--yes"] if what == "abort" else []))
-    (shop.workshop.folder / "go").touch()
+    (shop.project.folder / "go").touch()
     asked = time.monotonic()
     ran = started.wait(code=6 if what == "pause" else 5)
 
@@ -185,11 +185,11 @@ def test_a_running_run_is_stopped_from_another_terminal(shop: Shop, what: str) -
 
 def test_queries_and_commands_of_a_gate_hold_a_run(shop: Shop) -> None:
     query = 'query = { sql = "SELECT count(*) FROM items", expect = 1, tries = 1 }'
-    smoke = shop.workshop.folder / "smoke.sh"
+    smoke = shop.project.folder / "smoke.sh"
     smoke.write_text("#!/bin/sh\ncat > seen.json\ntest -e healthy || { echo no health; exit 4; }\n")
     smoke.chmod(0o755)
     shop.declare(f"{CANARY}gate = {{ {query}, command = {{ run = ['./smoke.sh'] }} }}")
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
 
     ran = shop.run("upgrade", code=3)
     assert "0, where 1 was expected" in ran.out
@@ -198,15 +198,15 @@ def test_queries_and_commands_of_a_gate_hold_a_run(shop: Shop) -> None:
     assert "skip" not in ran.out
     assert "orchestrator resume 1" in shop.run("retry", "1", code=2).err
     for tenant in ("t00", "t01"):
-        with sqlite3.connect(shop.workshop.folder / f"var/{tenant}.db") as connection:
+        with sqlite3.connect(shop.project.folder / f"var/{tenant}.db") as connection:
             connection.execute("INSERT INTO items VALUES (1)")
     ran = shop.run("resume", "1", code=3)
     assert "exit code 4: no health" in ran.out
     assert shop.at("a1") == {"t00", "t01"}
-    state = json.loads((shop.workshop.folder / "seen.json").read_text())
+    state = json.loads((shop.project.folder / "seen.json").read_text())
     assert state["wave"] == "prod/canary"
     assert {t["state"] for t in state["targets"]} == {"done"}
-    (shop.workshop.folder / "healthy").touch()
+    (shop.project.folder / "healthy").touch()
     shop.run("resume", "1")
 
     assert len(shop.at("a1")) == 10
@@ -215,7 +215,7 @@ def test_queries_and_commands_of_a_gate_hold_a_run(shop: Shop) -> None:
 def test_prod_requires_that_staging_has_had_it_for_a_while(shop: Shop) -> None:
     requires = 'requires = { environment = "staging", soak = "2h" }'
     shop.declare(prod=requires, staging=True)
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
 
     ran = shop.run("upgrade", "prod", code=6)
     assert "staging/app was never seen" in ran.out
@@ -231,17 +231,17 @@ def test_prod_requires_that_staging_has_had_it_for_a_while(shop: Shop) -> None:
 
 def test_a_required_environment_without_targets_holds_back(shop: Shop) -> None:
     shop.declare(prod='requires = { environment = "staging" }', staging=True)
-    file = shop.workshop.folder / "environments.toml"
+    file = shop.project.folder / "environments.toml"
     nobody = 'url = "sqlite:///var/s-{tenant}.db"\ntenants = { files = "var/s-*.db" }'
     file.write_text(file.read_text().replace('url = "sqlite:///var/staging.db"', nobody))
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
 
     ran = shop.run("upgrade", "prod", code=6)
 
     assert "environment 'staging' has no tenants" in ran.out
     assert shop.at("a1") == set()
-    (shop.workshop.folder / "var").mkdir()
-    (shop.workshop.folder / "var/s-one.db").touch()
+    (shop.project.folder / "var").mkdir()
+    (shop.project.folder / "var/s-one.db").touch()
     ran = shop.run("resume", code=6)
     assert "staging/app/one was never seen" in ran.out
 
@@ -249,7 +249,7 @@ def test_a_required_environment_without_targets_holds_back(shop: Shop) -> None:
 def test_nothing_starts_outside_of_a_window(shop: Shop) -> None:
     tomorrow = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(time.gmtime().tm_wday + 2) % 7]
     shop.declare(f'window = {{ days = ["{tomorrow}"], from = "10:00", to = "10:01" }}')
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
 
     ran = shop.run("upgrade", code=6)
 
@@ -265,9 +265,9 @@ class TestASealedPlan:
     @pytest.fixture
     def sealed(self, shop: Shop) -> Shop:
         shop.declare(CANARY)
-        shop.workshop.revision("a1", None, CREATE)
+        shop.project.revision("a1", None, CREATE)
         shop.run("upgrade")
-        shop.workshop.revision("b2", "a1", "op.execute('ALTER TABLE items ADD COLUMN n INTEGER')")
+        shop.project.revision("b2", "a1", "op.execute('ALTER TABLE items ADD COLUMN n INTEGER')")
         shop.run("plan", "--out", "plan.json")
         return shop
 
@@ -276,11 +276,11 @@ class TestASealedPlan:
         assert len(sealed.at("b2")) == 10
 
     def test_knows_an_edited_revision(self, sealed: Shop) -> None:
-        sealed.workshop.revision("b2", "a1", "op.execute('ALTER TABLE items ADD COLUMN m INTEGER')")
+        sealed.project.revision("b2", "a1", "op.execute('ALTER TABLE items ADD COLUMN m INTEGER')")
         self.refused(sealed, "the file of revision b2 of app was edited")
 
     def test_knows_another_destination(self, sealed: Shop) -> None:
-        sealed.workshop.revision("c3", "b2", "op.execute('ALTER TABLE items ADD COLUMN o INTEGER')")
+        sealed.project.revision("c3", "b2", "op.execute('ALTER TABLE items ADD COLUMN o INTEGER')")
         self.refused(sealed, "revision c3 of app is not in the plan")
 
     def test_knows_a_target_that_moved(self, sealed: Shop) -> None:
@@ -288,7 +288,7 @@ class TestASealedPlan:
         self.refused(sealed, "prod/app/t07 stands at b2; the plan says a1", at={"t07"})
 
     def test_knows_a_schema_that_was_changed_by_hand(self, sealed: Shop) -> None:
-        with sqlite3.connect(sealed.workshop.folder / "var/t07.db") as connection:
+        with sqlite3.connect(sealed.project.folder / "var/t07.db") as connection:
             connection.execute("CREATE TABLE by_hand (n INTEGER)")
         self.refused(sealed, "the schema of prod/app/t07 is another")
 
@@ -297,17 +297,17 @@ class TestASealedPlan:
         self.refused(sealed, "max_failures of prod's rollout was changed")
 
     def test_that_was_changed_is_refused(self, sealed: Shop) -> None:
-        path = sealed.workshop.folder / "plan.json"
+        path = sealed.project.folder / "plan.json"
         path.write_text(path.read_text().replace('"budget": 0', '"budget": 9', 1))
         self.refused(sealed, "changed after it was sealed")
 
     def test_that_was_cut_off_is_refused(self, sealed: Shop) -> None:
-        path = sealed.workshop.folder / "plan.json"
+        path = sealed.project.folder / "plan.json"
         path.write_text(path.read_text()[:-100])
         self.refused(sealed, "cut off")
 
     def test_lists_tenants_that_came_and_went(self, sealed: Shop) -> None:
-        path = sealed.workshop.folder / "environments.toml"
+        path = sealed.project.folder / "environments.toml"
         path.write_text(path.read_text().replace('name = "t09"', 'name = "t10"'))
         ran = sealed.run("upgrade", "--plan", "plan.json", "-o", "json")
         assert ran.json["run"]["appeared"] == ["prod/app/t10"]
@@ -323,10 +323,10 @@ class TestASealedPlan:
 
 def test_a_rollback_brings_everything_back(shop: Shop) -> None:
     shop.declare(CANARY)
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
     shop.run("upgrade", "prod/app/t00")
     drop = "op.execute('ALTER TABLE items DROP COLUMN n')"
-    shop.workshop.revision(
+    shop.project.revision(
         "b2", "a1", "op.execute('ALTER TABLE items ADD COLUMN n INTEGER')", downgrade=drop
     )
     shop.run("upgrade")
@@ -342,10 +342,10 @@ def test_a_rollback_brings_everything_back(shop: Shop) -> None:
 
 def test_events_are_lines_of_json(shop: Shop) -> None:
     shop.declare(CANARY)
-    shop.workshop.revision("a1", None, CREATE)
+    shop.project.revision("a1", None, CREATE)
     shop.run("upgrade", "--events", "events.jsonl")
 
-    lines = (shop.workshop.folder / "events.jsonl").read_text().splitlines()
+    lines = (shop.project.folder / "events.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
 
     assert [e["event"] for e in events][:2] == ["run_started", "wave_started"]
@@ -355,12 +355,12 @@ def test_events_are_lines_of_json(shop: Shop) -> None:
 
 def test_a_ledger_in_a_target_is_refused(shop: Shop) -> None:
     shop.declare()
-    shop.workshop.revision("a1", None, CREATE)
-    path = shop.workshop.folder / "environments.toml"
+    shop.project.revision("a1", None, CREATE)
+    path = shop.project.folder / "environments.toml"
     text = path.read_text()
     for place in ("var/t03.db", "./var/../var/t03.db"):
         ledger = f'name = "shop"\nledger = "sqlite:///{place}"'
         path.write_text(text.replace('name = "shop"', ledger))
         ran = shop.run("upgrade", code=2)
         assert "project.ledger is the database of prod/app/t03" in ran.err
-    assert not (shop.workshop.folder / "var").exists()
+    assert not (shop.project.folder / "var").exists()

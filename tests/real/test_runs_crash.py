@@ -12,8 +12,8 @@ import pytest
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import AttemptRecord
+from tests.project_folder import Started, wait_until
 from tests.real.conftest import Fleet
-from tests.workshop import Started, wait_until
 
 GATE = """
 open("at-gate", "a").close()
@@ -28,14 +28,14 @@ LEDGER = ".orchestrator/ledger.db"
 def at_gate(fleet: Fleet) -> Started:
     """Start an upgrade of three targets, one at a time, the first of which waits at a gate."""
     fleet.declare(3, max_parallel=1)
-    fleet.workshop.revision("a1", None, f"{GATE}\n{CREATE}\n{COUNT}")
-    started = fleet.workshop.start("upgrade", "--yes")
-    wait_until(lambda: (fleet.workshop.folder / "at-gate").exists())
+    fleet.project.revision("a1", None, f"{GATE}\n{CREATE}\n{COUNT}")
+    started = fleet.project.start("upgrade", "--yes")
+    wait_until(lambda: (fleet.project.folder / "at-gate").exists())
     return started
 
 
 def open_gate(fleet: Fleet) -> None:
-    (fleet.workshop.folder / "go").touch()
+    (fleet.project.folder / "go").touch()
 
 
 def attempts(folder: Path) -> list[AttemptRecord]:
@@ -71,9 +71,9 @@ def test_no_attempt_of_a_dead_orchestrator_stays_open(new_fleet: Callable[[str],
     at_gate(fleet).kill()
     open_gate(fleet)
 
-    fleet.workshop.run("resume", "1")
+    fleet.project.run("resume", "1")
 
-    found = attempts(fleet.workshop.folder)
+    found = attempts(fleet.project.folder)
     states = [(attempt.target[-4:], attempt.number, attempt.state) for attempt in found]
     assert states == [
         ("t000", 1, "lost"),
@@ -90,7 +90,7 @@ def test_of_two_that_resume_at_once_one_does_the_work(new_fleet: Callable[[str],
     fleet = new_fleet("sqlite")
     at_gate(fleet).kill()
 
-    both = [fleet.workshop.start("resume", "1") for _ in range(2)]
+    both = [fleet.project.start("resume", "1") for _ in range(2)]
     wait_until(lambda: any(one.process.poll() is not None for one in both))
     open_gate(fleet)
     ended = [one.wait(None) for one in both]
@@ -101,7 +101,7 @@ def test_of_two_that_resume_at_once_one_does_the_work(new_fleet: Callable[[str],
     assert "run 1 is held by " in refused.err
     assert f"(process {worker.process.pid})" in refused.err
     assert_done_once(fleet)
-    assert len(attempts(fleet.workshop.folder)) == 4
+    assert len(attempts(fleet.project.folder)) == 4
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mariadb", "mysql", "postgres"])
@@ -109,11 +109,11 @@ def test_who_slept_through_its_lease_writes_nothing_more(
     new_fleet: Callable[[str], Fleet], kind: str
 ) -> None:
     fleet = new_fleet(kind)
-    folder = fleet.workshop.folder
+    folder = fleet.project.folder
     asleep = at_gate(fleet)
     os.kill(asleep.process.pid, signal.SIGSTOP)
     time_passes(folder)
-    other = fleet.workshop.start("resume", "1")
+    other = fleet.project.start("resume", "1")
     wait_until(lambda: attempts(folder)[0].state == "lost")
 
     open_gate(fleet)

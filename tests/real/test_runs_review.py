@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop import Workshop, wait_until
+from tests.project_folder import ProjectFolder, wait_until
 
 HEAD = """
 [project]
@@ -35,16 +35,16 @@ def table(name: str) -> str:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
+def shop(tmp_path: Path) -> ProjectFolder:
     """A project with a canary that somebody must approve, and a revision to be applied."""
-    workshop = Workshop(tmp_path)
-    workshop.config(HEAD.format(name="shop", ledger=".orchestrator/ledger.db") + PROD + CANARY)
-    workshop.scripts()
-    workshop.revision("a1", None, table("one"), "op.drop_table('one')")
-    return workshop
+    project = ProjectFolder(tmp_path)
+    project.config(HEAD.format(name="shop", ledger=".orchestrator/ledger.db") + PROD + CANARY)
+    project.scripts()
+    project.revision("a1", None, table("one"), "op.drop_table('one')")
+    return project
 
 
-def heads(shop: Workshop, name: str) -> list[str]:
+def heads(shop: ProjectFolder, name: str) -> list[str]:
     """What a SQLite target's version table says; nothing where there is none."""
     path = shop.folder / "var" / f"{name}.db"
     if not path.is_file():
@@ -57,7 +57,7 @@ def heads(shop: Workshop, name: str) -> list[str]:
 
 
 def test_each_environment_looks_for_itself_at_what_it_requires(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path)
+    shop = ProjectFolder(tmp_path)
     environments = "".join(
         f'[environments.{name}]\nurl = "sqlite:///var/{name}.db"\n{requires}\n'
         for name, requires in (
@@ -75,7 +75,7 @@ def test_each_environment_looks_for_itself_at_what_it_requires(tmp_path: Path) -
     assert heads(shop, "prod") == []
 
 
-def test_a_resumed_run_goes_no_further_than_it_began_to_go(shop: Workshop) -> None:
+def test_a_resumed_run_goes_no_further_than_it_began_to_go(shop: ProjectFolder) -> None:
     shop.run("upgrade", code=6)
     shop.revision("a2", "a1", table("two"))
     shop.run("approve", "1")
@@ -84,7 +84,7 @@ def test_a_resumed_run_goes_no_further_than_it_began_to_go(shop: Workshop) -> No
     assert (heads(shop, "t1"), heads(shop, "t2")) == ([], [])
 
 
-def test_a_run_that_waits_goes_no_further_than_it_began_to_go(shop: Workshop) -> None:
+def test_a_run_that_waits_goes_no_further_than_it_began_to_go(shop: ProjectFolder) -> None:
     started = shop.start("upgrade", "--wait")
     wait_until(lambda: heads(shop, "t0") == ["a1"])
     shop.revision("a2", "a1", table("two"))
@@ -94,7 +94,7 @@ def test_a_run_that_waits_goes_no_further_than_it_began_to_go(shop: Workshop) ->
     assert "a2" not in {*heads(shop, "t1"), *heads(shop, "t2")}
 
 
-def test_a_run_that_waits_runs_nothing_that_was_edited_meanwhile(shop: Workshop) -> None:
+def test_a_run_that_waits_runs_nothing_that_was_edited_meanwhile(shop: ProjectFolder) -> None:
     started = shop.start("upgrade", "--wait")
     wait_until(lambda: heads(shop, "t0") == ["a1"])
     wait_until(lambda: "waiting" in shop.run("show", "1").out)
@@ -108,7 +108,7 @@ def test_a_run_that_waits_runs_nothing_that_was_edited_meanwhile(shop: Workshop)
 
 
 def test_what_could_not_be_read_needs_what_is_required_too(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path)
+    shop = ProjectFolder(tmp_path)
     shop.config(
         HEAD.format(name="shop", ledger="l.db").replace(
             "\n\n", '\norder = ["staging", "prod"]\n\n', 1
@@ -135,7 +135,7 @@ requires = { environment = "staging" }
     assert heads(shop, "prod_app") == []
 
 
-def test_a_second_run_does_not_pass_the_gate_of_the_first(shop: Workshop) -> None:
+def test_a_second_run_does_not_pass_the_gate_of_the_first(shop: ProjectFolder) -> None:
     shop.run("upgrade", code=6)
     second = shop.run("upgrade", code=None)
     assert heads(shop, "t1") == [], second
@@ -145,7 +145,7 @@ def test_a_second_run_does_not_pass_the_gate_of_the_first(shop: Workshop) -> Non
     assert heads(shop, "t1") == []
 
 
-def test_what_was_rolled_back_is_not_gone_on_with(shop: Workshop) -> None:
+def test_what_was_rolled_back_is_not_gone_on_with(shop: ProjectFolder) -> None:
     shop.run("upgrade", code=6)
     shop.run("rollback", "1", "--yes")
     assert "run 1 is aborted" in shop.run("resume", "1", code=2).err
@@ -156,7 +156,7 @@ def test_runs_of_another_project_are_left_alone(tmp_path: Path) -> None:
     shops = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        shop = Workshop(tmp_path / name)
+        shop = ProjectFolder(tmp_path / name)
         config = HEAD.format(name=name, ledger=f"{tmp_path}/ledger.db") + PROD + CANARY
         shop.config(config)
         shop.scripts()
@@ -179,7 +179,7 @@ def test_runs_of_another_project_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_rollback_goes_no_further_back_than_where_the_run_began(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path)
+    shop = ProjectFolder(tmp_path)
     shop.config(
         HEAD.format(name="shop", ledger="l.db")
         + """
@@ -207,7 +207,7 @@ retry_delay = "2s"
 
 
 def test_a_gate_that_asks_for_long_keeps_nobody_who_pauses(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path)
+    shop = ProjectFolder(tmp_path)
     forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
     shop.config(
         HEAD.format(name="shop", ledger="l.db")
@@ -229,7 +229,7 @@ gate = {{ query = {{ sql = "{forever}", expect = 1 }} }}
         started.process.kill()
 
 
-def test_arguments_of_the_file_are_part_of_a_plan(shop: Workshop) -> None:
+def test_arguments_of_the_file_are_part_of_a_plan(shop: ProjectFolder) -> None:
     path = shop.folder / "environments.toml"
     text = path.read_text()
     path.write_text(text.replace("[environments.prod]\n", '[environments.prod]\nx = { k = "1" }\n'))
@@ -238,7 +238,7 @@ def test_arguments_of_the_file_are_part_of_a_plan(shop: Workshop) -> None:
     assert "x of prod's rollout was changed" in shop.run("upgrade", "--plan", "p.json", code=5).err
 
 
-def test_a_gate_that_another_file_passed_is_not_passed(shop: Workshop) -> None:
+def test_a_gate_that_another_file_passed_is_not_passed(shop: ProjectFolder) -> None:
     shop.run("upgrade", code=6)
     shop.run("approve", "1")
     shop.revision("a1", None, table("one"), "op.drop_table('one')", message="edited")

@@ -2,16 +2,16 @@
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_failures import target
 from tests.servers import unique
-from tests.workshop import Workshop
 
 TENANTS = tuple(f"tenant_{n:02}" for n in range(60))
 
 
 @pytest.fixture
-def schemas(workshop: Workshop, postgres):
+def schemas(project: ProjectFolder, postgres):
     """A database with a schema for each tenant; ``items`` is also in ``public``."""
     with postgres.databases(unique("schemas")) as (name,):
         postgres.execute_all(
@@ -19,8 +19,8 @@ def schemas(workshop: Workshop, postgres):
             + ["CREATE TABLE public.items (untouched integer)"],
             name,
         )
-        workshop.environ["DATABASE_URL"] = postgres.url(name)
-        workshop.config(
+        project.environ["DATABASE_URL"] = postgres.url(name)
+        project.config(
             """
             [project]
             name = "schemas"
@@ -33,12 +33,12 @@ def schemas(workshop: Workshop, postgres):
             tenants = { schemas = "tenant_%" }
             """
         )
-        workshop.scripts()
-        (workshop.folder / "models.py").write_text(
+        project.scripts()
+        (project.folder / "models.py").write_text(
             "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
             "sa.Table('items', metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
         )
-        workshop.revision(
+        project.revision(
             "a1",
             None,
             'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))',
@@ -47,8 +47,8 @@ def schemas(workshop: Workshop, postgres):
         yield lambda sql: postgres.execute(sql, name)
 
 
-def test_each_schema_gets_its_own_tables_and_its_own_version(workshop, schemas):
-    ran = workshop.run("upgrade", "-o", "json")
+def test_each_schema_gets_its_own_tables_and_its_own_version(project, schemas):
+    ran = project.run("upgrade", "-o", "json")
 
     assert list(ran.states()) == [f"prod/app/{tenant}" for tenant in TENANTS]
     assert set(ran.states().values()) == {"done"}
@@ -57,11 +57,11 @@ def test_each_schema_gets_its_own_tables_and_its_own_version(workshop, schemas):
         " WHERE schemaname = 'public' OR schemaname LIKE 'tenant%' GROUP BY 1 ORDER BY 1"
     )
     assert found == [("public", "items"), *((t, "alembic_version,items") for t in TENANTS)]
-    assert set(workshop.run("check", "-o", "json").states().values()) == {"in_sync"}
+    assert set(project.run("check", "-o", "json").states().values()) == {"in_sync"}
 
 
-def test_the_sql_of_a_schema_goes_to_that_schema(workshop, schemas, tmp_path):
-    workshop.run("upgrade", "prod/app/tenant_01", "--sql", "out")
+def test_the_sql_of_a_schema_goes_to_that_schema(project, schemas, tmp_path):
+    project.run("upgrade", "prod/app/tenant_01", "--sql", "out")
 
     sql = (tmp_path / "out/prod/app/tenant_01.sql").read_text()
     assert sql.startswith('SET search_path TO "tenant_01";')
@@ -69,11 +69,11 @@ def test_the_sql_of_a_schema_goes_to_that_schema(workshop, schemas, tmp_path):
     assert schemas("SELECT version_num FROM tenant_01.alembic_version") == [("a1",)]
 
 
-def test_a_downgrade_never_falls_through_to_public(workshop, schemas):
-    workshop.run("upgrade", "prod/app/tenant_00")
+def test_a_downgrade_never_falls_through_to_public(project, schemas):
+    project.run("upgrade", "prod/app/tenant_00")
     schemas("DROP TABLE tenant_00.items")
 
-    ran = workshop.run(
+    ran = project.run(
         "downgrade", "prod/app/tenant_00", "--revision", "base", "--yes", "-o", "json", code=3
     )
 
@@ -81,21 +81,21 @@ def test_a_downgrade_never_falls_through_to_public(workshop, schemas):
     assert schemas("SELECT count(*) FROM public.items") == [(0,)]
 
 
-def test_a_schema_that_is_gone_is_told(workshop, schemas):
-    path = workshop.folder / "environments.toml"
+def test_a_schema_that_is_gone_is_told(project, schemas):
+    path = project.folder / "environments.toml"
     path.write_text(path.read_text().replace('{ schemas = "tenant_%" }', '["nowhere"]'))
 
-    ran = workshop.run("upgrade", "-o", "json", code=3)
+    ran = project.run("upgrade", "-o", "json", code=3)
     assert (
         "no schema or database 'nowhere'" in target(ran, "prod/app/nowhere")["failure"]["message"]
     )
-    assert workshop.run("status", "-o", "json", code=3).states() == {
+    assert project.run("status", "-o", "json", code=3).states() == {
         "prod/app/nowhere": "unreachable"
     }
 
 
-def test_schemas_of_one_database_are_worked_on_at_once_and_locked_one_by_one(workshop, schemas):
-    workshop.revision(
+def test_schemas_of_one_database_are_worked_on_at_once_and_locked_one_by_one(project, schemas):
+    project.revision(
         "b2",
         "a1",
         'op.execute("""CREATE TABLE seen AS SELECT count(*) AS n FROM pg_locks'
@@ -103,22 +103,22 @@ def test_schemas_of_one_database_are_worked_on_at_once_and_locked_one_by_one(wor
         ' WHERE datname = current_database())""")\ntime.sleep(0.5)',
     )
 
-    workshop.run("upgrade")
+    project.run("upgrade")
 
     most = max(schemas(f"SELECT n FROM {tenant}.seen")[0][0] for tenant in TENANTS)
     assert 1 < most <= 8
 
 
-def test_discovered_databases_and_files(workshop, new_fleet, mysql_like):
+def test_discovered_databases_and_files(project, new_fleet, mysql_like):
     fleet: Fleet = new_fleet(mysql_like)
     fleet.declare(3)
-    fleet.workshop.revision("a1", None, "pass")
-    path = fleet.workshop.folder / "environments.toml"
+    fleet.project.revision("a1", None, "pass")
+    path = fleet.project.folder / "environments.toml"
     listed = f"{list(fleet.tenants)!r}"
     assert listed in path.read_text()
     pattern = f'{{ databases = "{fleet.prefix}_%" }}'
     path.write_text(path.read_text().replace(listed, pattern))
 
-    states = fleet.workshop.run("upgrade", "-o", "json").states()
+    states = fleet.project.run("upgrade", "-o", "json").states()
 
     assert list(states) == [f"prod/app/{tenant}" for tenant in fleet.tenants]

@@ -2,44 +2,46 @@
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.test_adopted import OURS
 from tests.real.test_failures import CREATE
-from tests.workshop import Workshop
 
 SERVICE = OURS.replace("run(config", "import models\nmetadata = models.metadata\nrun(config")
 TABLE = "sa.Table({name!r}, metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
 PARALLEL = pytest.mark.parametrize("parallel", [1, 4])
 
 
-def declare(workshop: Workshop, names: tuple[str, ...], each: str, parallel: int) -> None:
+def declare(project: ProjectFolder, names: tuple[str, ...], each: str, parallel: int) -> None:
     """Write a project of services, of which ``each`` says where its scripts are."""
     databases = "".join(f"[databases.{name}]\n{each.format(name=name)}\n" for name in names)
-    workshop.config(
+    project.config(
         f'[project]\nname = "services"\n{databases}'
         '[environments.dev]\nurl = "sqlite:///var/{tenant}-{database}.db"\n'
         f'tenants = ["t0", "t1", "t2"]\nrollout = {{ max_parallel = {parallel} }}\n'
     )
 
 
-def assert_all_in_sync(workshop: Workshop, count: int) -> None:
+def assert_all_in_sync(project: ProjectFolder, count: int) -> None:
     """Upgrade all targets; then no model differs from its databases."""
-    done = workshop.run("upgrade", "-o", "json").states()
+    done = project.run("upgrade", "-o", "json").states()
     assert list(done.values()) == ["done"] * count
-    assert set(workshop.run("check", "-o", "json").states().values()) == {"in_sync"}
-    assert set(workshop.run("upgrade", "-o", "json").states().values()) == {"unchanged"}
+    assert set(project.run("check", "-o", "json").states().values()) == {"in_sync"}
+    assert set(project.run("upgrade", "-o", "json").states().values()) == {"unchanged"}
 
 
 @PARALLEL
-def test_services_with_packages_of_one_name_get_each_their_own(workshop: Workshop, parallel: int):
+def test_services_with_packages_of_one_name_get_each_their_own(
+    project: ProjectFolder, parallel: int
+):
     names = ("one", "two", "three")
-    declare(workshop, names, 'config_file = "{name}/alembic.ini"', parallel)
+    declare(project, names, 'config_file = "{name}/alembic.ini"', parallel)
     for name in names:
-        workshop.scripts(env_py=SERVICE)
+        project.scripts(env_py=SERVICE)
         imports = f"from models import name\nassert name == {name!r}, name\n"
-        workshop.revision("a1", None, imports + CREATE.replace("items", name))
-        folder = workshop.folder / name
+        project.revision("a1", None, imports + CREATE.replace("items", name))
+        folder = project.folder / name
         folder.mkdir()
-        (workshop.folder / "migrations" / "app").rename(folder / "migrations")
+        (project.folder / "migrations" / "app").rename(folder / "migrations")
         (folder / "alembic.ini").write_text(
             "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n"
         )
@@ -49,21 +51,19 @@ def test_services_with_packages_of_one_name_get_each_their_own(workshop: Worksho
             + TABLE.format(name=name)
         )
 
-    assert_all_in_sync(workshop, 9)
+    assert_all_in_sync(project, 9)
 
 
 @PARALLEL
 def test_services_that_share_a_metadata_see_only_their_own_tables(
-    workshop: Workshop, parallel: int
+    project: ProjectFolder, parallel: int
 ):
     names = ("orders", "catalog")
-    declare(workshop, names, 'script_location = "migrations/{name}"', parallel)
-    (workshop.folder / "common.py").write_text(
-        "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
-    )
+    declare(project, names, 'script_location = "migrations/{name}"', parallel)
+    (project.folder / "common.py").write_text("import sqlalchemy as sa\nmetadata = sa.MetaData()\n")
     for name in names:
         # Both have a table of one name, which one MetaData can't have twice.
-        (workshop.folder / f"{name}_models.py").write_text(
+        (project.folder / f"{name}_models.py").write_text(
             "import sqlalchemy as sa\nfrom common import metadata\n"
             + TABLE.format(name=name)
             + TABLE.format(name="audit")
@@ -71,11 +71,11 @@ def test_services_that_share_a_metadata_see_only_their_own_tables(
         env_py = OURS.replace(
             "run(config", f"import {name}_models, common\nmetadata = common.metadata\nrun(config"
         )
-        workshop.scripts(name, env_py)
+        project.scripts(name, env_py)
         tables = "\n".join(CREATE.replace("items", table) for table in (name, "audit"))
-        workshop.revision("a1", None, tables, database=name)
+        project.revision("a1", None, tables, database=name)
 
-    assert_all_in_sync(workshop, 6)
+    assert_all_in_sync(project, 6)
 
 
 LISTENS = """
@@ -87,17 +87,17 @@ def only_ours(connection, cursor, statement, *_):
 """
 
 
-def test_services_do_not_hear_each_others_statements(workshop: Workshop):
+def test_services_do_not_hear_each_others_statements(project: ProjectFolder):
     names = ("orders", "catalog")
-    declare(workshop, names, 'script_location = "migrations/{name}"', 1)
+    declare(project, names, 'script_location = "migrations/{name}"', 1)
     for name, other in zip(names, reversed(names), strict=True):
-        (workshop.folder / f"{name}_models.py").write_text(
+        (project.folder / f"{name}_models.py").write_text(
             LISTENS.format(other=f"TABLE {other}") + TABLE.format(name=name)
         )
         env_py = OURS.replace(
             "run(config", f"import {name}_models\nmetadata = {name}_models.metadata\nrun(config"
         )
-        workshop.scripts(name, env_py)
-        workshop.revision("a1", None, CREATE.replace("items", name), database=name)
+        project.scripts(name, env_py)
+        project.revision("a1", None, CREATE.replace("items", name), database=name)
 
-    assert_all_in_sync(workshop, 6)
+    assert_all_in_sync(project, 6)

@@ -3,8 +3,8 @@ apart."""
 
 import pytest
 
+from tests.project_folder import ENV_PY
 from tests.real.conftest import Fleet
-from tests.workshop import ENV_PY
 
 CONFIGURE = "target_metadata=target_metadata)"
 PLUGIN = """
@@ -49,10 +49,10 @@ def begun(fleet: Fleet, more: str, passed: str = "") -> None:
         "sa.Table('parents', target_metadata, sa.Column('id', sa.Integer, primary_key=True))",
     )
     fleet.declare(3)
-    fleet.workshop.scripts(env_py=env_py.replace(CONFIGURE, f"{CONFIGURE[:-1]}{passed})"))
+    fleet.project.scripts(env_py=env_py.replace(CONFIGURE, f"{CONFIGURE[:-1]}{passed})"))
     made = 'op.create_table("parents", sa.Column("id", sa.Integer, primary_key=True))'
-    fleet.workshop.revision("a1", None, made)
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1", None, made)
+    fleet.project.run("upgrade")
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def test_a_plugin_s_difference_is_found_in_each_target(fleet):
     last = fleet.tenants[-1]
     fleet.rows(last, "INSERT INTO parents VALUES (1)")
 
-    answer = fleet.workshop.run("check", "-o", "json", code=4)
+    answer = fleet.project.run("check", "-o", "json", code=4)
 
     states = answer.states()
     assert states.pop(f"prod/app/{last}") == "differs"
     assert set(states.values()) == {"in_sync"}
-    text = fleet.workshop.run("check", code=4).out
+    text = fleet.project.run("check", code=4).out
     assert (
         "each target of app is compared by itself: not Alembic alone compares, but also env.py"
         in " ".join(text.split())
@@ -87,8 +87,8 @@ def test_a_callback_that_may_decide_by_the_target_is_asked_for_each(fleet, callb
     for tenant in fleet.tenants[:-1]:
         fleet.rows(tenant, "INSERT INTO parents VALUES (1)")
 
-    by_class = fleet.workshop.run("check", "-o", "json", code=4).states()
-    each = fleet.workshop.run("check", "--every-target", "-o", "json", code=4).states()
+    by_class = fleet.project.run("check", "-o", "json", code=4).states()
+    each = fleet.project.run("check", "--every-target", "-o", "json", code=4).states()
 
     assert by_class == each
     assert by_class.pop(f"prod/app/{last}") == "in_sync"
@@ -98,4 +98,4 @@ def test_a_callback_that_may_decide_by_the_target_is_asked_for_each(fleet, callb
 def test_a_callback_that_only_reads_what_it_is_given_is_asked_once(fleet):
     begun(fleet, HARMLESS, ", include_object=include_object")
 
-    assert "by itself" not in fleet.workshop.run("check").out
+    assert "by itself" not in fleet.project.run("check").out

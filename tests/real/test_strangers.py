@@ -5,20 +5,20 @@ import re
 import pytest
 import sqlalchemy
 
+from tests.project_folder import ENV_PY, ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_env_py import CONFIGURE, HEAD
 from tests.real.test_failures import target
-from tests.workshop import ENV_PY, Workshop
 
 CREATE = "op.create_table('items', sa.Column('id', sa.Integer, primary_key=True))"
 NO_DOWNGRADE = '"""one way"""\nfrom alembic import op\nrevision = "r2"\ndown_revision = "r1"\n'
 
 
 @pytest.fixture
-def shop(new_fleet) -> Workshop:
+def shop(new_fleet) -> ProjectFolder:
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(2)
-    return fleet.workshop
+    return fleet.project
 
 
 def failure_of(ran, name: str = "prod/app/t000"):
@@ -27,7 +27,7 @@ def failure_of(ran, name: str = "prod/app/t000"):
 
 def test_a_revision_without_downgrade_is_told_before_anything_is_changed(fleet: Fleet):
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("r1", None, CREATE, "op.drop_table('items')")
     path = shop.revision("r3", "r2", "pass").with_name("r2.py")
     path.write_text(NO_DOWNGRADE + "def upgrade():\n    op.execute('SELECT 1')\n")
@@ -70,9 +70,9 @@ def test_an_env_py_that_fails_first_is_named_with_what_helps(shop, body: str, me
 def test_what_sql_means_is_not_changed_by_the_driver_that_takes_asyncpgs_place(new_fleet):
     fleet: Fleet = new_fleet("postgres")
     fleet.declare(1)
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(path.read_text().replace("postgresql+psycopg", "postgresql+asyncpg"))
-    fleet.workshop.revision(
+    fleet.project.revision(
         "r1",
         None,
         "bind = op.get_bind()\n"
@@ -83,7 +83,7 @@ def test_what_sql_means_is_not_changed_by_the_driver_that_takes_asyncpgs_place(n
         "op.execute(\"COMMENT ON SCHEMA public IS '100%'\")\n" + CREATE,
     )
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
     assert fleet.rows("t000", "SELECT obj_description('public'::regnamespace)") == [("100%",)]
 
@@ -96,15 +96,15 @@ print("\\x1b[37m\\x1b]0;title\\x07", datetime.datetime.now(), random.random(), "
 
 def test_targets_that_failed_of_one_cause_are_one_block(fleet: Fleet):
     fleet.declare(3, max_failures=10)
-    fleet.workshop.scripts(env_py=LOUD + ENV_PY)
-    fleet.workshop.revision(
+    fleet.project.scripts(env_py=LOUD + ENV_PY)
+    fleet.project.revision(
         "r1",
         None,
         "name = op.get_bind().engine.url.database.rpartition('/')[2].partition('.')[0]\n"
         "op.execute(f'INSERT INTO {name} VALUES (1)')",
     )
 
-    out = fleet.workshop.run("upgrade", code=3).out
+    out = fleet.project.run("upgrade", code=3).out
 
     assert out.count("failed: ") == 1
     assert "failed: 3 targets" in out
@@ -113,7 +113,7 @@ def test_targets_that_failed_of_one_cause_are_one_block(fleet: Fleet):
     assert "of prod/app/t00" in out
 
 
-def test_output_is_that_of_this_run_alone_and_has_no_colours(shop: Workshop):
+def test_output_is_that_of_this_run_alone_and_has_no_colours(shop: ProjectFolder):
     logs = (
         "import logging\nlogging.basicConfig(level='INFO', format='\\x1b[37m%(message)s\\x1b[0m')\n"
     )
@@ -128,7 +128,7 @@ def test_output_is_that_of_this_run_alone_and_has_no_colours(shop: Workshop):
     assert "[37m" not in output
 
 
-def test_sql_that_can_not_be_written_names_its_revision_and_what_helps(shop: Workshop):
+def test_sql_that_can_not_be_written_names_its_revision_and_what_helps(shop: ProjectFolder):
     shop.revision("r1", None, CREATE)
     shop.revision("r2", "r1", "op.get_bind().execute(sa.text('SELECT 1')).scalar()")
 
@@ -140,16 +140,16 @@ def test_sql_that_can_not_be_written_names_its_revision_and_what_helps(shop: Wor
 
 def test_a_history_that_begins_on_tables_of_its_application_says_what_helps(fleet: Fleet):
     fleet.declare(2, max_failures=2)
-    fleet.workshop.revision("r1", None, "op.add_column('users', sa.Column('n', sa.Integer))")
+    fleet.project.revision("r1", None, "op.add_column('users', sa.Column('n', sa.Integer))")
 
-    ran = fleet.workshop.run("upgrade", "-o", "json", code=3)
+    ran = fleet.project.run("upgrade", "-o", "json", code=3)
 
     step = failure_of(ran)["next_step"]
     assert "if the application makes its tables itself" in step
     assert "orchestrator stamp prod/app/t000" in step
 
 
-def test_only_the_first_statement_of_a_history_begins_it(shop: Workshop):
+def test_only_the_first_statement_of_a_history_begins_it(shop: ProjectFolder):
     shop.revision("r1", None, CREATE + "\nop.execute('INSERT INTO users VALUES (1)')")
 
     step = failure_of(shop.run("upgrade", "-o", "json", code=3))["next_step"]
@@ -161,7 +161,7 @@ def test_only_the_first_statement_of_a_history_begins_it(shop: Workshop):
 def test_no_warning_of_a_library_is_on_the_terminal(new_fleet):
     fleet: Fleet = new_fleet("sqlite")
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.scripts(env_py=HEAD + CONFIGURE + "run(config.attributes['connection'])")
     shop.revision("r1", None, CREATE + "\nop.execute('CREATE INDEX i ON items (id + 1)')")
     shop.run("upgrade")
@@ -174,7 +174,7 @@ def test_no_warning_of_a_library_is_on_the_terminal(new_fleet):
 def test_a_url_without_a_driver_is_what_everybody_means_by_it(new_fleet, scheme: str):
     fleet: Fleet = new_fleet("postgres")
     fleet.declare(2)
-    shop = fleet.workshop
+    shop = fleet.project
     path = shop.folder / "environments.toml"
     path.write_text(path.read_text().replace("postgresql+psycopg:", f"{scheme}:"))
     shop.revision("r1", None, CREATE)
@@ -194,18 +194,18 @@ def test_a_url_without_a_driver_is_what_everybody_means_by_it(new_fleet, scheme:
 def test_a_mysql_url_without_a_driver_takes_the_one_that_is_there(new_fleet):
     fleet: Fleet = new_fleet("mariadb")
     fleet.declare(1)
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     path.write_text(re.sub(r"(mysql|mariadb)\+pymysql:", r"\1:", path.read_text()))
-    fleet.workshop.revision("r1", None, CREATE)
+    fleet.project.revision("r1", None, CREATE)
 
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
 
-    assert "pymysql takes its place" in " ".join(fleet.workshop.run("config", "check").out.split())
+    assert "pymysql takes its place" in " ".join(fleet.project.run("config", "check").out.split())
 
 
 def test_a_revision_and_one_that_comes_before_it_are_told_as_inconsistent(fleet: Fleet):
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("r0", None, CREATE)
     shop.revision("r1", "r0", "op.add_column('items', sa.Column('n', sa.Integer))")
     shop.run("upgrade")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import wait_until
 from tests.real.conftest import Fleet
-from tests.workshop import wait_until
 
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
 HELD = "while not os.path.exists({!r}): time.sleep(0.05)\n"
@@ -21,7 +21,7 @@ def fleet(new_fleet) -> Fleet:
     """Three SQLite files, and a revision."""
     fleet = new_fleet("sqlite")
     fleet.declare(3, max_parallel=1)
-    fleet.workshop.revision("a1", None, CREATE)
+    fleet.project.revision("a1", None, CREATE)
     return fleet
 
 
@@ -29,7 +29,7 @@ def run(fleet: Fleet, *arguments: str, out: str = "", err: str = "") -> tuple[in
     """Run the program with its streams on files that may be full."""
     program = str(Path(sys.executable).with_name("orchestrator"))
     streams = {}
-    folder = fleet.workshop.folder
+    folder = fleet.project.folder
     with (
         open(out or folder / "out", "w") as on_out,  # noqa: PTH123
         open(err or folder / "err", "w") as on_err,  # noqa: PTH123
@@ -86,15 +86,15 @@ def test_a_full_disk_under_the_events_is_told_and_leaves_the_run_alone(fleet: Fl
 
 def test_a_terminal_that_goes_away_pauses_the_run(fleet: Fleet):
     """A hang-up reaches the whole process group, workers too, and writing to it fails."""
-    go = fleet.workshop.folder / "go"
-    begun = fleet.workshop.folder / "begun"
+    go = fleet.project.folder / "go"
+    begun = fleet.project.folder / "begun"
     text = f"open({str(begun)!r}, 'w').close()\n" + HELD.format(str(go)) + CREATE
-    fleet.workshop.revision("a1", None, text)
+    fleet.project.revision("a1", None, text)
     program = str(Path(sys.executable).with_name("orchestrator"))
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [program, "upgrade"],
-        cwd=fleet.workshop.folder,
+        cwd=fleet.project.folder,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -116,21 +116,21 @@ def test_a_terminal_that_goes_away_pauses_the_run(fleet: Fleet):
 
     heads = [fleet.rows(t, "SELECT count(*) FROM sqlite_master")[0][0] for t in fleet.tenants]
     assert [bool(count) for count in heads] == [True, False, False], "it finished what ran"
-    assert fleet.workshop.run("resume", "-o", "json").states() == {
+    assert fleet.project.run("resume", "-o", "json").states() == {
         f"prod/app/{tenant}": "done" for tenant in fleet.tenants
     }
 
 
 def test_nohup_keeps_its_meaning(fleet: Fleet):
-    go = fleet.workshop.folder / "go"
-    begun = fleet.workshop.folder / "begun"
+    go = fleet.project.folder / "go"
+    begun = fleet.project.folder / "begun"
     text = f"open({str(begun)!r}, 'w').close()\n" + HELD.format(str(go)) + CREATE
-    fleet.workshop.revision("a1", None, text)
+    fleet.project.revision("a1", None, text)
     program = str(Path(sys.executable).with_name("orchestrator"))
     command = ["nohup", program, "upgrade"]
     process = subprocess.Popen(
         command,
-        cwd=fleet.workshop.folder,
+        cwd=fleet.project.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

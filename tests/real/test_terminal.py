@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_failures import CREATE
-from tests.workshop import Workshop
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
@@ -21,13 +21,13 @@ HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 class Terminal:
     """A command on a terminal of its own, which can type and read."""
 
-    def __init__(self, workshop: Workshop, *arguments: str) -> None:
+    def __init__(self, project: ProjectFolder, *arguments: str) -> None:
         self.handle, inside = pty.openpty()
         program = str(Path(sys.executable).with_name("orchestrator"))
-        environ = {**os.environ, **workshop.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+        environ = {**os.environ, **project.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
         self.process = subprocess.Popen(
             ["setsid", "--ctty", "--wait", program, *arguments],
-            cwd=workshop.folder,
+            cwd=project.folder,
             env=environ,
             stdin=inside,
             stdout=inside,
@@ -69,15 +69,15 @@ class Terminal:
 def fleet(new_fleet) -> Iterator[Fleet]:
     fleet = new_fleet("sqlite")
     fleet.declare(6, max_parallel=2)
-    started = fleet.workshop.folder / "started"
-    fleet.workshop.revision(
+    started = fleet.project.folder / "started"
+    fleet.project.revision(
         "a1", None, f"{CREATE}\nopen({str(started)!r}, 'w').close()\ntime.sleep(1.5)"
     )
     return fleet
 
 
 def test_the_live_view_shows_progress_and_is_gone_afterwards(fleet: Fleet):
-    terminal = Terminal(fleet.workshop, "upgrade")
+    terminal = Terminal(fleet.project, "upgrade")
     terminal.until("/6")
 
     assert terminal.end() == 0
@@ -86,9 +86,9 @@ def test_the_live_view_shows_progress_and_is_gone_afterwards(fleet: Fleet):
 
 
 def test_ctrl_c_leaves_the_terminal_clean(fleet: Fleet):
-    terminal = Terminal(fleet.workshop, "upgrade")
+    terminal = Terminal(fleet.project, "upgrade")
     terminal.until("/6")
-    started = fleet.workshop.folder / "started"
+    started = fleet.project.folder / "started"
     while not started.exists():
         time.sleep(0.05)
 
@@ -102,13 +102,13 @@ def test_ctrl_c_leaves_the_terminal_clean(fleet: Fleet):
 
 @pytest.mark.parametrize(("answer", "code"), [("n\r", 5), ("y\r", 0)])
 def test_a_protected_environment_asks_first(fleet: Fleet, answer: str, code: int):
-    path = fleet.workshop.folder / "environments.toml"
+    path = fleet.project.folder / "environments.toml"
     url = next(line for line in path.read_text().splitlines() if line.startswith("url ="))
     path.write_text(path.read_text().replace(url, f"{url}\nprotected = true"))
-    terminal = Terminal(fleet.workshop, "upgrade")
+    terminal = Terminal(fleet.project, "upgrade")
     terminal.until("protected")
 
     terminal.type(answer)
 
     assert terminal.end() == code, terminal.screen
-    assert (fleet.workshop.folder / "var").exists() == (code == 0)
+    assert (fleet.project.folder / "var").exists() == (code == 0)

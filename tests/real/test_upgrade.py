@@ -26,7 +26,7 @@ op.execute("INSERT INTO counter SELECT id FROM items")
 
 
 def three_revisions(fleet: Fleet) -> None:
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE_ITEMS, 'op.drop_table("items")', message="create items")
     shop.revision("b2", "a1", ADD_PRICE, DROP_PRICE, message="add price")
     shop.revision("c3", "b2", COUNT, 'op.drop_table("counter")', message="count items")
@@ -40,7 +40,7 @@ def test_all_targets_are_truly_at_head_with_the_right_tables(new_fleet, kind, co
     fleet.declare(count, max_parallel=8, max_per_server=8)
     three_revisions(fleet)
 
-    ran = fleet.workshop.run("upgrade", "-o", "json")
+    ran = fleet.project.run("upgrade", "-o", "json")
 
     assert set(ran.states().values()) == {"done"}
     assert len(ran.states()) == count
@@ -48,17 +48,17 @@ def test_all_targets_are_truly_at_head_with_the_right_tables(new_fleet, kind, co
         assert fleet.heads(tenant) == ["c3"]
         assert fleet.tables(tenant) == {"alembic_version", "items", "counter"}
         assert fleet.rows(tenant, "SELECT count(*) FROM counter") == [(1,)]
-    assert fleet.workshop.run("status", "-o", "json").states() == dict.fromkeys(
+    assert fleet.project.run("status", "-o", "json").states() == dict.fromkeys(
         ran.states(), "current"
     )
-    again = fleet.workshop.run("upgrade", "-o", "json")
+    again = fleet.project.run("upgrade", "-o", "json")
     assert set(again.states().values()) == {"unchanged"}
 
 
 def test_up_and_down_and_up_again(fleet: Fleet):
     fleet.declare(2)
     three_revisions(fleet)
-    run = fleet.workshop.run
+    run = fleet.project.run
 
     run("upgrade", "--revision", "+2")
     assert fleet.heads("t001") == ["b2"]
@@ -79,7 +79,7 @@ def test_stamp_writes_the_version_and_runs_nothing(fleet: Fleet):
     fleet.declare(1)
     three_revisions(fleet)
 
-    fleet.workshop.run("stamp", "prod", "--revision", "b2", "--yes")
+    fleet.project.run("stamp", "prod", "--revision", "b2", "--yes")
 
     assert fleet.heads("t000") == ["b2"]
     assert fleet.tables("t000") == {"alembic_version"}
@@ -88,9 +88,9 @@ def test_stamp_writes_the_version_and_runs_nothing(fleet: Fleet):
 def test_dry_run_names_the_revisions_and_changes_nothing(fleet: Fleet):
     fleet.declare(1)
     three_revisions(fleet)
-    fleet.workshop.run("upgrade", "--revision", "a1")
+    fleet.project.run("upgrade", "--revision", "a1")
 
-    ran = fleet.workshop.run("upgrade", "--dry-run", "-o", "json")
+    ran = fleet.project.run("upgrade", "--dry-run", "-o", "json")
 
     (target,) = ran.json["targets"]
     assert target["state"] == "planned"
@@ -100,7 +100,7 @@ def test_dry_run_names_the_revisions_and_changes_nothing(fleet: Fleet):
 
 def test_sql_files_bring_a_database_where_upgrade_brings_it(fleet: Fleet, tmp_path):
     fleet.declare(1)
-    shop = fleet.workshop
+    shop = fleet.project
     shop.revision("a1", None, CREATE_ITEMS)
     shop.revision("b2", "a1", ADD_PRICE)
     shop.run("upgrade", "--revision", "a1")
@@ -121,7 +121,7 @@ def test_sql_files_bring_a_database_where_upgrade_brings_it(fleet: Fleet, tmp_pa
 def test_check_tells_in_sync_differs_behind_and_unreachable(fleet: Fleet):
     fleet.declare(4)
     three_revisions(fleet)
-    shop = fleet.workshop
+    shop = fleet.project
     (shop.folder / "models.py").write_text(
         "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
         "sa.Table('items', metadata, sa.Column('id', sa.Integer, primary_key=True),"
@@ -154,7 +154,7 @@ def test_check_tells_in_sync_differs_behind_and_unreachable(fleet: Fleet):
 def test_a_target_past_the_revision_is_no_success(fleet: Fleet):
     fleet.declare(2)
     three_revisions(fleet)
-    run = fleet.workshop.run
+    run = fleet.project.run
     run("upgrade", "prod/app/t000")
     run("upgrade", "prod/app/t001", "--revision", "b2")
 

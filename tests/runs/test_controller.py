@@ -21,7 +21,7 @@ from orchestrator.runs.recorded_run import RecordedRun
 from orchestrator.runs.starting import drive as drive_run
 from orchestrator.runs.starting import record
 from orchestrator.worker.jobs import Committing, Go
-from tests.workshop import Workshop
+from tests.project_folder import ProjectFolder
 
 NAME = "prod/app/t0"
 FILE = """
@@ -69,9 +69,9 @@ class ScriptedEngine:
 @pytest.fixture
 def roll(tmp_path: Path) -> Any:
     """Drive a run of one target with an engine, and return what its ledger has of it."""
-    workshop = Workshop(tmp_path)
-    workshop.config(FILE)
-    workshop.scripts()
+    project_folder = ProjectFolder(tmp_path)
+    project_folder.config(FILE)
+    project_folder.scripts()
 
     def drive(engine: ScriptedEngine) -> tuple[Any, list[Any]]:
         project = Project.load(tmp_path / "environments.toml")

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.project_folder import ProjectFolder, Ran
 from tests.servers import MariaDB, Postgres, Server, unique
-from tests.workshop import Ran, Workshop
 
 KINDS = ("mariadb", "mysql", "sqlite", "postgres")
 PLAIN = "plain"
@@ -69,19 +69,19 @@ class Application:
         self,
         script_location: str,
         tenants: Sequence[str],
-        workshop: Workshop,
+        project: ProjectFolder,
         servers: dict[str, Server],
     ) -> None:
-        self.workshop, self._servers = workshop, servers
+        self.project, self._servers = project, servers
         self._script_location, self._prefix = script_location, unique("app")
         self._databases = [f"{self._prefix}_{tenant}" for tenant in (*tenants, PLAIN)]
 
     def __enter__(self) -> Self:
         for server in self._servers.values():
             server.create(*self._databases)
-        (self.workshop.folder / "var").mkdir()
-        python = self.workshop.program.with_name("python")
-        self._plain = Plain(python, self.workshop.folder)
+        (self.project.folder / "var").mkdir()
+        python = self.project.program.with_name("python")
+        self._plain = Plain(python, self.project.folder)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,7 +95,7 @@ class Application:
             return "sqlite:///var/{tenant}.db"
         server = self._servers[kind]
         variable = f"{kind.upper()}_PASSWORD"
-        self.workshop.environ[variable] = server.password
+        self.project.environ[variable] = server.password
         head, _, tail = server.url("DATABASE").partition(quote(server.password, safe=""))
         return f"{head}${{env:{variable}}}{tail}".replace("DATABASE", self._prefix + "_{tenant}")
 
@@ -123,7 +123,7 @@ class Application:
 
     def _url(self, kind: str, tenant: str) -> str:
         if kind == "sqlite":
-            return f"sqlite:///{self.workshop.folder}/var/{tenant}.db"
+            return f"sqlite:///{self.project.folder}/var/{tenant}.db"
         return self._servers[kind].url(f"{self._prefix}_{tenant}")
 
 
@@ -154,13 +154,13 @@ def application(
     with ExitStack() as stack:
 
         def make(script_location: str, *tenants: str) -> Application:
-            workshop = Workshop(tmp_path, program=python.with_name("orchestrator"))
+            project = ProjectFolder(tmp_path, program=python.with_name("orchestrator"))
             servers: dict[str, Server] = {
                 "mariadb": mariadb,
                 "mysql": mysql,
                 "postgres": postgres,
             }
-            made = Application(script_location, tenants, workshop, servers)
+            made = Application(script_location, tenants, project, servers)
             return stack.enter_context(made)
 
         yield make

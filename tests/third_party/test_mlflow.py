@@ -33,7 +33,7 @@ def test_mlflow(application: Callable[..., Application]):
         """
         for kind in KINDS
     )
-    app.workshop.config(
+    app.project.config(
         f"""
         [project]
         name = "experiments"
@@ -43,7 +43,7 @@ def test_mlflow(application: Callable[..., Application]):
         {environments}"""
     )
 
-    ran = app.workshop.run("upgrade", "-o", "json")
+    ran = app.project.run("upgrade", "-o", "json")
 
     assert ran.json["summary"]["states"] == {"done": 12}
     assert [len(target["revisions"]) for target in ran.json["targets"]] == [67] * 12
@@ -53,9 +53,9 @@ def test_mlflow(application: Callable[..., Application]):
         assert len(plain["tables"]) == 65
         assert plain["versions"] == [HEAD]
         assert [app.schema(kind, tenant) for tenant in TENANTS] == [plain] * 3
-    assert app.workshop.run("status", "-o", "json").json["summary"]["states"] == {"current": 12}
+    assert app.project.run("status", "-o", "json").json["summary"]["states"] == {"current": 12}
 
-    ran = app.workshop.run("check", "-o", "json", code=4)
+    ran = app.project.run("check", "-o", "json", code=4)
 
     assert ran.json["summary"]["states"] == {"differs": 12}
     for kind in KINDS:
@@ -63,7 +63,7 @@ def test_mlflow(application: Callable[..., Application]):
         assert [differences(target) for target in targets(ran, kind)] == [plain] * 3
 
     # MySQL and MariaDB can't drop an index that a foreign key needs: MLflow's downgrade drops it.
-    ran = app.workshop.run("downgrade", *KINDS, "--revision", "-1", "--yes", "-o", "json", code=3)
+    ran = app.project.run("downgrade", *KINDS, "--revision", "-1", "--yes", "-o", "json", code=3)
 
     assert ran.json["summary"]["states"] == {"done": 6, "failed": 6}
     for kind in KINDS:
@@ -87,11 +87,11 @@ def test_mlflow(application: Callable[..., Application]):
             assert executed[0] == "DROP INDEX index_jobs_status_lease_expires_at ON jobs"
             assert executed[-1] == "ALTER TABLE jobs DROP COLUMN executor_backend"
 
-    refused = app.workshop.run("upgrade", code=5)
+    refused = app.project.run("upgrade", code=5)
     assert "half applied by run 2" in refused.err
     # The next upgrade of plain Alembic does nothing there either: the version table says the head.
-    app.workshop.run("stamp", *COMMIT, "--revision", HEAD, "--yes")
-    ran = app.workshop.run("upgrade", "-o", "json")
+    app.project.run("stamp", *COMMIT, "--revision", HEAD, "--yes")
+    ran = app.project.run("upgrade", "-o", "json")
 
     assert ran.json["summary"]["states"] == {"done": 6, "unchanged": 6}
     for kind in KINDS:

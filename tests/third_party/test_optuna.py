@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.project_folder import Ran
 from tests.third_party.conftest import Application, differences, one_line, targets
-from tests.workshop import Ran
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_optuna(application: Callable[..., Application]):
     app.plainly("optuna_storage", "mariadb", OWN)
     own = app.schema("mariadb", OWN)
 
-    ran = app.workshop.run("upgrade", "-o", "json", code=None)
+    ran = app.project.run("upgrade", "-o", "json", code=None)
 
     plain = {kind: app.alembic(kind, "upgrade", "head") for kind in KINDS}
     upstream_fails = plain["mariadb"]["statement"] is not None
@@ -61,12 +61,12 @@ def test_optuna(application: Callable[..., Application]):
         for tenant in TENANTS:
             assert_half_applied(targets(ran, f"mariadb/optuna/{tenant}")[0], plain["mariadb"])
 
-    ran = app.workshop.run("status", "-o", "json")
+    ran = app.project.run("status", "-o", "json")
 
     behind = {"behind": 3} if upstream_fails else {}
     assert ran.json["summary"]["states"] == {"current": 17 - len(behind) * 3, **behind}
 
-    ran = app.workshop.run("check", "*/optuna", "-o", "json", code=4)
+    ran = app.project.run("check", "*/optuna", "-o", "json", code=4)
 
     for kind in KINDS:
         if plain[kind]["statement"] is not None:
@@ -81,7 +81,7 @@ def test_optuna(application: Callable[..., Application]):
     able = ("sqlite", "postgres")  # MySQL can't drop the index: a comment of Optuna's says so
     for verb, revision, ends in [("downgrade", "-1", BEFORE), ("upgrade", "head", HEAD)]:
         selectors = [f"{kind}/optuna" for kind in able]
-        ran = app.workshop.run(verb, *selectors, "--revision", revision, "--yes", "-o", "json")
+        ran = app.project.run(verb, *selectors, "--revision", revision, "--yes", "-o", "json")
         assert ran.json["summary"]["states"] == {"done": 6}
         for kind in able:
             assert app.alembic(kind, verb, revision)["statement"] is None
@@ -104,7 +104,7 @@ def declare(app: Application) -> None:
         """
         for kind in KINDS
     )
-    app.workshop.config(
+    app.project.config(
         f"""
         [project]
         name = "studies"
@@ -116,9 +116,9 @@ def declare(app: Application) -> None:
         script_location = "migrations/audit"
         {environments}"""
     )
-    app.workshop.scripts("audit")
+    app.project.scripts("audit")
     create = 'op.create_table("notes", sa.Column("id", sa.Integer, primary_key=True))'
-    app.workshop.revision("a1", None, create, database="audit")
+    app.project.revision("a1", None, create, database="audit")
 
 
 def states(ran: Ran, selector: str) -> list[str]:

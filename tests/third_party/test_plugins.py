@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.project_folder import ENV_PY, ProjectFolder
 from tests.real.conftest import Fleet
 from tests.servers import Postgres
 from tests.third_party.conftest import third_party_python
-from tests.workshop import ENV_PY, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
     """Three databases, and an env.py whose model is all that the plug-ins know of."""
     folder = tmp_path_factory.mktemp("plugins")
     program = third_party_python().with_name("orchestrator")
-    fleet = Fleet("postgres", Workshop(folder, program=program), postgres)
+    fleet = Fleet("postgres", ProjectFolder(folder, program=program), postgres)
     with ExitStack() as stack:
         stack.callback(fleet.drop)
         fleet.declare(len(TENANTS))
@@ -87,9 +87,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
         env_py = ENV_PY.replace(
             "target_metadata = None", "import models\ntarget_metadata = models.metadata"
         )
-        fleet.workshop.scripts(env_py=env_py)
-        fleet.workshop.revision("a1", None, MADE)
-        fleet.workshop.run("upgrade")
+        fleet.project.scripts(env_py=env_py)
+        fleet.project.revision("a1", None, MADE)
+        fleet.project.run("upgrade")
         yield fleet
 
 
@@ -100,12 +100,12 @@ def test_each_target_is_told_what_is_its_own(fleet: Fleet, changes: dict[str, st
     for tenant in TENANTS:
         fleet.rows(tenant, "DROP SCHEMA public CASCADE")
         fleet.rows(tenant, "CREATE SCHEMA public")
-    fleet.workshop.run("upgrade")
+    fleet.project.run("upgrade")
     for tenant, what in changes.items():
         fleet.server.execute_all(CHANGES[what].split("; "), fleet.database(tenant))
 
-    found = fleet.workshop.run("check", "-o", "json", code=None).json
-    each = fleet.workshop.run("check", "--every-target", "-o", "json", code=None).json
+    found = fleet.project.run("check", "-o", "json", code=None).json
+    each = fleet.project.run("check", "--every-target", "-o", "json", code=None).json
 
     def told(answer: dict) -> dict[str, object]:
         return {target["name"]: target["differences"] for target in answer["targets"]}

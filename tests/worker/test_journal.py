@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.worker.jobs import Committing
 from orchestrator.worker.statements.journal import Journal, NotRecorded
-from tests.workshop import wait_until
+from tests.project_folder import wait_until
 
 CONNECTION: Any = None
 """What commits by itself is asked for, whatever the connection is."""

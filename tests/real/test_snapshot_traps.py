@@ -5,10 +5,10 @@ import sqlite3
 import time
 from contextlib import closing
 
+from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
 from tests.real.test_survey import CREATE, TENANTS, env_py, execute, shop
 from tests.servers import unique
-from tests.workshop import Workshop
 
 __all__ = ["shop"]
 
@@ -18,7 +18,7 @@ OLD_TABLE = (
 )
 
 
-def test_an_old_version_table_at_head_keeps_no_target_from_its_upgrade(shop: Workshop) -> None:
+def test_an_old_version_table_at_head_keeps_no_target_from_its_upgrade(shop: ProjectFolder) -> None:
     """env.py imports what passes another table; its own text says nothing of one."""
     (shop.folder / "elsewhere.py").write_text("OPTIONS = {'version' + '_table': 'versions'}\n")
     env_py(shop, ", **OPTIONS", "from elsewhere import OPTIONS\n")
@@ -32,7 +32,7 @@ def test_an_old_version_table_at_head_keeps_no_target_from_its_upgrade(shop: Wor
         assert connection.execute("SELECT version_num FROM versions").fetchall() == [("b2",)]
 
 
-def test_a_broken_revision_is_no_success_even_where_all_is_at_head(shop: Workshop) -> None:
+def test_a_broken_revision_is_no_success_even_where_all_is_at_head(shop: ProjectFolder) -> None:
     env_py(shop)
     shop.run("upgrade")
     path = shop.folder / "migrations/app/versions/a1.py"
@@ -41,7 +41,7 @@ def test_a_broken_revision_is_no_success_even_where_all_is_at_head(shop: Worksho
     assert set(shop.run("upgrade", "-o", "json", code=3).states().values()) == {"failed"}
 
 
-def test_heads_one_below_the_other_are_left_to_alembic(shop: Workshop) -> None:
+def test_heads_one_below_the_other_are_left_to_alembic(shop: ProjectFolder) -> None:
     env_py(shop)
     shop.revision("b2", "a1", 'op.create_table("b", sa.Column("id", sa.Integer))')
     shop.run("upgrade")
@@ -52,7 +52,7 @@ def test_heads_one_below_the_other_are_left_to_alembic(shop: Workshop) -> None:
     assert list(states.values()) == ["failed", "unchanged", "unchanged"]
 
 
-def test_a_secret_in_a_revision_that_can_not_be_loaded_is_not_shown(shop: Workshop) -> None:
+def test_a_secret_in_a_revision_that_can_not_be_loaded_is_not_shown(shop: ProjectFolder) -> None:
     shop.environ["PW"] = "hunter2secret"
     path = shop.folder / "environments.toml"
     path.write_text(path.read_text().replace("x = {", 'x = { password = "${env:PW}",'))
@@ -73,23 +73,23 @@ def test_a_secret_in_a_revision_that_can_not_be_loaded_is_not_shown(shop: Worksh
 
 def test_a_null_in_the_version_table_is_told(fleet: Fleet) -> None:
     fleet.declare(2)
-    fleet.workshop.revision("a1", None, CREATE, 'op.drop_table("items")')
-    fleet.workshop.run("upgrade")
+    fleet.project.revision("a1", None, CREATE, 'op.drop_table("items")')
+    fleet.project.run("upgrade")
     fleet.rows("t001", "DROP TABLE alembic_version")
     fleet.rows("t001", "CREATE TABLE alembic_version (version_num VARCHAR(32))")
     fleet.rows("t001", "INSERT INTO alembic_version VALUES (NULL)")
 
-    told = fleet.workshop.run("status", "-o", "json", code=3).json["targets"]
+    told = fleet.project.run("status", "-o", "json", code=3).json["targets"]
 
     assert [t["state"] for t in told] == ["current", "failed"]
     assert told[1]["failure"]["message"] == "its version table holds a NULL"
 
 
-def test_a_server_that_never_answers_can_be_left_by_ctrl_c_twice(workshop: Workshop) -> None:
+def test_a_server_that_never_answers_can_be_left_by_ctrl_c_twice(project: ProjectFolder) -> None:
     """It accepts connections, and then is silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        workshop.config(
+        project.config(
             f"""
             [project]
             name = "shop"
@@ -100,9 +100,9 @@ def test_a_server_that_never_answers_can_be_left_by_ctrl_c_twice(workshop: Works
             tenants = ["acme", "birch"]
             """
         )
-        workshop.scripts()
-        workshop.revision("a1", None, CREATE)
-        started = workshop.start("status", "-o", "json")
+        project.scripts()
+        project.revision("a1", None, CREATE)
+        started = project.start("status", "-o", "json")
         with silent.accept()[0]:  # it is being read now
             started.interrupt()
             time.sleep(1)
@@ -113,12 +113,12 @@ def test_a_server_that_never_answers_can_be_left_by_ctrl_c_twice(workshop: Works
     assert set(told.states().values()) == {"not_started"}
 
 
-def test_nothing_is_left_behind_at_a_pooler(workshop: Workshop, postgres, pgbouncer) -> None:
+def test_nothing_is_left_behind_at_a_pooler(project: ProjectFolder, postgres, pgbouncer) -> None:
     """In transaction mode, the next client gets the session that we had."""
     with postgres.databases(unique("pooled")) as (name,):
         pooler = pgbouncer(postgres)
-        workshop.environ["DATABASE_URL"] = postgres.url(name)
-        workshop.config(
+        project.environ["DATABASE_URL"] = postgres.url(name)
+        project.config(
             """
             [project]
             name = "shop"
@@ -128,13 +128,13 @@ def test_nothing_is_left_behind_at_a_pooler(workshop: Workshop, postgres, pgboun
             url = "${env:DATABASE_URL}"
             """
         )
-        workshop.scripts()
-        workshop.revision("a1", None, CREATE)
+        project.scripts()
+        project.revision("a1", None, CREATE)
 
-        workshop.run("upgrade")
-        workshop.environ["DATABASE_URL"] = pooler.url(name)
+        project.run("upgrade")
+        project.environ["DATABASE_URL"] = pooler.url(name)
 
-        assert set(workshop.run("status", "-o", "json").states().values()) == {"current"}
+        assert set(project.run("status", "-o", "json").states().values()) == {"current"}
 
         for setting in ("statement_timeout", "lock_timeout", "search_path", "jit"):
             shown = f"SHOW {setting}"
@@ -142,7 +142,7 @@ def test_nothing_is_left_behind_at_a_pooler(workshop: Workshop, postgres, pgboun
 
 
 def test_a_version_table_that_targets_would_share_is_no_state_of_any(
-    workshop: Workshop, postgres
+    project: ProjectFolder, postgres
 ) -> None:
     with postgres.databases(unique("shared")) as (name,):
         postgres.execute_all(
@@ -151,8 +151,8 @@ def test_a_version_table_that_targets_would_share_is_no_state_of_any(
             + ["INSERT INTO alembic_version VALUES ('a1')"],
             name,
         )
-        workshop.environ["DATABASE_URL"] = postgres.url(name)
-        workshop.config(
+        project.environ["DATABASE_URL"] = postgres.url(name)
+        project.config(
             """
             [project]
             name = "shop"
@@ -164,16 +164,16 @@ def test_a_version_table_that_targets_would_share_is_no_state_of_any(
             tenants = ["acme", "birch", "cedar"]
             """
         )
-        env_py(workshop, ', version_table_schema="public"')
+        env_py(project, ', version_table_schema="public"')
 
         for command in ("status", "upgrade", "check"):
-            told = workshop.run(command, "-o", "json", code=3).json["targets"]
+            told = project.run(command, "-o", "json", code=3).json["targets"]
             assert {t["state"] for t in told} == {"failed"}, command
             assert all("other targets would share them" in t["failure"]["message"] for t in told)
-        assert workshop.run("drift", "-o", "json", code=3).json["summary"]["unreadable"] == 3
+        assert project.run("drift", "-o", "json", code=3).json["summary"]["unreadable"] == 3
 
 
-def test_what_was_read_is_believed_for_seconds_only(shop: Workshop) -> None:
+def test_what_was_read_is_believed_for_seconds_only(shop: ProjectFolder) -> None:
     """cedar is at head when the command starts, and sent back while birch migrates."""
     env_py(shop)
     path = shop.folder / "environments.toml"
@@ -198,8 +198,8 @@ def test_what_was_read_is_believed_for_seconds_only(shop: Workshop) -> None:
     assert list(states.values()) == ["unchanged", "done", "done"]
 
 
-def test_a_baseline_of_another_database_is_refused(workshop: Workshop) -> None:
-    workshop.config(
+def test_a_baseline_of_another_database_is_refused(project: ProjectFolder) -> None:
+    project.config(
         """
         [project]
         name = "shop"
@@ -211,10 +211,10 @@ def test_a_baseline_of_another_database_is_refused(workshop: Workshop) -> None:
         url = "sqlite:///{database}.db"
         """
     )
-    workshop.scripts()
-    workshop.scripts("other")
+    project.scripts()
+    project.scripts("other")
 
-    refused = workshop.run("drift", "dev/app", "--baseline", "dev/other", code=2)
+    refused = project.run("drift", "dev/app", "--baseline", "dev/other", code=2)
 
     assert "is of another database" in refused.err
     assert "select targets of other" in refused.err

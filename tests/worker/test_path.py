@@ -15,7 +15,7 @@ from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.migration.path import Move, judged
 from orchestrator.worker.scripts.directory import Scripts, heads_after, load_scripts
 from tests.effort import examples
-from tests.worker.test_written import histories, write
+from tests.worker.test_parsing import histories, write
 
 FOLDERS = count()
 Heads = tuple[str, ...]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_folder import ENV_PY, ProjectFolder
 from tests.real.conftest import Fleet
 from tests.servers import unique
-from tests.workshop import ENV_PY, Workshop
 
 TENANTS = ("acme", "birch", "cedar")
 CREATE = 'op.create_table("items", sa.Column("id", sa.Integer, primary_key=True))'
@@ -21,8 +21,8 @@ CONFIGURE = "context.configure(connection=connection, target_metadata=target_met
 
 
 @pytest.fixture
-def shop(workshop: Workshop) -> Workshop:
-    workshop.config(
+def shop(project: ProjectFolder) -> ProjectFolder:
+    project.config(
         """
         [project]
         name = "shop"
@@ -34,10 +34,10 @@ def shop(workshop: Workshop) -> Workshop:
         x = { tenant = "{tenant}" }
         """
     )
-    return workshop
+    return project
 
 
-def env_py(shop: Workshop, extra: str = "", before: str = "") -> None:
+def env_py(shop: ProjectFolder, extra: str = "", before: str = "") -> None:
     """Write an env.py that notes when it runs, with more options in its context.configure()."""
     text = NOTES.format(path=str(shop.folder / "runs")) + before + ENV_PY
     text = text.replace(CONFIGURE, CONFIGURE + extra)
@@ -45,7 +45,7 @@ def env_py(shop: Workshop, extra: str = "", before: str = "") -> None:
     shop.revision("a1", None, CREATE, 'op.drop_table("items")')
 
 
-def ran(shop: Workshop) -> int:
+def ran(shop: ProjectFolder) -> int:
     path = shop.folder / "runs"
     count = len(path.read_text().splitlines()) if path.exists() else 0
     path.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def execute(path: Path, *statements: str) -> None:
         connection.commit()
 
 
-def states(shop: Workshop, *arguments: str) -> list[str]:
+def states(shop: ProjectFolder, *arguments: str) -> list[str]:
     return list(shop.run("status", *arguments, "-o", "json").states().values())
 
 
@@ -76,7 +76,7 @@ def states(shop: Workshop, *arguments: str) -> list[str]:
     ],
 )
 def test_env_py_is_run_only_where_nothing_else_tells(
-    shop: Workshop, extra: str, before: str, runs: int
+    shop: ProjectFolder, extra: str, before: str, runs: int
 ) -> None:
     (shop.folder / "elsewhere.py").write_text(
         "def options():\n    return {'version_table': 'versions'}\n"
@@ -100,7 +100,7 @@ def test_env_py_is_run_only_where_nothing_else_tells(
         assert ran(shop) == 0
 
 
-def test_a_version_table_that_differs_from_tenant_to_tenant(shop: Workshop) -> None:
+def test_a_version_table_that_differs_from_tenant_to_tenant(shop: ProjectFolder) -> None:
     env_py(
         shop,
         ', version_table="versions_of_" + context.get_x_argument(as_dictionary=True)["tenant"]',
@@ -112,7 +112,7 @@ def test_a_version_table_that_differs_from_tenant_to_tenant(shop: Workshop) -> N
     assert set(shop.run("upgrade", "-o", "json").states().values()) == {"done", "unchanged"}
 
 
-def test_the_version_table_of_the_file_is_believed(shop: Workshop) -> None:
+def test_the_version_table_of_the_file_is_believed(shop: ProjectFolder) -> None:
     path = shop.folder / "environments.toml"
     path.write_text(
         path.read_text().replace(
@@ -132,7 +132,7 @@ def test_the_version_table_of_the_file_is_believed(shop: Workshop) -> None:
     assert ran(shop) == 0
 
 
-def test_an_env_py_that_can_not_run_still_lets_the_heads_be_read(shop: Workshop) -> None:
+def test_an_env_py_that_can_not_run_still_lets_the_heads_be_read(shop: ProjectFolder) -> None:
     env_py(shop)
     shop.run("upgrade", "prod/app/acme")
     path = shop.folder / "migrations/app/env.py"
@@ -148,7 +148,7 @@ def test_an_env_py_that_can_not_run_still_lets_the_heads_be_read(shop: Workshop)
 
 
 def test_a_target_that_can_not_be_read_does_not_keep_the_others_from_it(
-    workshop: Workshop, mariadb, postgres
+    project: ProjectFolder, mariadb, postgres
 ) -> None:
     """One file, three servers, one of them down."""
     with (
@@ -156,8 +156,8 @@ def test_a_target_that_can_not_be_read_does_not_keep_the_others_from_it(
         postgres.databases(unique("survey")) as (pg,),
     ):
         postgres.execute("CREATE SCHEMA acme", pg)
-        workshop.environ |= {"MY": mariadb.url("DB"), "PG": postgres.url(pg)}
-        workshop.config(
+        project.environ |= {"MY": mariadb.url("DB"), "PG": postgres.url(pg)}
+        project.config(
             f"""
             [project]
             name = "shop"
@@ -181,13 +181,13 @@ def test_a_target_that_can_not_be_read_does_not_keep_the_others_from_it(
             tenants = ["{my}_2"]
             """
         )
-        workshop.environ["MY_PASSWORD"] = mariadb.password
-        workshop.scripts()
-        workshop.revision("a1", None, CREATE, 'op.drop_table("items")')
-        workshop.run("upgrade", "files/app/acme", f"mysql/app/{my}", "postgres/app/acme")
-        (workshop.folder / "birch.db").write_text("this is no database, but it is long enough " * 9)
+        project.environ["MY_PASSWORD"] = mariadb.password
+        project.scripts()
+        project.revision("a1", None, CREATE, 'op.drop_table("items")')
+        project.run("upgrade", "files/app/acme", f"mysql/app/{my}", "postgres/app/acme")
+        (project.folder / "birch.db").write_text("this is no database, but it is long enough " * 9)
 
-        ran = workshop.run("status", "-o", "json", code=3)
+        ran = project.run("status", "-o", "json", code=3)
 
         failures = {t["name"]: (t["failure"] or {}).get("message", "") for t in ran.json["targets"]}
         assert ran.states() == {
@@ -215,12 +215,12 @@ def test_a_target_that_can_not_be_read_does_not_keep_the_others_from_it(
 
 
 def test_schemas_that_env_py_compares_beyond_its_own_are_compared_one_by_one(
-    workshop: Workshop, postgres
+    project: ProjectFolder, postgres
 ) -> None:
     with postgres.databases(unique("beyond")) as (name,):
         postgres.execute_all([f"CREATE SCHEMA {tenant}" for tenant in TENANTS], name)
-        workshop.environ["DATABASE_URL"] = postgres.url(name)
-        workshop.config(
+        project.environ["DATABASE_URL"] = postgres.url(name)
+        project.config(
             """
             [project]
             name = "shop"
@@ -233,17 +233,17 @@ def test_schemas_that_env_py_compares_beyond_its_own_are_compared_one_by_one(
             tenants = ["acme", "birch", "cedar"]
             """
         )
-        (workshop.folder / "models.py").write_text(
+        (project.folder / "models.py").write_text(
             "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
             "sa.Table('items', metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
         )
-        env_py(workshop, ", include_schemas=True")
-        workshop.run("upgrade")
-        ran(workshop)
+        env_py(project, ", include_schemas=True")
+        project.run("upgrade")
+        ran(project)
 
-        by_class = workshop.run("check", "-o", "json", code=4).json
-        runs = ran(workshop)
-        each = workshop.run("check", "--every-target", "-o", "json", code=4).json
+        by_class = project.run("check", "-o", "json", code=4).json
+        runs = ran(project)
+        each = project.run("check", "--every-target", "-o", "json", code=4).json
 
         assert runs >= len(TENANTS)
         told = [
@@ -257,13 +257,13 @@ def test_schemas_that_env_py_compares_beyond_its_own_are_compared_one_by_one(
 
 def test_heads_of_a_dropped_branch_are_unknown_and_of_another_are_not(fleet: Fleet) -> None:
     fleet.declare(3)
-    fleet.workshop.revision("a1", None, CREATE, 'op.drop_table("items")')
-    fleet.workshop.revision("b1", None, 'op.create_table("b", sa.Column("id", sa.Integer))')
-    fleet.workshop.run("upgrade")
-    (fleet.workshop.folder / "migrations/app/versions/b1.py").unlink()
+    fleet.project.revision("a1", None, CREATE, 'op.drop_table("items")')
+    fleet.project.revision("b1", None, 'op.create_table("b", sa.Column("id", sa.Integer))')
+    fleet.project.run("upgrade")
+    (fleet.project.folder / "migrations/app/versions/b1.py").unlink()
     fleet.rows("t001", "DELETE FROM alembic_version WHERE version_num = 'b1'")
 
-    told = fleet.workshop.run("status", "-o", "json", code=3).json["targets"]
+    told = fleet.project.run("status", "-o", "json", code=3).json["targets"]
 
     assert [t["state"] for t in told] == ["unknown_revision", "current", "unknown_revision"]
     assert told[0]["heads"] == ["a1", "b1"]

@@ -153,7 +153,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
 
 
 @dataclass
-class Workshop:
+class ProjectFolder:
     """Writes a project, runs the command on it."""
 
     folder: Path

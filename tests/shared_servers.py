@@ -22,7 +22,7 @@ SHARED: dict[str, type[AnyServer]] = {
 }
 
 
-class Desk:
+class SharedServer:
     """Starts a server when it is first asked for, and tells every process where it is.
 
     It lives in the process that pytest was started in. Its thread lives as long as the session,
@@ -73,7 +73,7 @@ class Desk:
 
 
 def ask(address: str, question: str = "url") -> str:
-    """Ask a desk. Raises ``ServerError`` where the server cannot be started."""
+    """Ask a shared server. Raises ``ServerError`` where the server cannot be started."""
     with Client(address, family="AF_UNIX") as connection:
         connection.send(question)
         answer: Any = connection.recv()
@@ -97,10 +97,10 @@ def shared_postgres() -> Postgres:
     return Postgres.at(_url("ORCHESTRATOR_TEST_POSTGRES_URL"))
 
 
-def desk_variable(name: str) -> str:
-    """Return the environment variable that holds the address of the desk for ``name``."""
+def shared_variable(name: str) -> str:
+    """Return the environment variable that holds the address of the server for ``name``."""
     return f"{name}_DESK"
 
 
 def _url(name: str) -> str:
-    return os.environ.get(name) or ask(os.environ[desk_variable(name)])
+    return os.environ.get(name) or ask(os.environ[shared_variable(name)])
