@@ -115,7 +115,7 @@ def _by_history(
     classes of siblings. Each schema is compared once, however many targets have it."""
     groups: dict[tuple[str, str, str, bool], dict[str | None, list[Target]]] = {}
     for target in targets:
-        outcome, location = outcomes[target.name], snapshot.places[target.name].location
+        outcome, location = outcomes[target.name], snapshot.sources[target.name].location
         key = (target.database, dialect_of(outcome), location.backend, bool(location.schema))
         groups.setdefault(key, {}).setdefault(outcome.fingerprint, []).append(target)
     found: dict[str, Identity] = {}

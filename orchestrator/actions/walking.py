@@ -19,7 +19,7 @@ from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Place
+from orchestrator.inspection.reading import Source
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.worker.jobs import Verb, Walked
@@ -57,7 +57,7 @@ def walked_history(
     history = snapshot.histories.get(like.database)
     if history is None:
         return [], "its scripts can't be read"
-    location, file = snapshot.places[like.name].location, workers.file
+    location, file = snapshot.sources[like.name].location, workers.file
     address = scratch_address(file.config, file.folder, like.database, location.backend)
     named = None if address is None else address.resolve(workers.secrets.value)
     if named is None and location.backend != "sqlite":
@@ -147,8 +147,8 @@ class _Walk:
         where = replace(self.walked.at(self.scratch), schema=self.schema)
         own = {self.schema, where.database}
         table = replace(table, schema=None if table.schema in own else table.schema)
-        place = Place("scratch", where, table, _TIMEOUTS, 1)
-        return fleet.things([place])["scratch"]
+        source = Source("scratch", where, table, _TIMEOUTS, 1)
+        return fleet.things([source])["scratch"]
 
 
 def _first(failure: Failure) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from orchestrator.config.models import Config
 from orchestrator.fleet.findings import Findings
-from orchestrator.fleet.plot import plot
+from orchestrator.fleet.placement import placement
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import VersionTable
 
@@ -35,7 +35,7 @@ def _is_same(first: Target, second: Target) -> bool:
 
 
 def _note(findings: Findings, config: Config, first: Target, second: Target) -> None:
-    where = plot(config, second.environment, second.database)
+    where = placement(config, second.environment, second.database)
     schema = second.address.schema
     place = f"{second.address}, schema {schema}" if schema else f"{second.address}"
     kind = "schema" if schema else "database"

@@ -9,7 +9,7 @@ from orchestrator.fleet.collisions import note_collisions
 from orchestrator.fleet.findings import Findings
 from orchestrator.fleet.inspector import Inspector, note_tenants
 from orchestrator.fleet.labels import TenantLabels
-from orchestrator.fleet.plot import Plot, plot
+from orchestrator.fleet.placement import Placement, placement
 from orchestrator.fleet.target import Target
 
 _NO_LABELS: TenantLabels = {}
@@ -30,7 +30,7 @@ def expand(
         note_tenants(findings, config, environment, rows)
         for database in config.databases:
             try:
-                where = plot(config, environment, database)
+                where = placement(config, environment, database)
                 targets += _targets(where, config, folder, rows, findings)
             except Problems as problems:
                 findings.extend(problems)
@@ -47,14 +47,14 @@ def target(
     ``labels`` of a shared target are not looked at. Raises ``Problems`` like ``expand``.
     """
     findings = Findings()
-    where = plot(config, environment, database)
+    where = placement(config, environment, database)
     found = list(_targets(where, config, folder, [labels] if labels else [], findings))
     findings.raise_if_any()
     return found[0]
 
 
 def _targets(
-    where: Plot, config: Config, folder: Path, rows: Sequence[TenantLabels], findings: Findings
+    where: Placement, config: Config, folder: Path, rows: Sequence[TenantLabels], findings: Findings
 ) -> Iterator[Target]:
     template = where.template(folder)
     inspector = Inspector(where, template, config, findings)

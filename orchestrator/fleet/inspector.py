@@ -12,7 +12,7 @@ from orchestrator.fleet.address import OWN_LABELS, Address, AddressTemplate
 from orchestrator.fleet.findings import Findings
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.location import in_memory
-from orchestrator.fleet.plot import Plot
+from orchestrator.fleet.placement import Placement
 from orchestrator.fleet.rules import places
 
 _LONGEST_SCHEMA = 63
@@ -22,7 +22,7 @@ class Inspector:
     """Inspects the targets of one database in one environment, noting every mistake."""
 
     def __init__(
-        self, where: Plot, template: AddressTemplate, config: Config, findings: Findings
+        self, where: Placement, template: AddressTemplate, config: Config, findings: Findings
     ) -> None:
         self._where = where
         self._template = template

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.config.models import Config
-from orchestrator.fleet.plot import plot
+from orchestrator.fleet.placement import placement
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.waiting import Waiting
 
@@ -88,7 +88,9 @@ def _environments(config: Config) -> tuple[str, ...]:
 
 
 def _shared(config: Config, environment: str) -> frozenset[str]:
-    return frozenset(name for name in config.databases if plot(config, environment, name).shared)
+    return frozenset(
+        name for name in config.databases if placement(config, environment, name).shared
+    )
 
 
 def _stages(config: Config, environment: str, databases: Iterable[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from orchestrator.dialects import Fault, dialect_of
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection import mysql, postgresql, sqlite
-from orchestrator.inspection.reading import Place, Reading, batches, unread
+from orchestrator.inspection.reading import Reading, Source, batches, unread
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.schedule import Schedule, Slot, Work
 
@@ -32,65 +32,67 @@ class NoRoom(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """Places that one connection can reach."""
+class ServerTask:
+    """Sources that one connection can reach."""
 
-    places: tuple[Place, ...]
+    sources: tuple[Source, ...]
 
     @property
     def backend(self) -> str:
         """What to read them with."""
-        return self.places[0].location.backend
+        return self.sources[0].location.backend
 
     @property
     def server(self) -> str:
         """Where they are."""
-        return self.places[0].location.server
+        return self.sources[0].location.server
 
     def read(self, *, schemas: bool) -> Iterator[Reading]:
-        """Yield a reading of each place, whatever happens.
+        """Yield a reading of each source, whatever happens.
 
         Raises ``NoRoom`` instead, before the first, where the server takes no more connections.
         """
-        left = {place.target: place for place in self.places}
+        left = {source.target: source for source in self.sources}
         try:
-            for reading in _READERS[self.backend].read(self.places, schemas=schemas):
+            for reading in _READERS[self.backend].read(self.sources, schemas=schemas):
                 del left[reading.target]
                 yield reading
         except Exception as error:  # drivers share no class of errors
             fault = dialect_of(self.backend).fault(error)
-            if fault in _NO_ROOM and len(left) == len(self.places):
+            if fault in _NO_ROOM and len(left) == len(self.sources):
                 raise NoRoom from error
-            yield from (unread(place, error) for place in left.values())
+            yield from (unread(source, error) for source in left.values())
 
 
 def read(
-    places: Iterable[Place],
+    sources: Iterable[Source],
     *,
     schemas: bool,
     stopped: Callable[[], bool] = lambda: False,
     abandoned: Callable[[], bool] = lambda: False,
 ) -> Iterator[Reading]:
-    """Begin to read, and return an iterator of a reading of each place as it comes.
+    """Begin to read, and return an iterator of a reading of each source as it comes.
 
     ``schemas``: with a fingerprint. No server gets more connections than its places allow. Once
     ``stopped()``, nothing more is begun, and what was not begun has no reading. Once
     ``abandoned()``, nothing is waited for either, whatever a server is up to.
     """
-    running = _Running(list(errands(places)), schemas, stopped)
+    running = _Running(list(tasks(sources)), schemas, stopped)
     running.start()
     return running.readings(abandoned)
 
 
 class _Running:
-    """Errands, each in a thread of its own."""
+    """Tasks, each in a thread of its own."""
 
-    def __init__(self, found: Sequence[Errand], schemas: bool, stopped: Callable[[], bool]) -> None:
-        self._errands = {str(number): errand for number, errand in enumerate(found)}
-        self._schedule = Schedule(_work(name, errand) for name, errand in self._errands.items())
+    def __init__(
+        self, found: Sequence[ServerTask], schemas: bool, stopped: Callable[[], bool]
+    ) -> None:
+        self._tasks = {str(number): task for number, task in enumerate(found)}
+        self._schedule = Schedule(_work(name, task) for name, task in self._tasks.items())
         self._answers: queue.SimpleQueue[tuple[str, Reading | NoRoom | None]] = queue.SimpleQueue()
         self._crowding = Crowding()
-        self._tries = dict.fromkeys(self._errands, 0)
+        self._tries = dict.fromkeys(self._tasks, 0)
         self._schemas = schemas
         self._stopped = stopped
 
@@ -98,7 +100,7 @@ class _Running:
         """Start what may start."""
         for name in self._schedule.start():
             self._tries[name] += 1
-            self._crowding.begin(self._errands[name].server, name)
+            self._crowding.begin(self._tasks[name].server, name)
             # Not of an executor: its threads are waited for when the program ends.
             threading.Thread(target=self._run, args=(name,), daemon=True).start()
 
@@ -115,7 +117,7 @@ class _Running:
             if isinstance(reading, Reading):
                 yield reading
                 continue
-            server, full = self._errands[name].server, isinstance(reading, NoRoom)
+            server, full = self._tasks[name].server, isinstance(reading, NoRoom)
             if limit := self._crowding.end(server, name, exhausted=full):
                 self._schedule.narrow(server, limit)
             if full:
@@ -124,10 +126,10 @@ class _Running:
                 self._schedule.finish(name, succeeded=True)
 
     def _run(self, name: str) -> None:
-        errand, tries = self._errands[name], self._tries[name]
+        task, tries = self._tasks[name], self._tries[name]
         end: NoRoom | None = None
         try:
-            for reading in errand.read(schemas=self._schemas):
+            for reading in task.read(schemas=self._schemas):
                 self._answers.put((name, reading))
                 if self._stopped():
                     break
@@ -136,52 +138,52 @@ class _Running:
                 end = error
                 time.sleep(_FIRST_PAUSE * 2 ** (tries - 1))
             else:
-                for place in errand.places:
-                    self._answers.put((name, unread(place, error.__cause__ or error)))
+                for source in task.sources:
+                    self._answers.put((name, unread(source, error.__cause__ or error)))
         finally:
             self._answers.put((name, end))
 
 
-def things(places: Sequence[Place]) -> dict[str, tuple[Thing, ...] | Exception]:
-    """Return everything in the schema of each place, by target, or why it can't be read."""
+def things(sources: Sequence[Source]) -> dict[str, tuple[Thing, ...] | Exception]:
+    """Return everything in the schema of each source, by target, or why it can't be read."""
     found: dict[str, tuple[Thing, ...] | Exception] = {}
-    for errand in errands(places):
-        for place in errand.places:
+    for task in tasks(sources):
+        for source in task.sources:
             # One that can't be read must not spoil the others, which a connection for all would.
             try:
-                found.update(_READERS[errand.backend].things([place]))
+                found.update(_READERS[task.backend].things([source]))
             except Exception as error:  # noqa: BLE001 - drivers share no class of errors
-                found[place.target] = error
+                found[source.target] = error
     return found
 
 
-def errands(places: Iterable[Place]) -> list[Errand]:
-    """Group places by the connection that reaches them."""
-    groups: dict[Any, list[Place]] = {}
-    for place in places:
-        groups.setdefault((place.grants, _reached(place.location)), []).append(place)
+def tasks(sources: Iterable[Source]) -> list[ServerTask]:
+    """Group sources by the connection that reaches them."""
+    groups: dict[Any, list[Source]] = {}
+    for source in sources:
+        groups.setdefault((source.grants, _reached(source.location)), []).append(source)
     return [
-        Errand(tuple(some))
+        ServerTask(tuple(some))
         for group in groups.values()
         for some in batches(group, _AT_ONCE[group[0].location.backend])
     ]
 
 
 def _reached(location: Location) -> Any:
-    """Return what two places have in common that one connection reaches."""
+    """Return what two sources have in common that one connection reaches."""
     if location.backend == "sqlite":
         return "sqlite"
     options = tuple(sorted(location.query.items()))
     way = (location.driver, location.host, location.port, location.username, location.password)
     if dialect_of(location.backend).transactional_ddl:
-        # PostgreSQL: a connection sees one database; and a place is a schema, or all of it.
+        # PostgreSQL: a connection sees one database; and a source is a schema, or all of it.
         return (*way, options, location.database, location.schema is None)
     return (*way, options)
 
 
-def _work(name: str, errand: Errand) -> Work:
-    per_server = min(place.max_per_server for place in errand.places)
-    if errand.backend == "sqlite":
+def _work(name: str, task: ServerTask) -> Work:
+    per_server = min(source.max_per_server for source in task.sources)
+    if task.backend == "sqlite":
         per_server = 1
-    slots = (Slot("threads", _THREADS), Slot(errand.server, per_server))
+    slots = (Slot("threads", _THREADS), Slot(task.server, per_server))
     return Work(name, (), slots)

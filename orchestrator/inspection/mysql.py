@@ -11,8 +11,8 @@ from orchestrator.dialects.mysql_schema import Shown
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection.connecting import Rows, connected, rows, run
 from orchestrator.inspection.reading import (
-    Place,
     Reading,
+    Source,
     batches,
     fingerprint_of,
     standing,
@@ -45,13 +45,13 @@ class _Server:
         return name.lower() if self.folds else name
 
 
-def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
-    """Yield a reading of each place. All are on one server, reached by one user.
+def read(sources: Sequence[Source], *, schemas: bool) -> Iterator[Reading]:
+    """Yield a reading of each source. All are on one server, reached by one user.
 
     Raises what the driver raises when the connection can't be made or breaks.
     """
-    with _server(places) as server:
-        for batch in batches(places, _TABLES_PER_UNION):
+    with _server(sources) as server:
+        for batch in batches(sources, _TABLES_PER_UNION):
             found = [
                 replace(one, server=server.product, folds=server.folds)
                 for one in _heads(server.connection, batch)
@@ -59,30 +59,30 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
             if not schemas:
                 yield from found
                 continue
-            of = {place.target: place for place in batch}
+            of = {source.target: source for source in batch}
             for some in batches(found, _DATABASES_PER_LOOK):
                 yield from _with_fingerprints(server, some, of)
 
 
-def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...] | Exception]]:
-    """Yield everything in the schema of each place, or why that can't be read.
+def things(sources: Sequence[Source]) -> Iterator[tuple[str, tuple[Thing, ...] | Exception]]:
+    """Yield everything in the schema of each source, or why that can't be read.
 
     Raises what the driver raises when the connection can't be made or breaks.
     """
-    with _server(places) as server:
-        for place, found in zip(places, _described(server, places), strict=True):
+    with _server(sources) as server:
+        for source, found in zip(sources, _described(server, sources), strict=True):
             if isinstance(found, Exception):
-                yield place.target, found
+                yield source.target, found
             else:
-                yield place.target, tuple(mysql_schema.things(*found))
+                yield source.target, tuple(mysql_schema.things(*found))
 
 
 @contextmanager
-def _server(places: Sequence[Place]) -> Iterator[_Server]:
+def _server(sources: Sequence[Source]) -> Iterator[_Server]:
     """Connect, and tell what is at the other end."""
-    first = places[0]
+    first = sources[0]
     # Any one of several databases may be missing; the server is what they share.
-    home = first.location if len(places) == 1 else replace(first.location, database=None)
+    home = first.location if len(sources) == 1 else replace(first.location, database=None)
     what, how = mysql_schema.SERVER
     with connected(home, first.timeouts) as connection:
         ((version, folds, quotes, mode),) = rows(connection, what)
@@ -94,39 +94,39 @@ def _server(places: Sequence[Place]) -> Iterator[_Server]:
         yield _Server(connection, product, bool(folds), shown_as)
 
 
-def _heads(connection: Any, places: Sequence[Place]) -> list[Reading]:
+def _heads(connection: Any, sources: Sequence[Source]) -> list[Reading]:
     """Ask for the heads of all at once; only where that fails, one by one."""
     try:
-        answer = rows(connection, mysql_schema.heads_sql([_table(place) for place in places]))
+        answer = rows(connection, mysql_schema.heads_sql([_table(source) for source in sources]))
     except Exception as error:  # noqa: BLE001 - drivers share no class of errors
         _raise_if_broken(error)
-        found = _one_by_one(connection, places)
+        found = _one_by_one(connection, sources)
     else:
-        heads: list[list[str | None]] = [[] for _ in places]
+        heads: list[list[str | None]] = [[] for _ in sources]
         for at, head in answer:
             heads[int(at)].append(_head(head))
-        found = [standing(place, some) for place, some in zip(places, heads, strict=True)]
+        found = [standing(source, some) for source, some in zip(sources, heads, strict=True)]
     connection.commit()  # nobody waits for a table that we have read
     return found
 
 
-def _one_by_one(connection: Any, places: Sequence[Place]) -> list[Reading]:
-    answers = list(_several(connection, [mysql_schema.heads_sql([_table(p)]) for p in places]))
+def _one_by_one(connection: Any, sources: Sequence[Source]) -> list[Reading]:
+    answers = list(_several(connection, [mysql_schema.heads_sql([_table(p)]) for p in sources]))
     failed = [at for at, answer in enumerate(answers) if isinstance(answer, Exception)]
     # A table that is not there may be due to a database that is not, or that may not be seen.
-    homes = [mysql_schema.use_sql(places[at].location.database or "") for at in failed]
+    homes = [mysql_schema.use_sql(sources[at].location.database or "") for at in failed]
     for at, home in zip(failed, _several(connection, homes), strict=True):
         if isinstance(home, Exception):
             answers[at] = home
-    return [_found(place, answer) for place, answer in zip(places, answers, strict=True)]
+    return [_found(source, answer) for source, answer in zip(sources, answers, strict=True)]
 
 
-def _found(place: Place, answer: Answer) -> Reading:
+def _found(source: Source, answer: Answer) -> Reading:
     if _is_missing(answer):
-        return Reading(place.target, has_version_table=False)
+        return Reading(source.target, has_version_table=False)
     if isinstance(answer, Exception):
-        return unread(place, answer)
-    return standing(place, [_head(head) for _, head in answer])
+        return unread(source, answer)
+    return standing(source, [_head(head) for _, head in answer])
 
 
 def _head(value: Any) -> str | None:
@@ -134,7 +134,7 @@ def _head(value: Any) -> str | None:
 
 
 def _with_fingerprints(
-    server: _Server, readings: Sequence[Reading], of: Mapping[str, Place]
+    server: _Server, readings: Sequence[Reading], of: Mapping[str, Source]
 ) -> Iterator[Reading]:
     readable = [reading for reading in readings if reading.failure is None]
     yield from (reading for reading in readings if reading.failure is not None)
@@ -147,23 +147,23 @@ def _with_fingerprints(
             yield replace(reading, fingerprint=fingerprint_of([defaults, *shown]))
 
 
-def _described(server: _Server, places: Sequence[Place]) -> list[Described | Exception]:
+def _described(server: _Server, sources: Sequence[Source]) -> list[Described | Exception]:
     """Show everything in some databases. An error is of its own database alone."""
-    found = _shown(server, places)
+    found = _shown(server, sources)
     # Made, renamed or dropped after it was listed: then a second look tells.
     moved = [at for at, one in enumerate(found) if _is_missing(one)]
-    for at, again in zip(moved, _shown(server, [places[at] for at in moved]), strict=True):
+    for at, again in zip(moved, _shown(server, [sources[at] for at in moved]), strict=True):
         found[at] = again
     return found
 
 
-def _shown(server: _Server, places: Sequence[Place]) -> list[Described | Exception]:
-    listed = _listed(server, places)
+def _shown(server: _Server, sources: Sequence[Source]) -> list[Described | Exception]:
+    listed = _listed(server, sources)
     wanted = [
         (at, database, type_, name)
-        for at, (place, tables) in enumerate(zip(places, listed, strict=True))
+        for at, (source, tables) in enumerate(zip(sources, listed, strict=True))
         if not isinstance(tables, Exception)
-        for database in [place.location.database or ""]
+        for database in [source.location.database or ""]
         for type_, name in tables[1]
     ]
     questions = [mysql_schema.show_sql(*which) for _, *which in wanted]
@@ -180,16 +180,16 @@ def _shown(server: _Server, places: Sequence[Place]) -> list[Described | Excepti
         else:
             text = _shown_text(server.fold(database), type_, answer)
             described[1].append((type_, name, text))
-    _add_rights(server, places, found)
+    _add_rights(server, sources, found)
     server.connection.commit()
     return found
 
 
 def _add_rights(
-    server: _Server, places: Sequence[Place], found: list[Described | Exception]
+    server: _Server, sources: Sequence[Source], found: list[Described | Exception]
 ) -> None:
-    asked = [at for at, place in enumerate(places) if place.grants]
-    names = [server.fold(places[at].location.database or "") for at in asked]
+    asked = [at for at, source in enumerate(sources) if source.grants]
+    names = [server.fold(sources[at].location.database or "") for at in asked]
     answers = _several(server.connection, [mysql_schema.grants_sql(name) for name in names])
     for at, answer in zip(asked, answers, strict=True):
         described = found[at]
@@ -210,10 +210,10 @@ def _shown_text(database: str, type_: str, answer: Answer) -> str:
 
 
 def _listed(
-    server: _Server, places: Sequence[Place]
+    server: _Server, sources: Sequence[Source]
 ) -> list[tuple[tuple[str, ...], list[tuple[str, str]]] | Exception]:
     """Return what new tables get, and what there is but the version table: type and name."""
-    databases = [place.location.database or "" for place in places]
+    databases = [source.location.database or "" for source in sources]
     questions = [
         sql
         for database in databases
@@ -226,14 +226,14 @@ def _listed(
     ]
     answers = list(_several(server.connection, questions))
     found: list[tuple[tuple[str, ...], list[tuple[str, str]]] | Exception] = []
-    for place, *of in zip(places, *(answers[at::4] for at in range(4)), strict=True):
+    for source, *of in zip(sources, *(answers[at::4] for at in range(4)), strict=True):
         failed = next((answer for answer in of if isinstance(answer, Exception)), None)
         if failed is not None:
             found.append(failed)
             continue
         defaults, tables, code, triggers = of
         given = (*map(_text, defaults[0] if defaults else ()), server.shown_as)
-        skip = _own_version_table(server, place)
+        skip = _own_version_table(server, source)
         names = sorted((_text(type_), _text(name)) for name, type_ in tables)
         own = [one for one in names if server.fold(one[1]) != skip]
         own += sorted((_text(type_), _text(name)) for name, type_ in code)
@@ -242,9 +242,9 @@ def _listed(
     return found
 
 
-def _own_version_table(server: _Server, place: Place) -> str | None:
-    schema, name = map(server.fold, _table(place))
-    return name if schema == server.fold(place.location.database or "") else None
+def _own_version_table(server: _Server, source: Source) -> str | None:
+    schema, name = map(server.fold, _table(source))
+    return name if schema == server.fold(source.location.database or "") else None
 
 
 def _is_missing(answer: object) -> bool:
@@ -287,9 +287,9 @@ def _raise_if_broken(error: Exception) -> None:
         raise error
 
 
-def _table(place: Place) -> tuple[str, str]:
-    table = place.version_table
-    return table.schema or place.location.database or "", table.name
+def _table(source: Source) -> tuple[str, str]:
+    table = source.version_table
+    return table.schema or source.location.database or "", table.name
 
 
 def _text(value: Any) -> str:

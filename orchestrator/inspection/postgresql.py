@@ -9,8 +9,8 @@ from orchestrator.dialects.faults import NEXT_STEP
 from orchestrator.fleet.schema import Details, Thing
 from orchestrator.inspection.connecting import Rows, connected, limited, rows, run
 from orchestrator.inspection.reading import (
-    Place,
     Reading,
+    Source,
     batches,
     fingerprint_of,
     nowhere,
@@ -28,17 +28,17 @@ _SETTINGS = ("date style", "interval style", "time zone", "quote all identifiers
 _BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE, Fault.CONNECTIONS})
 
 
-def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
-    """Yield a reading of each place: schemas of one database, or one database.
+def read(sources: Sequence[Source], *, schemas: bool) -> Iterator[Reading]:
+    """Yield a reading of each source: schemas of one database, or one database.
 
-    A place without a schema is its whole database: ``env.py`` may compare all of its schemas.
+    A source without a schema is its whole database: ``env.py`` may compare all of its schemas.
     Raises what the driver raises when the connection can't be made or breaks.
     """
-    with connected(places[0].location, places[0].timeouts) as connection:
-        session = _Session(connection, places[0].timeouts)
+    with connected(sources[0].location, sources[0].timeouts) as connection:
+        session = _Session(connection, sources[0].timeouts)
         invalid = session.rows(postgresql_schema.INVALID_INDEXES)
-        for batch in batches(places, _TABLES_PER_UNION):
-            own = {place.target: place.location.schema for place in batch}
+        for batch in batches(sources, _TABLES_PER_UNION):
+            own = {source.target: source.location.schema for source in batch}
             standing = [
                 replace(reading, invalid=_named_indexes(invalid, own[reading.target], session.own))
                 for reading in _heads(session, batch)
@@ -46,7 +46,7 @@ def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
             if not schemas:
                 yield from standing
                 continue
-            of = {place.target: place for place in batch}
+            of = {source.target: source for source in batch}
             for some in batches(standing, _SCHEMAS_PER_LOOK):
                 yield from _fingerprints(session, [(of[r.target], r) for r in some])
 
@@ -60,24 +60,24 @@ def _named_indexes(
     return tuple(name if of == session_schema else f"{of}.{name}" for of, name in invalid)
 
 
-def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
-    """Yield everything in each place. Raises what the driver raises."""
-    with connected(places[0].location, places[0].timeouts) as connection:
-        session = _Session(connection, places[0].timeouts)
-        for place in places:
-            schemas = session.schemas_of(place)
-            facts = session.rows(postgresql_schema.facts_sql(session.asked(schemas, [place])))
-            own = place.location.schema or session.own
+def things(sources: Sequence[Source]) -> Iterator[tuple[str, tuple[Thing, ...]]]:
+    """Yield everything in each source. Raises what the driver raises."""
+    with connected(sources[0].location, sources[0].timeouts) as connection:
+        session = _Session(connection, sources[0].timeouts)
+        for source in sources:
+            schemas = session.schemas_of(source)
+            facts = session.rows(postgresql_schema.facts_sql(session.asked(schemas, [source])))
+            own = source.location.schema or session.own
             found = [
                 thing
                 for schema, fact in facts
                 for thing in postgresql_schema.things(schema, [fact], is_own=schema == own)
             ]
             found.append(Thing("session", "", "", session.settings))
-            if place.location.schema is None:
+            if source.location.schema is None:
                 found.append(Thing("database", "", "", session.traits))
                 found += [Thing("schema", "", name, ()) for name in schemas if name != own]
-            yield place.target, tuple(found)
+            yield source.target, tuple(found)
 
 
 class _Session:
@@ -110,85 +110,86 @@ class _Session:
         self._connection.commit()
         return found
 
-    def schemas_of(self, place: Place) -> list[str]:
-        """Return the schemas that belong to a place."""
-        if place.location.schema is not None:
-            return [place.location.schema]
+    def schemas_of(self, source: Source) -> list[str]:
+        """Return the schemas that belong to a source."""
+        if source.location.schema is not None:
+            return [source.location.schema]
         return [row[0] for row in self.rows(postgresql_schema.OWN_SCHEMAS)]
 
-    def asked(self, schemas: Sequence[str], places: Sequence[Place]) -> postgresql_schema.Asked:
-        """Return what is to be told of schemas that belong to some places."""
-        without = [".".join(self.table(place)) for place in places]
-        return postgresql_schema.Asked(schemas, without, self._version, places[0].grants)
+    def asked(self, schemas: Sequence[str], sources: Sequence[Source]) -> postgresql_schema.Asked:
+        """Return what is to be told of schemas that belong to some sources."""
+        without = [".".join(self.table(source)) for source in sources]
+        return postgresql_schema.Asked(schemas, without, self._version, sources[0].grants)
 
-    def table(self, place: Place) -> tuple[str, str]:
-        """Return the schema and the name of a place's version table."""
-        table = place.version_table
-        return table.schema or place.location.schema or self.own or "", table.name
+    def table(self, source: Source) -> tuple[str, str]:
+        """Return the schema and the name of a source's version table."""
+        table = source.version_table
+        return table.schema or source.location.schema or self.own or "", table.name
 
 
 def _named(names: Sequence[str], values: Sequence[Any]) -> Details:
     return tuple(zip(names, map(str, values), strict=True))
 
 
-def _heads(session: _Session, places: Sequence[Place]) -> Iterator[Reading]:
+def _heads(session: _Session, sources: Sequence[Source]) -> Iterator[Reading]:
     there = []
-    asked = session.rows(postgresql_schema.version_tables_sql([session.table(p) for p in places]))
-    missing = _missing_schemas(session, places)
+    asked = session.rows(postgresql_schema.version_tables_sql([session.table(p) for p in sources]))
+    missing = _missing_schemas(session, sources)
     for number, _, has_table, may_read in asked:
-        place = places[number - 1]
-        if place.location.schema in missing:
-            yield nowhere(place)
+        source = sources[number - 1]
+        if source.location.schema in missing:
+            yield nowhere(source)
         elif not has_table:
-            yield Reading(place.target, has_version_table=False, server=session.server)
+            yield Reading(source.target, has_version_table=False, server=session.server)
         elif not may_read:
-            yield _no_right(place, ".".join(session.table(place)))
+            yield _no_right(source, ".".join(session.table(source)))
         else:
-            there.append(place)
-    yield from _halved(session, there, _with_heads, lambda place: place)
+            there.append(source)
+    yield from _halved(session, there, _with_heads, lambda source: source)
 
 
-def _missing_schemas(session: _Session, places: Sequence[Place]) -> set[str]:
-    wanted = {name for place in places if (name := place.location.schema) is not None}
+def _missing_schemas(session: _Session, sources: Sequence[Source]) -> set[str]:
+    wanted = {name for source in sources if (name := source.location.schema) is not None}
     return wanted - {row[0] for row in session.rows(postgresql_schema.OWN_SCHEMAS)}
 
 
-def _with_heads(session: _Session, places: Sequence[Place]) -> list[Reading]:
-    found: list[list[str | None]] = [[] for _ in places]
-    tables = [session.table(place) for place in places]
+def _with_heads(session: _Session, sources: Sequence[Source]) -> list[Reading]:
+    found: list[list[str | None]] = [[] for _ in sources]
+    tables = [session.table(source) for source in sources]
     for at, head in session.rows(postgresql_schema.heads_sql(tables)):
         found[at].append(head)
     return [
-        standing(place, heads, session.server) for place, heads in zip(places, found, strict=True)
+        standing(source, heads, session.server)
+        for source, heads in zip(sources, found, strict=True)
     ]
 
 
-def _no_right(place: Place, table: str) -> Reading:
+def _no_right(source: Source, table: str) -> Reading:
     failure = Failure(f"permission denied for {table}", NEXT_STEP[Fault.DENIED])
-    return Reading(place.target, failure=failure, fault=Fault.REFUSED)
+    return Reading(source.target, failure=failure, fault=Fault.REFUSED)
 
 
-def _fingerprints(session: _Session, read: Sequence[tuple[Place, Reading]]) -> Iterator[Reading]:
+def _fingerprints(session: _Session, read: Sequence[tuple[Source, Reading]]) -> Iterator[Reading]:
     yield from (reading for _, reading in read if reading.failure is not None)
-    readable = [(place, reading) for place, reading in read if reading.failure is None]
+    readable = [(source, reading) for source, reading in read if reading.failure is None]
     if readable:
         yield from _halved(session, readable, _with_fingerprints, lambda pair: pair[0])
 
 
-def _with_fingerprints(session: _Session, read: Sequence[tuple[Place, Reading]]) -> list[Reading]:
-    places = [place for place, _ in read]
-    schemas = sorted({name for place in places for name in session.schemas_of(place)})
-    asked = session.rows(postgresql_schema.digests_sql(session.asked(schemas, places)))
+def _with_fingerprints(session: _Session, read: Sequence[tuple[Source, Reading]]) -> list[Reading]:
+    sources = [source for source, _ in read]
+    schemas = sorted({name for source in sources for name in session.schemas_of(source)})
+    asked = session.rows(postgresql_schema.digests_sql(session.asked(schemas, sources)))
     totals = {name: postgresql_schema.total(name, sums, facts) for name, *sums, facts in asked}
     found = []
-    for place, reading in read:
-        if place.location.schema is None:
+    for source, reading in read:
+        if source.location.schema is None:
             named = [("" if name == session.own else name, sums) for name, sums in totals.items()]
             parts = [session.settings, session.traits, *sorted(named)]
-        elif place.location.schema in totals:
-            parts = [session.settings, totals[place.location.schema]]
+        elif source.location.schema in totals:
+            parts = [session.settings, totals[source.location.schema]]
         else:
-            found.append(nowhere(place))
+            found.append(nowhere(source))
             continue
         found.append(replace(reading, fingerprint=fingerprint_of(parts)))
     return found
@@ -198,7 +199,7 @@ def _halved(
     session: _Session,
     items: Sequence[T],
     read: Callable[[_Session, Sequence[T]], list[Reading]],
-    place_of: Callable[[T], Place],
+    place_of: Callable[[T], Source],
 ) -> Iterator[Reading]:
     """Read all at once, or each half where something in one of them can't be read."""
     if not items:

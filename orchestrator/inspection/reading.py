@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Source:
     """A target to read."""
 
     target: str
@@ -58,27 +58,27 @@ def fingerprint_of(parts: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
-def standing(place: Place, heads: Iterable[object], server: str = "") -> Reading:
+def standing(source: Source, heads: Iterable[object], server: str = "") -> Reading:
     """Return the reading of a target whose version table holds ``heads``."""
     found = list(heads)
     if None in found:
         step = "see what its rows should be, and correct them by hand"
-        return Reading(place.target, failure=Failure("its version table holds a NULL", step))
-    return Reading(place.target, tuple(sorted(map(str, found))), server=server)
+        return Reading(source.target, failure=Failure("its version table holds a NULL", step))
+    return Reading(source.target, tuple(sorted(map(str, found))), server=server)
 
 
-def unread(place: Place, error: BaseException) -> Reading:
+def unread(source: Source, error: BaseException) -> Reading:
     """Return the reading of a target that could not be read."""
-    fault = dialect_of(place.location.backend).fault(error)
+    fault = dialect_of(source.location.backend).fault(error)
     failure = Failure(words(error), NEXT_STEP.get(fault))
-    return Reading(place.target, failure=failure, fault=fault)
+    return Reading(source.target, failure=failure, fault=fault)
 
 
-def nowhere(place: Place) -> Reading:
+def nowhere(source: Source) -> Reading:
     """Return the reading of a target whose schema or database is not there."""
-    name = place.location.schema or place.location.database
+    name = source.location.schema or source.location.database
     return Reading(
-        place.target, failure=Failure(no_schema(name), NO_SCHEMA_STEP), fault=Fault.MISSING
+        source.target, failure=Failure(no_schema(name), NO_SCHEMA_STEP), fault=Fault.MISSING
     )
 
 

@@ -13,45 +13,45 @@ from orchestrator.dialects.rights import (
     postgresql_missing,
 )
 from orchestrator.inspection.connecting import connected, rows
-from orchestrator.inspection.reading import Place
+from orchestrator.inspection.reading import Source
 
 
 class Unknown(Exception):
     """The server does not say; the message is why."""
 
 
-def answer_time(place: Place) -> tuple[float, str]:
+def answer_time(source: Source) -> tuple[float, str]:
     """Connect, ask for nothing, and return how many seconds that took, and what runs there.
 
     A SQLite file that is not there takes none. Raises what the driver raises.
     """
-    location = place.location
+    location = source.location
     began = time.monotonic()
     if location.backend == "sqlite":
         return time.monotonic() - began, "SQLite"
-    with connected(location, place.timeouts) as connection:
+    with connected(location, source.timeouts) as connection:
         version = rows(connection, "SELECT version()")[0][0]
         return time.monotonic() - began, str(version).split(" on ")[0]
 
 
-def missing_rights(place: Place, *, creates: bool) -> tuple[str, ...]:
+def missing_rights(source: Source, *, creates: bool) -> tuple[str, ...]:
     """Return the rights that migrations want and the user lacks, by what the server says.
 
     ``creates``: what is not there is made by ``upgrade``; then the right to make it is asked for.
     Raises ``Unknown`` where the server does not say, and what the driver raises.
     """
-    match place.location.backend:
+    match source.location.backend:
         case "sqlite":
-            return _sqlite(place)
+            return _sqlite(source)
         case "postgresql":
-            return _postgresql(place, creates=creates)
+            return _postgresql(source, creates=creates)
         case _:
-            return _mysql(place)
+            return _mysql(source)
 
 
-def is_missing(place: Place, error: Exception) -> bool:
-    """Whether a place could not be reached because there is no such database."""
-    return dialect_of(place.location.backend).fault(error) is Fault.MISSING
+def is_missing(source: Source, error: Exception) -> bool:
+    """Whether a source could not be reached because there is no such database."""
+    return dialect_of(source.location.backend).fault(error) is Fault.MISSING
 
 
 def told(error: Exception) -> str:
@@ -59,9 +59,9 @@ def told(error: Exception) -> str:
     return words(error).partition("\n")[0]
 
 
-def _sqlite(place: Place) -> tuple[str, ...]:
+def _sqlite(source: Source) -> tuple[str, ...]:
     # Path's own methods may raise where a folder may not be looked into.
-    path = place.location.file or ""
+    path = source.location.file or ""
     if os.path.isdir(path):  # noqa: PTH112
         return (f"a file at {path}, which is a folder",)
     lacks = [] if not os.path.exists(path) or os.access(path, os.W_OK) else [f"to write {path}"]  # noqa: PTH110
@@ -75,10 +75,10 @@ def _sqlite(place: Place) -> tuple[str, ...]:
     return tuple(lacks)
 
 
-def _postgresql(place: Place, *, creates: bool) -> tuple[str, ...]:
-    schema = place.location.schema
-    table = place.version_table
-    with connected(place.location, place.timeouts) as connection:
+def _postgresql(source: Source, *, creates: bool) -> tuple[str, ...]:
+    schema = source.location.schema
+    table = source.version_table
+    with connected(source.location, source.timeouts) as connection:
         there = schema is None or rows(connection, postgresql_is_there(schema))
         if not there:
             lacks = rows(connection, POSTGRESQL_NO_SCHEMAS) if creates else ()
@@ -87,9 +87,9 @@ def _postgresql(place: Place, *, creates: bool) -> tuple[str, ...]:
         return tuple(str(row[0]) for row in found)
 
 
-def _mysql(place: Place) -> tuple[str, ...]:
-    database = place.location.database or ""
-    with connected(place.location, place.timeouts) as connection:
+def _mysql(source: Source) -> tuple[str, ...]:
+    database = source.location.database or ""
+    with connected(source.location, source.timeouts) as connection:
         grants = [str(row[0]) for row in rows(connection, MYSQL_GRANTS)]
     lacks = mysql_missing(grants, database)
     if lacks is None:

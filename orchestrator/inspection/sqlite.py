@@ -9,37 +9,37 @@ from functools import lru_cache
 from orchestrator.dialects import sqlite_schema
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection.connecting import connected, rows
-from orchestrator.inspection.reading import Place, Reading, fingerprint_of, standing, unread
+from orchestrator.inspection.reading import Reading, Source, fingerprint_of, standing, unread
 from orchestrator.inspection.sqlite_reflection import reflected
 
 _SERVER = f"SQLite {sqlite3.sqlite_version}"
 _READABLE = frozenset({"table", "view"})
 
 
-def read(places: Sequence[Place], *, schemas: bool) -> Iterator[Reading]:
+def read(sources: Sequence[Source], *, schemas: bool) -> Iterator[Reading]:
     """Yield a reading of each file. One that is not there is empty: nothing is made by reading."""
-    for place in places:
+    for source in sources:
         try:
-            yield _read(place, schemas=schemas)
+            yield _read(source, schemas=schemas)
         except Exception as error:  # noqa: BLE001 - a file can be anything
-            yield unread(place, error)
+            yield unread(source, error)
 
 
-def things(places: Sequence[Place]) -> Iterator[tuple[str, tuple[Thing, ...] | Exception]]:
+def things(sources: Sequence[Source]) -> Iterator[tuple[str, tuple[Thing, ...] | Exception]]:
     """Yield everything in each file, or why it can't be read."""
-    for place in places:
+    for source in sources:
         try:
-            yield place.target, _things(tuple(_master(place)), place.version_table.name)
+            yield source.target, _things(tuple(_master(source)), source.version_table.name)
         except Exception as error:  # noqa: BLE001 - a file can be anything
-            yield place.target, error
+            yield source.target, error
 
 
-def _read(place: Place, *, schemas: bool) -> Reading:
-    table = place.version_table.name
-    if not os.path.exists(place.location.file or ""):  # noqa: PTH110 - Path's may raise
+def _read(source: Source, *, schemas: bool) -> Reading:
+    table = source.version_table.name
+    if not os.path.exists(source.location.file or ""):  # noqa: PTH110 - Path's may raise
         empty = _fingerprint((), table) if schemas else None
-        return Reading(place.target, (), False, empty, _SERVER)
-    with connected(place.location, place.timeouts) as connection:
+        return Reading(source.target, (), False, empty, _SERVER)
+    with connected(source.location, source.timeouts) as connection:
         master = rows(connection, sqlite_schema.MASTER)
         own = sqlite_schema.same(table)
         known = any(
@@ -47,14 +47,14 @@ def _read(place: Place, *, schemas: bool) -> Reading:
         )
         heads = rows(connection, sqlite_schema.heads_sql(table)) if known else ()
     fingerprint = _fingerprint(tuple(master), table) if schemas else None
-    found = standing(place, (head for (head,) in heads), _SERVER)
+    found = standing(source, (head for (head,) in heads), _SERVER)
     return replace(found, has_version_table=known, fingerprint=fingerprint)
 
 
-def _master(place: Place) -> list[sqlite_schema.Row]:
-    if not os.path.exists(place.location.file or ""):  # noqa: PTH110 - Path's may raise
+def _master(source: Source) -> list[sqlite_schema.Row]:
+    if not os.path.exists(source.location.file or ""):  # noqa: PTH110 - Path's may raise
         return []
-    with connected(place.location, place.timeouts) as connection:
+    with connected(source.location, source.timeouts) as connection:
         return list(rows(connection, sqlite_schema.MASTER))  # type: ignore[arg-type]  # its columns
 
 

@@ -14,7 +14,7 @@ from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import NOT_OWN_STEP
 from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Place, Reading
+from orchestrator.inspection.reading import Reading, Source
 from orchestrator.rollout.limits import creates, limits
 from orchestrator.rollout.outcomes import (
     UNKNOWN_REVISION_STEP,
@@ -43,7 +43,7 @@ class SnapshotReader:
     target's lock; without it, such targets look empty, or are ``NOT_STARTED``."""
     warnings: list[str] = field(default_factory=list)
     """What is to be said of scripts that could only be read, not loaded."""
-    places: dict[str, Place] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
     """Where every target is that was looked at."""
     versioned: set[str] = field(default_factory=set)
     """Targets that have a version table, be it an empty one."""
@@ -102,7 +102,7 @@ class SnapshotReader:
 
     def fingerprints(self, names: Sequence[str]) -> dict[str, str]:
         """Return the fingerprints of targets that were looked at, as far as they can be read."""
-        readings = fleet.read([self.places[name] for name in names], schemas=True)
+        readings = fleet.read([self.sources[name] for name in names], schemas=True)
         return {
             reading.target: reading.fingerprint
             for reading in readings
@@ -111,7 +111,7 @@ class SnapshotReader:
 
     def things(self, names: Sequence[str]) -> dict[str, tuple[Thing, ...] | Exception]:
         """Return everything in the schemas of targets that were looked at, or why it can't be."""
-        found = fleet.things([self.places[name] for name in names])
+        found = fleet.things([self.sources[name] for name in names])
         return {
             name: Exception(self._redact(words(is_))) if isinstance(is_, Exception) else is_
             for name, is_ in found.items()
@@ -160,9 +160,9 @@ class SnapshotReader:
         yield from ((of[reading.target], reading) for reading in self._read(later))
 
     def _read(self, targets: Sequence[Target]) -> Iterator[Reading]:
-        self.places.update((target.name, self._place(target)) for target in targets)
+        self.sources.update((target.name, self._source(target)) for target in targets)
         readings = fleet.read(
-            [self.places[target.name] for target in targets],
+            [self.sources[target.name] for target in targets],
             schemas=self.schemas,
             stopped=lambda: self.workers.interrupted,
             abandoned=lambda: self.workers.interrupts.presses > 1,
@@ -174,14 +174,14 @@ class SnapshotReader:
     ) -> Iterator[Reading]:
         """Raise ``UsageError`` where only the server can tell that two targets are one database."""
         for reading in readings:
-            database = self.places[reading.target].location.database or ""
+            database = self.sources[reading.target].location.database or ""
             if reading.folds and reading.failure is None:
                 target = targets[reading.target]
                 table = version_table_of(self.workers.file.config, target)
                 key = (target.server, database.lower(), table)
                 first = self._folded.setdefault(key, reading.target)
                 if first != reading.target:
-                    other = self.places[first].location.database
+                    other = self.sources[first].location.database
                     one, two = sorted((f"{first} ({other})", f"{reading.target} ({database})"))
                     raise UsageError(
                         f"{one} and {two} are one database: {key[0]} makes no difference between "
@@ -190,7 +190,7 @@ class SnapshotReader:
                     )
             yield reading
 
-    def _place(self, target: Target) -> Place:
+    def _source(self, target: Target) -> Source:
         location = target.address.resolve(self.workers.secrets.value)
         if location.password is not None:
             self._passwords.add(location.password)
@@ -199,7 +199,7 @@ class SnapshotReader:
         timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
         table = self.tables.of(target)
         grants = config.databases[target.database].drift.grants
-        return Place(target.name, location, table, timeouts, settings.max_per_server, grants)
+        return Source(target.name, location, table, timeouts, settings.max_per_server, grants)
 
     def _is_doubtful(self, target: Target, reading: Reading) -> bool:
         """Whether the heads may be elsewhere than where we looked."""
@@ -280,10 +280,10 @@ class SnapshotReader:
         return creates(config, target.environment, target.database)
 
     def _not_own(self, target: Target) -> Failure | None:
-        place = self.places[target.name]
-        location = place.location
+        source = self.sources[target.name]
+        location = source.location
         own = location.schema if location.backend == "postgresql" else location.database
-        message = None if location.backend == "sqlite" else place.version_table.not_own(own)
+        message = None if location.backend == "sqlite" else source.version_table.not_own(own)
         return Failure(message, NOT_OWN_STEP) if message else None
 
     def _redacted(self, failure: Failure) -> Failure:

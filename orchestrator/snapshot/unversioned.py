@@ -21,7 +21,7 @@ def told_apart(
     """
     found = dict(outcomes)
     empty = [target for target in targets if outcomes[target.name].state is State.EMPTY]
-    seen = [target.name for target in empty if target.name in snapshot.places]
+    seen = [target.name for target in empty if target.name in snapshot.sources]
     prints = {name: of for name in seen if (of := outcomes[name].fingerprint) is not None}
     prints |= snapshot.fingerprints([name for name in seen if name not in prints])
     first = {prints[name]: name for name in reversed(prints)}  # equal ones hold the same
@@ -32,8 +32,8 @@ def told_apart(
         tables = [] if isinstance(held, Exception) else tables_in(held)
         if tables:
             schema = target.database, dialect_of(outcomes[target.name]), prints[target.name]
-            places = [of.heads for of in standing.get(schema, ())]
-            heads = places[0] if len(places) == 1 else ()
+            sources = [of.heads for of in standing.get(schema, ())]
+            heads = sources[0] if len(sources) == 1 else ()
             found[target.name] = replace(
                 outcomes[target.name],
                 state=State.UNVERSIONED,

@@ -17,12 +17,12 @@ from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.arguments import x_arguments
 from orchestrator.fleet.expand import target as make_target
 from orchestrator.fleet.location import Location
-from orchestrator.fleet.plot import plot
+from orchestrator.fleet.placement import placement
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import creates, limits
 from orchestrator.worker.connection.urls import url_of
 from orchestrator.worker.environment.command_line import command_options
-from orchestrator.worker.environment.execution import Habits
+from orchestrator.worker.environment.execution import EnvPyProfile
 from orchestrator.worker.jobs import Committing, Job
 from orchestrator.worker.scripts.directory import Scripts, load_scripts
 
@@ -43,7 +43,7 @@ class Context:
     """Told who holds the target's lock while it is waited for; false where that is to end."""
     begins: Callable[[], None] = lambda: None
     """Told that ``env.py`` runs for the job itself: what was printed before is of no use."""
-    habits: dict[str, Habits] = field(default_factory=dict)
+    profiles: dict[str, EnvPyProfile] = field(default_factory=dict)
     """What the ``env.py`` of each database does, as far as it was seen."""
     _file: ConfigFile | None = None
     _secrets: Secrets | None = None
@@ -57,7 +57,7 @@ class Context:
             file = load(job.config)
             if file.digest != job.digest:
                 raise Refused(f"{job.config} was changed while the command ran; run it again")
-            self._file, self._scripts, self.habits = file, {}, {}
+            self._file, self._scripts, self.profiles = file, {}, {}
             self._secrets = Secrets(file.folder, commands=self.commands)
         if str(self._file.folder) not in sys.path:
             sys.path.insert(0, str(self._file.folder))
@@ -80,7 +80,7 @@ class Context:
         file, secrets = self.file(job), self.secrets(job)
         for environment in reversed(file.config.order or tuple(file.config.environments)):
             try:
-                url = plot(file.config, environment, job.database).url
+                url = placement(file.config, environment, job.database).url
                 address = AddressTemplate.parse(url, None, file.folder).blank
                 return address.opened(secrets.value).driver
             except (OrchestratorError, ValueError):
@@ -114,8 +114,8 @@ class Context:
 
     def arguments(self, job: Job) -> Mapping[str, Any]:
         """What connections of the job's database are opened with besides, as far as it is known."""
-        habits = self.habits.get(job.database)
-        return {} if habits is None else habits.arguments
+        profile = self.profiles.get(job.database)
+        return {} if profile is None else profile.arguments
 
     def destination(self, job: Job) -> str:
         """Return where the job's target is to be: for ``heads``, what the file says that it is."""

@@ -83,7 +83,7 @@ def _run(
         try:
             with open_session(location, _TIMEOUTS) as session:
                 run = run_environment(
-                    scripts, session, lambda *_: [], arguments, habits=None, dont_mutate=True
+                    scripts, session, lambda *_: [], arguments, profile=None, dont_mutate=True
                 )
                 options = run.environment.context_opts
                 return None, tuple(reasons(options, run.environment.get_context().impl))

@@ -15,12 +15,12 @@ from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Place, Reading
+from orchestrator.inspection.reading import Reading, Source
 
 
 def place(
     url: str, schema: str | None = None, target: str = "prod/shop/acme", **options: Any
-) -> Place:
+) -> Source:
     """Return a target at ``url``, in ``schema`` where the dialect has one for each tenant."""
     parsed = make_url(url)
     location = Location(
@@ -33,7 +33,7 @@ def place(
         dict(parsed.query),
         schema,
     )
-    return Place(target, location, VersionTable(), Timeouts(5.0), **options)
+    return Source(target, location, VersionTable(), Timeouts(5.0), **options)
 
 
 def look(url: str, schema: str | None = None) -> Reading:

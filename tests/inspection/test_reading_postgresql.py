@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.dialects import Fault, Timeouts
 from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Place
+from orchestrator.inspection.reading import Source
 from tests.inspection.looking import fingerprint, look, place, things
 from tests.inspection.postgresql_database import Database
 from tests.servers import Postgres, unique
@@ -164,7 +164,7 @@ def test_what_can_not_be_read_fails_alone(databases, reader, postgres):
     assert "'missing'" in str(found["missing"].failure)
 
 
-def _hasty(url: str, schema: str) -> Place:
+def _hasty(url: str, schema: str) -> Source:
     return replace(place(url, schema, schema), timeouts=Timeouts(0.05))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from orchestrator.dialects import Fault
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Place, Reading
+from orchestrator.inspection.reading import Reading, Source
 from tests.inspection.looking import place
 from tests.inspection.mysql_databases import made, run
 from tests.servers import PASSWORD, MariaDB, unique
@@ -209,10 +209,10 @@ def test_a_server_that_folds_names_and_has_a_mode_of_its_own(private_mariadb):
     assert {found[name].heads for name in names[:5]} == {("good",)}
 
 
-def placed(server: MariaDB, database: str, target: str, table: VersionTable) -> Place:
+def placed(server: MariaDB, database: str, target: str, table: VersionTable) -> Source:
     made = place(server.url(database), target=target)
-    return Place(target, made.location, table, made.timeouts)
+    return Source(target, made.location, table, made.timeouts)
 
 
-def read(places: Mapping[str, Place]) -> dict[str, Reading]:
+def read(places: Mapping[str, Source]) -> dict[str, Reading]:
     return {reading.target: reading for reading in fleet.read(places.values(), schemas=False)}

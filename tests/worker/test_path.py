@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from orchestrator.config.models import Database
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.migration.path import Move, judged
+from orchestrator.worker.migration.path import MigrationPath, path_or_outcome
 from orchestrator.worker.scripts.directory import Scripts, heads_after, load_scripts
 from tests.effort import examples
 from tests.worker.test_parsing import histories, write
@@ -38,8 +38,8 @@ def job(verb: Verb, **options: Any) -> Job:
     return Job(verb, Path("environments.toml"), "", "app", "prod", **options)
 
 
-def judge(scripts: Scripts, asked: Job, now: Heads) -> Outcome | Move:
-    return judged(asked, "prod/app", scripts, now)
+def judge(scripts: Scripts, asked: Job, now: Heads) -> Outcome | MigrationPath:
+    return path_or_outcome(asked, "prod/app", scripts, now)
 
 
 def went(scripts: Scripts) -> tuple[list[Any], list[Heads]]:
@@ -62,29 +62,31 @@ def test_back_to_heads_reverts_what_they_lack_and_ends_there(
     start = data.draw(st.integers(0, end))
     asked = job(Verb.DOWNGRADE, back_to=places[start], origin=places[end])
 
-    move = judge(scripts, asked, places[end])
+    path = judge(scripts, asked, places[end])
 
     if start == end:
-        assert isinstance(move, Outcome)
-        assert move.state is State.UNCHANGED
+        assert isinstance(path, Outcome)
+        assert path.state is State.UNCHANGED
         return
-    assert isinstance(move, Move), move
-    assert move.expected == places[start]
-    reverted = [step.revision.revision for step in move.steps]
+    assert isinstance(path, MigrationPath), path
+    assert path.expected == places[start]
+    reverted = [step.revision.revision for step in path.steps]
     assert sorted(reverted) == sorted(s.revision.revision for s in steps[start:end])
     there = scripts.applied(places[end])
-    for number, step in enumerate(move.steps):
+    for number, step in enumerate(path.steps):
         there -= {step.revision.revision}
         needed = {d for r in there for d in scripts.directory.get_revision(r)._all_down_revisions}
         assert needed <= there, "nothing before what follows it or depends on it"
         # Interrupted here, it goes on: with what is left, to the same end.
-        between = heads_after(places[end], move.steps[: number + 1])
+        between = heads_after(places[end], path.steps[: number + 1])
         again = judge(scripts, asked, between)
-        if isinstance(again, Move):
-            assert list(again.steps) == list(move.steps[number + 1 :])
+        if isinstance(again, MigrationPath):
+            assert list(again.steps) == list(path.steps[number + 1 :])
         else:
             assert (again.state, again.heads) == (State.DONE, places[start])
-        assert again.before if isinstance(again, Move) else again.heads_before == places[end]
+        assert (
+            again.before if isinstance(again, MigrationPath) else again.heads_before == places[end]
+        )
 
 
 @many
@@ -105,7 +107,7 @@ def test_an_interrupted_upgrade_goes_on_from_wherever_it_stands(
         assert found.state is (State.UNCHANGED if start == now else State.DONE)
         assert found.heads_before == places[start]
         return
-    assert isinstance(found, Move), found
+    assert isinstance(found, MigrationPath), found
     assert {s.revision.revision for s in found.steps} == {s.revision.revision for s in steps[now:]}
     assert heads_after(places[now], found.steps) == found.expected == places[-1]
     assert found.before == places[start]
@@ -159,7 +161,7 @@ def test_a_target_that_moved_is_left_alone(
 def test_a_relative_revision_counts_from_the_origin(line: Scripts) -> None:
     asked = job(Verb.UPGRADE, revision="+2", origin=("r0",))
     found = judge(line, asked, ("r1",))
-    assert isinstance(found, Move)
+    assert isinstance(found, MigrationPath)
     assert found.expected == ("r2",)
     reached = judge(line, asked, ("r2",))
     assert isinstance(reached, Outcome)
@@ -199,4 +201,4 @@ def test_a_stamp_that_was_done_is_done(line: Scripts) -> None:
         found = judge(line, asked, ("r3",))
         assert isinstance(found, Outcome)
         assert (found.state, found.heads_before) == (State.DONE, ("r0",))
-        assert isinstance(judge(line, asked, ("r0",)), Move)
+        assert isinstance(judge(line, asked, ("r0",)), MigrationPath)

@@ -12,7 +12,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.inspection.reading import Place
+from orchestrator.inspection.reading import Source
 from orchestrator.inspection.rights import Unknown, answer_time, is_missing, missing_rights, told
 from orchestrator.rollout.limits import creates, limits
 from orchestrator.runs.context import ProjectContext
@@ -25,14 +25,14 @@ _SLOW = 0.5
 """Seconds after which a server is called slow to answer."""
 
 
-def _place(project: ProjectContext, target: Target) -> Place:
+def _source(project: ProjectContext, target: Target) -> Source:
     config = project.config
     settings = limits(config, target.environment, target.database)
     own = config.databases[target.database]
     table = VersionTable(own.version_table or VersionTable().name, own.version_table_schema)
     timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
     location = target.address.resolve(project.secrets.value)
-    return Place(target.name, location, table, timeouts)
+    return Source(target.name, location, table, timeouts)
 
 
 def check_servers(project: ProjectContext, name: str, targets: Sequence[Target]) -> Iterator[Check]:
@@ -54,23 +54,23 @@ def _answer(project: ProjectContext, about: str, of: tuple[str, list[Target]]) -
     server, targets = of
     error: Exception | None = None
     for target in targets[:_MOST]:
-        place = _place(project, target)
+        source = _source(project, target)
         try:
-            seconds, product = answer_time(place)
+            seconds, product = answer_time(source)
         except Exception as failed:  # noqa: BLE001 - drivers share no class of errors
             error = failed
-            if is_missing(place, failed):  # the server is there; the database may be made later
+            if is_missing(source, failed):  # the server is there; the database may be made later
                 continue
             break
         text = f"{server} answers in {seconds * 1000:.0f} ms, {product}"
-        if place.location.backend == "sqlite":
+        if source.location.backend == "sqlite":
             return Check(about, "server", Verdict.OK, "SQLite, in this process")
         slow = seconds > _SLOW
         step = "the way to it is long: run this nearer to it" if slow else None
         return Check(about, "server", Verdict.NOTE if slow else Verdict.OK, text, step)
     assert error is not None
-    text = f"{server}: {project.redacted(told(error), place.location)}"
-    if is_missing(place, error):
+    text = f"{server}: {project.redacted(told(error), source.location)}"
+    if is_missing(source, error):
         step = "create its databases, or let upgrade do so: create = true in its environment"
         makes = creates(project.config, targets[0].environment, targets[0].database)
         verdict = Verdict.NOTE if makes else Verdict.FAULT
@@ -111,12 +111,12 @@ def _rights(
 
 
 def _lacks(project: ProjectContext, target: Target) -> tuple[str, ...] | Exception:
-    place = _place(project, target)
+    source = _source(project, target)
     makes = creates(project.config, target.environment, target.database)
     try:
-        return missing_rights(place, creates=makes)
+        return missing_rights(source, creates=makes)
     except Exception as error:  # noqa: BLE001 - drivers share no class of errors
-        return () if is_missing(place, error) and makes else error
+        return () if is_missing(source, error) and makes else error
 
 
 def check_ledger(project: ProjectContext) -> Check:
@@ -139,10 +139,10 @@ def check_ledger(project: ProjectContext) -> Check:
 
 
 def _ledger_lacks(location: Location) -> tuple[str, ...]:
-    place = Place("ledger", location, VersionTable(), Timeouts(5.0))
+    source = Source("ledger", location, VersionTable(), Timeouts(5.0))
     if location.backend != "sqlite":
-        answer_time(place)
-    return missing_rights(place, creates=False)
+        answer_time(source)
+    return missing_rights(source, creates=False)
 
 
 def _short(path: str) -> str:

@@ -13,7 +13,7 @@ from orchestrator.config.tenants import TenantsFromDatabases, TenantsFromFiles, 
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.discovery import Outline, Reader, like, marked, outline, reader, tenants_in
 from orchestrator.fleet.location import Location
-from orchestrator.fleet.plot import plot
+from orchestrator.fleet.placement import placement
 from orchestrator.inspection.tenants.asking import rows
 
 _DATABASES = {
@@ -123,7 +123,7 @@ class Search:
     def _outlines(self) -> Iterator[tuple[str, Outline]]:
         """Yield each database whose tenants have addresses of their own."""
         for database in self.config.databases:
-            where = plot(self.config, self.environment, database)
+            where = placement(self.config, self.environment, database)
             if not where.shared:
                 template = where.template(self.folder)
                 yield database, outline(template, where.own_labels, self.secrets.value)

@@ -101,8 +101,12 @@ class Gates:
             return self._overridden(gate, now)
         events: list[Event] = []
         waits: list[Missing] = []
+        verdicts = self._verdicts(gate)
         for kind in gate.kinds:
-            found = self._condition(recorder, gate, kind)
+            if kind in _TRIED:
+                found = self._tried(gate, kind, verdicts.get(kind), now)
+            else:
+                found = self._condition(recorder, gate, kind)
             if isinstance(found, Missing):
                 waits.append(found)
             else:
@@ -127,10 +131,8 @@ class Gates:
                 return [GatePassed(now, gate.wave, kind, name=self._name(gate))]
             case GateKind.SOAK:
                 return self._soak(gate, now)
-            case GateKind.APPROVAL:
-                return self._approval(recorder, gate)
             case _:
-                return self._tried(gate, kind, now)
+                return self._approval(recorder, gate)
 
     def _requires(self, wave: int, now: int) -> Missing | None:
         # Of the difference: somebody may set the clock back.
@@ -162,18 +164,29 @@ class Gates:
         self.leaves = self.leaves or answer is False
         return Missing(f"{name} waits for approval")
 
-    def _tried(self, gate: ClosedGate, kind: GateKind, now: int) -> list[Event] | Missing:
-        """Try a query or a command, once the soak is over: it is to see its result."""
+    def _verdicts(self, gate: ClosedGate) -> dict[GateKind, Verdict]:
+        """Return what the queries and commands of a gate came to, once all of them are through:
+        what failed is told together. They are tried once the soak is over, to see its result."""
+        kinds = [kind for kind in gate.kinds if kind in _TRIED]
+        if not kinds or GateKind.SOAK in gate.kinds:
+            return {}
+        for kind in kinds:
+            if (gate.wave, kind) not in self._tries:
+                self._tries[gate.wave, kind] = Try.of(self.conditions.attempt(gate.wave, kind))
+        found = {kind: self._tries[gate.wave, kind].verdict for kind in kinds}
+        verdicts = {kind: verdict for kind, verdict in found.items() if verdict is not None}
+        if len(verdicts) < len(kinds):
+            return {}
+        self._tries.clear()
+        return verdicts
+
+    def _tried(
+        self, gate: ClosedGate, kind: GateKind, verdict: Verdict | None, now: int
+    ) -> list[Event] | Missing:
         name = self._name(gate)
-        if GateKind.SOAK in gate.kinds:
-            return Missing("")
-        key = (gate.wave, kind)
-        if key not in self._tries:
-            self._tries[key] = Try.of(self.conditions.attempt(gate.wave, kind))
-        verdict = self._tries[key].verdict
         if verdict is None:
-            return Missing(f"the {kind} after {name} is being tried")
-        del self._tries[key]
+            waits = GateKind.SOAK in gate.kinds
+            return Missing("" if waits else f"the {kind} after {name} is being tried")
         holds, detail = verdict
         if holds:
             return [GatePassed(now, gate.wave, kind, detail, name)]

@@ -23,7 +23,7 @@ from orchestrator.worker.environment.env_py import render_sql, run_environment
 from orchestrator.worker.environment.execution import Run, Steps
 from orchestrator.worker.failures import failure_of
 from orchestrator.worker.jobs import Job, Verb
-from orchestrator.worker.migration.heads import Heads, asked, habits_of, read_heads
+from orchestrator.worker.migration.heads import Heads, asked, profile_of, read_heads
 from orchestrator.worker.scripts.directory import Scripts, UnknownRevision, revisions_of
 from orchestrator.worker.statements.recorder import Recorder
 
@@ -32,7 +32,7 @@ def status(job: Job, target: str, context: Context) -> Outcome:
     """Read the heads, and tell which revisions are pending. ``data`` is the version table."""
     scripts = context.scripts(job)
     if job.learn:
-        habits_of(job, context)
+        profile_of(job, context)
     with _opened(job, context) as session:
         heads, table = read_heads(job, scripts, session, context)
         own = {session.location.schema, _mysql_database(session)}
@@ -66,10 +66,10 @@ def check(job: Job, target: str, context: Context) -> Outcome:
             return Outcome(target, State.BEHIND, revisions=standing.revisions)
         if standing.state not in {State.CURRENT, State.EMPTY}:
             return standing
-        known = job.database in context.habits
+        known = job.database in context.profiles
         compared = _compare(job, scripts, session, context) if known else None
     if compared is None:
-        habits_of(job, context)  # first, since they say how to connect
+        profile_of(job, context)  # first, since they say how to connect
         with _opened(job, context) as session:
             compared = _compare(job, scripts, session, context)
     diffs, beyond = compared
@@ -81,7 +81,7 @@ def check(job: Job, target: str, context: Context) -> Outcome:
 def sql(job: Job, target: str, context: Context) -> Outcome:
     """Return the SQL that an upgrade from the target's heads would run, as ``data``."""
     scripts = context.scripts(job)
-    habits_of(job, context)
+    profile_of(job, context)
     with _opened(job, context) as session:
         heads = read_heads(job, scripts, session, context)[0]
         scripts.assert_known(heads)
@@ -89,11 +89,11 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
         if not steps:
             return Outcome(target, State.UNCHANGED, heads, heads)
         arguments, _ = asked(job, context)
-        habits = habits_of(job, context)
+        profile = profile_of(job, context)
         recorder = Recorder(session.engine, context.notify)
         context.begins()
         try:
-            text = render_sql(scripts, session, arguments, heads, habits, recorder)
+            text = render_sql(scripts, session, arguments, heads, profile, recorder)
         except BaseException as error:  # noqa: BLE001 - a migration may raise anything
             failure = failure_of(error, session.location.backend, scripts.folders, recorder)
             if failure.revision is not None:
@@ -156,7 +156,7 @@ def _compare(
         session,
         comparing(collected),
         arguments,
-        habits=habits_of(job, context),
+        profile=profile_of(job, context),
         dont_mutate=True,
         template_args=collected.template_args,
         revision_context=collected,

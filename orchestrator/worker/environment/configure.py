@@ -9,7 +9,7 @@ from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
 from orchestrator.worker.connection.session import LeftTarget, Session
 from orchestrator.worker.connection.urls import leads_to, shown_url, url_of
 from orchestrator.worker.environment.connections import Connections
-from orchestrator.worker.environment.lazy_connection import Deferred
+from orchestrator.worker.environment.lazy_connection import LazyConnection
 from orchestrator.worker.environment.refusals import NotRun
 from orchestrator.worker.scripts.directory import Scripts
 
@@ -79,7 +79,11 @@ def _take_over(connection: Any, session: Session) -> None:
     """Keep what ``env.py`` set on a connection that ours takes the place of."""
     if not isinstance(connection, Connection) or connection is session.connection:
         return
-    if isinstance(connection, Deferred) and connection.moved and session.location.schema is None:
+    if (
+        isinstance(connection, LazyConnection)
+        and connection.moved
+        and session.location.schema is None
+    ):
         raise NotRun(
             f"env.py chooses a schema on a connection of its own "
             f"({shown_url(connection.engine.url)})",

@@ -28,7 +28,7 @@ from orchestrator.worker.environment.engine_options import (
     greets,
     listening,
 )
-from orchestrator.worker.environment.lazy_connection import Deferred
+from orchestrator.worker.environment.lazy_connection import LazyConnection
 from orchestrator.worker.environment.refusals import Elsewhere, NotRun
 from orchestrator.worker.statements.ddl import changes_schema, shown
 from orchestrator.worker.statements.journal import Journal
@@ -97,7 +97,7 @@ class Connections:
             return _connect(engine)
         ours = self.session.connection
         if not self.is_targets(engine):
-            return _connect(engine) if is_in_memory(engine.url) else Deferred(engine)
+            return _connect(engine) if is_in_memory(engine.url) else LazyConnection(engine)
         if ours.in_transaction():
             # Whoever has it now must not have what it began ended by the next one's close().
             return _connect(self.session.engine)
@@ -121,7 +121,7 @@ class Connections:
             if self.journal is not None:
                 self.journal.session(connection, statement)
             return
-        if isinstance(connection, Deferred):
+        if isinstance(connection, LazyConnection):
             connection.look_at(statement)
         if not self._may_change(connection.engine) and changes_schema(statement):
             self.refused = Elsewhere(

@@ -16,7 +16,7 @@ from orchestrator.worker.connection.urls import url_of
 from orchestrator.worker.environment.command_line import argv
 from orchestrator.worker.environment.configure import assert_own, configured, settled_options
 from orchestrator.worker.environment.connections import only_the_target
-from orchestrator.worker.environment.execution import Habits, Run, Steps, told
+from orchestrator.worker.environment.execution import EnvPyProfile, Run, Steps, told
 from orchestrator.worker.process.logs import forgiving_file_config
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.recorder import Recorder
@@ -28,20 +28,20 @@ def run_environment(
     fn: Steps,
     arguments: Namespace,
     *,
-    habits: Habits | None,
+    profile: EnvPyProfile | None,
     commits: bool = False,
     **options: Any,
 ) -> Run:
     """Run ``env.py`` once, with ``fn`` giving the steps. Leaves no transaction open.
 
     ``context.configure`` takes the session's connection in place of whatever ``env.py`` passes,
-    and keeps all other options. Without ``habits``, these are learnt: no migration is run.
+    and keeps all other options. Without ``profile``, these are learnt: no migration is run.
     ``commits``: like whoever gave ``env.py`` a connection, commit what it left open. Raises
     ``NotRun``, or whatever the migration raises, even if ``env.py`` catches it: a revision that
     failed is no success, and nothing of it is to be committed.
     """
-    with only_the_target(session, compares=habits is None) as connections, forgiving_file_config():
-        run = Run(scripts, session, connections, habits)
+    with only_the_target(session, compares=profile is None) as connections, forgiving_file_config():
+        run = Run(scripts, session, connections, profile)
 
         def once(heads: tuple[str, ...], _: MigrationContext) -> Iterable[Any]:
             call = run.calls[-1]  # run_migrations() is about the last configure()
@@ -63,7 +63,7 @@ def run_environment(
                     session.connection.commit()
         finally:
             session.end_transaction()
-    if habits is not None:
+    if profile is not None:
         run.assert_ran()
     return run
 
@@ -116,19 +116,19 @@ def _environment(run: Run, config: AlembicConfig, **options: Any) -> Environment
     return environment
 
 
-def learn(scripts: Scripts, session: Session, arguments: Namespace, **options: Any) -> Habits:
+def learn(scripts: Scripts, session: Session, arguments: Namespace, **options: Any) -> EnvPyProfile:
     """Run ``env.py``, but no migration, and tell what it does.
 
     Its own statements are executed, as by ``alembic current``.
     """
     run = run_environment(
-        scripts, session, lambda *_: [], arguments, habits=None, dont_mutate=True, **options
+        scripts, session, lambda *_: [], arguments, profile=None, dont_mutate=True, **options
     )
     return run.seen
 
 
 def current(
-    scripts: Scripts, session: Session, arguments: Namespace, habits: Habits, **options: Any
+    scripts: Scripts, session: Session, arguments: Namespace, profile: EnvPyProfile, **options: Any
 ) -> tuple[tuple[str, ...], VersionTable]:
     """Read the heads as ``alembic current`` does: where ``env.py`` keeps them."""
     found: list[str] = []
@@ -138,7 +138,7 @@ def current(
         return []
 
     run = run_environment(
-        scripts, session, read, arguments, habits=habits, dont_mutate=True, **options
+        scripts, session, read, arguments, profile=profile, dont_mutate=True, **options
     )
     return tuple(sorted(found)), run.table
 
@@ -148,7 +148,7 @@ def render_sql(
     session: Session,
     arguments: Namespace,
     heads: tuple[str, ...],
-    habits: Habits,
+    profile: EnvPyProfile,
     recorder: Recorder,
 ) -> str:
     """Return the SQL of an upgrade from ``heads``, as ``alembic upgrade --sql`` prints it.
@@ -162,7 +162,7 @@ def render_sql(
         session,
         lambda now, _: told(scripts.steps("upgrade", revision, now), recorder),
         arguments,
-        habits=habits,
+        profile=profile,
         as_sql=True,
         output_buffer=buffer,
         starting_rev=heads or "base",

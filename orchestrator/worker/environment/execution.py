@@ -23,7 +23,7 @@ Steps = Callable[[tuple[str, ...], "Run"], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class EnvPyProfile:
     """What an ``env.py`` does, as far as it must be known before it runs."""
 
     several: bool = False
@@ -38,10 +38,14 @@ class Run:
     """One run of ``env.py`` for one target."""
 
     def __init__(
-        self, scripts: Scripts, session: Session, connections: Connections, habits: Habits | None
+        self,
+        scripts: Scripts,
+        session: Session,
+        connections: Connections,
+        profile: EnvPyProfile | None,
     ) -> None:
         self.scripts, self.session, self.connections = scripts, session, connections
-        self.habits = habits
+        self.profile = profile
         """``None``: they are to be learnt, and nothing is to be migrated."""
         self.calls: list[Configured] = []
         """Each call of ``context.configure()``."""
@@ -59,7 +63,7 @@ class Run:
         return self.migrated[-1].table
 
     @property
-    def seen(self) -> Habits:
+    def seen(self) -> EnvPyProfile:
         """What this run says of its ``env.py``."""
         own = {None, self.session.location.schema}
         plain = all(
@@ -68,7 +72,7 @@ class Run:
         )
         several = len({(call.database, call.place, call.table) for call in self.calls}) > 1
         plain = plain and self.place == self.session.place
-        return Habits(several, plain, self.connections.arguments)
+        return EnvPyProfile(several, plain, self.connections.arguments)
 
     def takes(self, call: Configured) -> bool:
         """Whether a call's migrations are run: those of the target, and once.
@@ -76,10 +80,10 @@ class Run:
         Of several calls the one that leads to the target is about it; a single one is, wherever
         it leads. Raises ``NotRun`` where that comes out too late.
         """
-        if self.habits is None:
+        if self.profile is None:
             return False
         if not self.migrated:
-            return call.is_target or not self.habits.several
+            return call.is_target or not self.profile.several
         if call.is_target and not all(earlier.is_target for earlier in self.migrated):
             raise NotRun(
                 f"{self.env_py} migrates several databases, and only sometimes: its round for "
@@ -97,7 +101,7 @@ class Run:
         """Raise ``NotRun`` unless ``env.py`` ran migrations for the target."""
         if self.migrated:
             return
-        if self.habits is not None and self.habits.several and self.calls:
+        if self.profile is not None and self.profile.several and self.calls:
             others = ", ".join(dict.fromkeys(str(call) for call in self.calls))
             raise NotRun(
                 f"{self.env_py} migrates several databases, and none of them is the target: "

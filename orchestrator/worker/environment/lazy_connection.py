@@ -13,7 +13,7 @@ from sqlalchemy.inspection import _inspects
 _MOVES = re.compile(r"\bsearch_path\b|\bSET\s+SCHEMA\b", re.IGNORECASE)
 
 
-class Deferred(Connection):
+class LazyConnection(Connection):
     """A connection to another database than the target, made when it is first used."""
 
     def __init__(self, engine: Engine) -> None:
@@ -102,7 +102,7 @@ class _Later:
         setattr(self.there(), name, value)
 
 
-@_inspects(Deferred)
-def _inspected(connection: Deferred) -> Inspector:
+@_inspects(LazyConnection)
+def _inspected(connection: LazyConnection) -> Inspector:
     connection.connected()  # what reflection asks for depends on the server's version
     return Inspector._construct(Inspector._init_connection, connection)

@@ -9,31 +9,31 @@ from orchestrator.worker.connection.session import Session, open_session
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment.command_line import command_options
 from orchestrator.worker.environment.env_py import current, learn
-from orchestrator.worker.environment.execution import Habits
+from orchestrator.worker.environment.execution import EnvPyProfile
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.scripts.directory import Scripts, UnknownRevision
 
 Heads = tuple[str, ...]
 
 
-def habits_of(job: Job, context: Context) -> Habits:
+def profile_of(job: Job, context: Context) -> EnvPyProfile:
     """Return what the database's ``env.py`` does, learnt once per worker on a session of its own.
 
     So whatever ``env.py`` imports is imported before the session that the job is done on is
     opened: listeners that an application registers for all engines hear of that one, too.
     """
-    if job.database not in context.habits:
+    if job.database not in context.profiles:
         with open_session(context.location(job), context.timeouts(job)) as session:
-            learn_habits(job, context, session)
-    return context.habits[job.database]
+            learn_profile(job, context, session)
+    return context.profiles[job.database]
 
 
-def learn_habits(job: Job, context: Context, session: Session) -> None:
+def learn_profile(job: Job, context: Context, session: Session) -> None:
     """Learn what ``env.py`` does from a session with the job's target."""
     session.assert_there()
     arguments, options = asked(job, context)
     found = learn(context.scripts(job), session, arguments, **options)
-    context.habits[job.database] = found
+    context.profiles[job.database] = found
 
 
 def asked(job: Job, context: Context) -> tuple[Namespace, dict[str, Any]]:
@@ -71,22 +71,22 @@ def read_heads(
     if table is not None:
         return session.heads(table), table
     if not scripts.may_say_version_table:
-        habits = context.habits.get(job.database)
+        profile = context.profiles.get(job.database)
         heads = session.heads(VersionTable())
-        if habits is None and (not heads or not _are_known(heads, scripts)):
+        if profile is None and (not heads or not _are_known(heads, scripts)):
             # What env.py imports may pass a table of its own, and this one be somebody else's.
             with contextlib.suppress(Exception):  # an env.py that can't run has no other table
-                habits = habits_of(job, context)
-        if habits is None or habits.plain:
+                profile = profile_of(job, context)
+        if profile is None or profile.plain:
             return heads, VersionTable()
     arguments, options = asked(job, context)
-    known = job.database in context.habits
-    habits = habits_of(job, context)
-    if known or not habits.arguments:
-        return current(scripts, session, arguments, habits, **options)
-    place, more = context.location(job), habits.arguments
+    known = job.database in context.profiles
+    profile = profile_of(job, context)
+    if known or not profile.arguments:
+        return current(scripts, session, arguments, profile, **options)
+    place, more = context.location(job), profile.arguments
     with open_session(place, context.timeouts(job), arguments=more) as own:
-        return current(scripts, own, arguments, habits, **options)
+        return current(scripts, own, arguments, profile, **options)
 
 
 def _are_known(heads: Heads, scripts: Scripts) -> bool:

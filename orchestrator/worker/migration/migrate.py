@@ -14,12 +14,18 @@ from orchestrator.worker.connection.session import Locked, NoSchema, Session, lo
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment.command_line import command_options
 from orchestrator.worker.environment.env_py import run_environment
-from orchestrator.worker.environment.execution import Habits, Run, watched
+from orchestrator.worker.environment.execution import EnvPyProfile, Run, watched
 from orchestrator.worker.failures import at_the_beginning, failure_of, with_left_behind
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.migration.creating import create, drop_if_empty, is_missing
-from orchestrator.worker.migration.heads import Heads, asked, learn_habits, read_heads
-from orchestrator.worker.migration.path import Move, crossed, judged, move_of, words
+from orchestrator.worker.migration.heads import Heads, asked, learn_profile, read_heads
+from orchestrator.worker.migration.path import (
+    MigrationPath,
+    crossed,
+    path_of,
+    path_or_outcome,
+    words,
+)
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.journal import Journal
 from orchestrator.worker.statements.recorder import Recorder
@@ -48,13 +54,13 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
 
 def _migrate(job: Job, target: str, context: Context) -> Outcome:
     give_up = time.monotonic() + job.patience
-    if job.database not in context.habits:
+    if job.database not in context.profiles:
         with _held(job, context, give_up) as session:
             outcome = _before_env_py(job, target, context, session)
             if outcome is not None:
                 return outcome
-            if job.database not in context.habits:
-                learn_habits(job, context, session)
+            if job.database not in context.profiles:
+                learn_profile(job, context, session)
     with _held(job, context, give_up) as session:
         outcome = _under_lock(job, target, context, session)
         if job.drops and outcome.state in SUCCEEDED and not outcome.heads:
@@ -94,7 +100,7 @@ def _before_env_py(job: Job, target: str, context: Context, session: Session) ->
         return None
     scripts = context.scripts(job)
     heads, _ = read_heads(job, scripts, session, context)
-    found = judged(job, target, scripts, heads)
+    found = path_or_outcome(job, target, scripts, heads)
     return found if isinstance(found, Outcome) else None
 
 
@@ -105,14 +111,14 @@ def plan(job: Job, target: str, context: Context) -> Outcome:
     if heads is None:
         with open_session(context.location(job), context.timeouts(job)) as session:
             heads, _ = read_heads(job, scripts, session, context)
-    move = judged(job, target, scripts, heads)
-    if isinstance(move, Outcome):
-        return move
-    return Outcome(target, State.PLANNED, move.before, move.expected, move.revisions)
+    path = path_or_outcome(job, target, scripts, heads)
+    if isinstance(path, Outcome):
+        return path
+    return Outcome(target, State.PLANNED, path.before, path.expected, path.revisions)
 
 
 def bring_to_head(
-    scripts: Scripts, session: Session, x: Sequence[str], habits: Habits, destination: str
+    scripts: Scripts, session: Session, x: Sequence[str], profile: EnvPyProfile, destination: str
 ) -> VersionTable:
     """Upgrade a scratch database, and return its version table. Raises what the migration does."""
     recorder = Recorder(session.engine, lambda _: None)
@@ -122,7 +128,13 @@ def bring_to_head(
 
     arguments = command_options("upgrade", x, revision=destination)
     run = run_environment(
-        scripts, session, steps, arguments, habits=habits, commits=True, destination_rev=destination
+        scripts,
+        session,
+        steps,
+        arguments,
+        profile=profile,
+        commits=True,
+        destination_rev=destination,
     )
     return run.table
 
@@ -130,16 +142,16 @@ def bring_to_head(
 def _under_lock(job: Job, target: str, context: Context, session: Session) -> Outcome:
     scripts = context.scripts(job)
     before, table = read_heads(job, scripts, session, context)
-    move = judged(job, target, scripts, before)
-    if isinstance(move, Outcome):
-        return move
+    path = path_or_outcome(job, target, scripts, before)
+    if isinstance(path, Outcome):
+        return path
     recorder = Recorder(session.engine, context.notify)
     try:
-        moves, table = _run(job, scripts, session, context, recorder)
+        paths, table = _run(job, scripts, session, context, recorder)
         session.assert_locked()
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
-        first = None if move.now or not move.revisions else move.revisions[0].id
+        first = None if path.now or not path.revisions else path.revisions[0].id
         failure = at_the_beginning(
             failure, error, session.location.backend, target, first, recorder
         )
@@ -147,45 +159,45 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         now = _heads_now(session, table)
         if now is None and job.recorded:
             failure = replace(failure, unseen=True, retryable=False)
-        done = () if now is None else crossed(scripts, move, now)
-        return Outcome(target, State.FAILED, move.before, now or (), done, failure=failure)
-    after, expected = session.heads(table), moves[-1].expected
+        done = () if now is None else crossed(scripts, path, now)
+        return Outcome(target, State.FAILED, path.before, now or (), done, failure=failure)
+    after, expected = session.heads(table), paths[-1].expected
     if after != expected:
         failure = _elsewhere(after, expected)
-        return Outcome(target, State.FAILED, move.before, after, failure=failure)
-    revisions = tuple(revision for move in moves for revision in move.revisions)
-    began = moves[0].before if job.origin is None else move.before
+        return Outcome(target, State.FAILED, path.before, after, failure=failure)
+    revisions = tuple(revision for path in paths for revision in path.revisions)
+    began = paths[0].before if job.origin is None else path.before
     return Outcome(target, State.DONE, began, after, revisions)
 
 
 def _run(
     job: Job, scripts: Scripts, session: Session, context: Context, recorder: Recorder
-) -> tuple[list[Move], VersionTable]:
+) -> tuple[list[MigrationPath], VersionTable]:
     """Run ``env.py``, and tell how it moved the heads that it found, each time it asked."""
-    moves: list[Move] = []
+    paths: list[MigrationPath] = []
     journal = _journal(job, session, context)
 
     def steps(heads: Heads, run: Run) -> Any:
-        move = move_of(job, scripts, tuple(sorted(heads)))
-        moves.append(move)
+        path = path_of(job, scripts, tuple(sorted(heads)))
+        paths.append(path)
         stamps = job.verb is Verb.STAMP
-        return move.steps if stamps else watched(list(move.steps), run, recorder, journal)
+        return path.steps if stamps else watched(list(path.steps), run, recorder, journal)
 
     arguments, options = asked(job, context)
     if job.purge:
         options["purge"] = True
-    habits = context.habits[job.database]
+    profile = context.profiles[job.database]
     context.begins()
     try:
         run = run_environment(
-            scripts, session, steps, arguments, habits=habits, commits=True, **options
+            scripts, session, steps, arguments, profile=profile, commits=True, **options
         )
     finally:
         if journal is not None:
             journal.close()
     session.assert_in_place(run.place)
     session.end_transaction()
-    return moves, run.table
+    return paths, run.table
 
 
 def _journal(job: Job, session: Session, context: Context) -> Journal | None:

@@ -25,7 +25,7 @@ Heads = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class MigrationPath:
     """From which heads to which, by which revisions."""
 
     now: Heads
@@ -43,7 +43,7 @@ class Move:
         return bool(self.steps) or self.expected != self.now
 
 
-def move_of(job: Job, scripts: Scripts, now: Heads) -> Move:
+def path_of(job: Job, scripts: Scripts, now: Heads) -> MigrationPath:
     """Return what a job has to do where ``now`` is read. Raises ``UnknownRevision``, as Alembic.
 
     What is left of the way from ``job.origin``, so that ``+1`` stays what it was at first.
@@ -55,7 +55,7 @@ def move_of(job: Job, scripts: Scripts, now: Heads) -> Move:
     return replace(whole, now=now, steps=left)
 
 
-def judged(job: Job, target: str, scripts: Scripts, now: Heads) -> Outcome | Move:
+def path_or_outcome(job: Job, target: str, scripts: Scripts, now: Heads) -> Outcome | MigrationPath:
     """Return what is to be done, or the outcome where nothing must be done or nothing is left.
 
     ``IN_DOUBT`` comes before everything else: a revision that had begun to
@@ -69,12 +69,12 @@ def judged(job: Job, target: str, scripts: Scripts, now: Heads) -> Outcome | Mov
         return Outcome(target, State.FAILED, now, now, failure=moved)
     if job.verb is not Verb.STAMP and (found := _overlapping(target, scripts, now)) is not None:
         return Outcome(target, State.FAILED, now, now, failure=found)
-    move = move_of(job, scripts, now)
-    if not move.is_needed:
-        return _nothing_to_do(job, target, scripts, move)
-    if now == move.expected and now != move.before:  # stamp --purge could be done again
-        return _reached(target, move)
-    return _stands(job, target, scripts, move) if job.look_only else move
+    path = path_of(job, scripts, now)
+    if not path.is_needed:
+        return _nothing_to_do(job, target, scripts, path)
+    if now == path.expected and now != path.before:  # stamp --purge could be done again
+        return _reached(target, path)
+    return _stands(job, target, scripts, path) if job.look_only else path
 
 
 def _overlapping(target: str, scripts: Scripts, now: Heads) -> Failure | None:
@@ -83,20 +83,20 @@ def _overlapping(target: str, scripts: Scripts, now: Heads) -> Failure | None:
     return inconsistent(target, now, tops) if len(tops) < len(now) else None
 
 
-def _nothing_to_do(job: Job, target: str, scripts: Scripts, move: Move) -> Outcome:
+def _nothing_to_do(job: Job, target: str, scripts: Scripts, path: MigrationPath) -> Outcome:
     """The outcome of a target that is at its destination, or past it."""
-    if move.before != move.now:
-        return _reached(target, move)
-    if job.verb is not Verb.UPGRADE or not scripts.is_past(job.revision, move.now):
-        return Outcome(target, State.UNCHANGED, move.now, move.now)
-    failure = past(target, move.now, job.revision)
-    return Outcome(target, State.FAILED, move.now, move.now, failure=failure)
+    if path.before != path.now:
+        return _reached(target, path)
+    if job.verb is not Verb.UPGRADE or not scripts.is_past(job.revision, path.now):
+        return Outcome(target, State.UNCHANGED, path.now, path.now)
+    failure = past(target, path.now, job.revision)
+    return Outcome(target, State.FAILED, path.now, path.now, failure=failure)
 
 
-def crossed(scripts: Scripts, move: Move, now: Heads) -> tuple[Revision, ...]:
+def crossed(scripts: Scripts, path: MigrationPath, now: Heads) -> tuple[Revision, ...]:
     """Return those revisions of a move that were done where ``now`` is read."""
-    done = scripts.applied(move.before) ^ scripts.applied(now)
-    return tuple(revision for revision in move.revisions if revision.id in done)
+    done = scripts.applied(path.before) ^ scripts.applied(now)
+    return tuple(revision for revision in path.revisions if revision.id in done)
 
 
 def words(heads: Heads) -> str:
@@ -104,7 +104,7 @@ def words(heads: Heads) -> str:
     return ", ".join(heads) or "nothing"
 
 
-def _way(job: Job, scripts: Scripts, start: Heads) -> Move:
+def _way(job: Job, scripts: Scripts, start: Heads) -> MigrationPath:
     """The whole way from ``start``."""
     begin = () if job.purge else start
     scripts.assert_known(begin)
@@ -113,12 +113,12 @@ def _way(job: Job, scripts: Scripts, start: Heads) -> Move:
     else:
         steps = scripts.steps_back(_sorted(job.back_to), begin)
     if job.verb is Verb.STAMP:
-        return Move(start, start, heads_after(begin, steps), (), steps)
+        return MigrationPath(start, start, heads_after(begin, steps), (), steps)
     revisions = revisions_of(steps)
-    return Move(start, start, heads_after(begin, steps), revisions, steps)
+    return MigrationPath(start, start, heads_after(begin, steps), revisions, steps)
 
 
-def _left(job: Job, scripts: Scripts, whole: Move, now: Heads) -> Sequence[Any] | None:
+def _left(job: Job, scripts: Scripts, whole: MigrationPath, now: Heads) -> Sequence[Any] | None:
     """The steps that are left of a way, ``None`` where ``now`` is not on it."""
     if now == whole.before:
         return whole.steps
@@ -196,17 +196,17 @@ def _other_place(now: Heads, origin: Heads) -> Failure:
     )
 
 
-def _reached(target: str, move: Move) -> Outcome:
-    return Outcome(target, State.DONE, move.before, move.now, move.revisions)
+def _reached(target: str, path: MigrationPath) -> Outcome:
+    return Outcome(target, State.DONE, path.before, path.now, path.revisions)
 
 
-def _stands(job: Job, target: str, scripts: Scripts, move: Move) -> Outcome:
-    done = () if job.verb is Verb.STAMP else crossed(scripts, move, move.now)
+def _stands(job: Job, target: str, scripts: Scripts, path: MigrationPath) -> Outcome:
+    done = () if job.verb is Verb.STAMP else crossed(scripts, path, path.now)
     failure = Failure(
-        message=f"it was interrupted; it stands at {words(move.now)}, nothing is half applied",
+        message=f"it was interrupted; it stands at {words(path.now)}, nothing is half applied",
         next_step="to go on, `orchestrator retry` it",
     )
-    return Outcome(target, State.FAILED, move.before, move.now, done, failure=failure)
+    return Outcome(target, State.FAILED, path.before, path.now, done, failure=failure)
 
 
 def _before(job: Job, now: Heads) -> Heads:

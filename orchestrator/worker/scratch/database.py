@@ -52,10 +52,10 @@ def run_env(
         open_session(location, _TIMEOUTS, write=True) as session,
         locked(session) as held,
     ):
-        habits = learn(scripts, held, arguments, destination_rev=job.revision)
+        profile = learn(scripts, held, arguments, destination_rev=job.revision)
         if getattr(arguments, "autogenerate", False):
-            bring_to_head(scripts, held, job.x, habits, job.revision)
-        options |= {"habits": habits, "template_args": template_args}
+            bring_to_head(scripts, held, job.x, profile, job.revision)
+        options |= {"profile": profile, "template_args": template_args}
         run = run_environment(scripts, held, steps, arguments, **options)
         template_args["config"] = run.environment.config
 

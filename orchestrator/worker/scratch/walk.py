@@ -37,8 +37,8 @@ def walk(job: Job, target: str, context: Context) -> Outcome:
     scripts = context.scripts(job)
     with open_session(location, _TIMEOUTS, write=True) as session, locked(session) as held:
         arguments = command_options("upgrade", job.x, revision=job.revision)
-        habits = learn(scripts, held, arguments, destination_rev=job.revision)
-        table = bring_to_head(scripts, held, job.x, habits, job.revision)
+        profile = learn(scripts, held, arguments, destination_rev=job.revision)
+        table = bring_to_head(scripts, held, job.x, profile, job.revision)
         return Outcome(target, State.DONE, heads=held.heads(table), data=table)
 
 

@@ -13,7 +13,7 @@ _NO_OVERRIDES = DatabaseOverrides()
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class Placement:
     """A logical database in one environment."""
 
     environment: str
@@ -41,7 +41,7 @@ class Plot:
             raise Problems([Problem(self.url_at, str(error))]) from None
 
 
-def plot(config: Config, environment: str, database: str) -> Plot:
+def placement(config: Config, environment: str, database: str) -> Placement:
     """Return where a database is in an environment: its overrides first, then the environment.
 
     An override of ``schema = ""`` means none.
@@ -51,7 +51,7 @@ def plot(config: Config, environment: str, database: str) -> Plot:
     top: Path = ("environments", environment)
     deep: Path = (*top, "databases", database)
     schema = settings.schema_ if own.schema_ is None else own.schema_
-    return Plot(
+    return Placement(
         environment,
         database,
         url=settings.url if own.url is None else own.url,
