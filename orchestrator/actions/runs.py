@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from orchestrator.dispatch.results import Result
 from orchestrator.engines.local import start_fork_server
 from orchestrator.ledger.records import RunRecord
-from orchestrator.runs import requests as control
+from orchestrator.runs import requests
 from orchestrator.runs.context import ProjectContext, RunOptions
-from orchestrator.runs.report import Story, story
+from orchestrator.runs.report import RunReport, run_report
 from orchestrator.runs.requests import Done
 from orchestrator.runs.resuming import resume, retry
 from orchestrator.runs.rollback import Rollback, rollback
@@ -31,10 +31,10 @@ class Runs:
         with self._project.existing_ledger() as ledger:
             return ledger.runs(limit=limit, unfinished=unfinished)
 
-    def show(self, run: int) -> Story:
+    def show(self, run: int) -> RunReport:
         """Return what happened in a run."""
         with self._project.existing_ledger() as ledger:
-            return story(ledger, run)
+            return run_report(ledger, run)
 
     def resume(self, run: int, options: RunOptions = _OPTIONS) -> Result:
         """Go on with a run that stopped: paused, at a gate, failed, or dead."""
@@ -55,18 +55,18 @@ class Runs:
 
     def pause(self, run: int, options: RunOptions = _OPTIONS) -> Done:
         """Let a run start nothing more until somebody resumes it."""
-        return control.pause(self._project, run, options)
+        return requests.pause(self._project, run, options)
 
     def abort(self, run: int, options: RunOptions = _OPTIONS) -> Done:
         """Let a run start nothing more, ever."""
-        return control.abort(self._project, run, options)
+        return requests.abort(self._project, run, options)
 
     def approve(
         self, run: int, wave: str | None = None, note: str = "", options: RunOptions = _OPTIONS
     ) -> Done:
         """Approve that a run goes on after a wave."""
-        return control.approve(self._project, run, wave, note, options)
+        return requests.approve(self._project, run, wave, note, options)
 
     def skip(self, run: int, target: str, reason: str, options: RunOptions = _OPTIONS) -> Done:
         """Let a run go on without a target."""
-        return control.skip(self._project, run, target, reason, options)
+        return requests.skip(self._project, run, target, reason, options)

@@ -41,7 +41,7 @@ def driven(
     of the progress off the terminal, and Ctrl-C ends the command then.
     """
     from orchestrator.render.console import console
-    from orchestrator.render.words import safe
+    from orchestrator.render.text import safe
     from orchestrator.runs.context import RunOptions
 
     _assert_writable(override, events)

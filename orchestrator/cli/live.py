@@ -17,7 +17,7 @@ from orchestrator.cli.view import Board, draw
 from orchestrator.fleet.target import Target
 from orchestrator.render.events import told
 from orchestrator.render.failure import FAILED, failures
-from orchestrator.render.words import safe
+from orchestrator.render.text import safe
 from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Failure, Outcome
 

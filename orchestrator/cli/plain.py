@@ -8,7 +8,7 @@ from typing import TextIO
 from orchestrator.dispatch.observer import Silent
 from orchestrator.fleet.target import Target
 from orchestrator.render.events import told
-from orchestrator.render.words import count, elapsed, heads, safe, short
+from orchestrator.render.text import count, elapsed, heads, safe, short
 from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 

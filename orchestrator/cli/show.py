@@ -81,7 +81,7 @@ def error(message: str) -> None:
     """Write an error to stderr."""
     from rich.text import Text
 
-    from orchestrator.render.words import safe
+    from orchestrator.render.text import safe
 
     note(Text.assemble(("error:", "bold red"), " ", safe(message)))
 

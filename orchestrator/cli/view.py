@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.fleet.target import Target
-from orchestrator.render.words import safe, short
+from orchestrator.render.text import safe, short
 from orchestrator.rollout.events import Event, RunResumed, RunWaiting, WaveEnded, WaveStarted
 from orchestrator.rollout.outcomes import State
 

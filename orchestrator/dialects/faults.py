@@ -60,7 +60,7 @@ def no_schema(name: str | None) -> str:
     return f"there is no schema or database '{name or 'the database'}'"
 
 
-def words(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """The database's own message: ``(1146, "Table …")`` becomes ``1146: Table …``."""
     if len(error.args) == 2 and isinstance(error.args[0], int):
         return f"{error.args[0]}: {error.args[1]}"

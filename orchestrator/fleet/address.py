@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.config.template import Secret, Template, parse
+from orchestrator.fleet.display import hidden, shown, without_password
 from orchestrator.fleet.location import (
     Location,
     Query,
@@ -13,7 +14,6 @@ from orchestrator.fleet.location import (
     rooted,
     server_of,
 )
-from orchestrator.fleet.shown import hidden, shown, without_password
 from orchestrator.fleet.url import UrlParts, split
 
 __all__ = ["OWN_LABELS", "Address", "AddressTemplate", "Location"]

@@ -1,7 +1,7 @@
 """Collect mistakes, of which one may have been made for ten thousand tenants."""
 
 from orchestrator.config.problems import Path, Problem, Problems
-from orchestrator.fleet.words import some
+from orchestrator.fleet.listing import some
 
 Key = tuple[Path, str, str | None]
 

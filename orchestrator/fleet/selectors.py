@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from orchestrator.config.models import Config
 from orchestrator.config.suggest import did_you_mean
 from orchestrator.errors import UsageError
+from orchestrator.fleet.listing import some
 from orchestrator.fleet.target import Target
-from orchestrator.fleet.words import some
 
 _GLOB = re.compile(r"[*?\[]")
 _LISTED = 10

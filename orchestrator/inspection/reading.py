@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orchestrator.dialects import Fault, Timeouts, dialect_of
-from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, no_schema, words
+from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, message_of, no_schema
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import Failure
@@ -70,7 +70,7 @@ def standing(source: Source, heads: Iterable[object], server: str = "") -> Readi
 def unread(source: Source, error: BaseException) -> Reading:
     """Return the reading of a target that could not be read."""
     fault = dialect_of(source.location.backend).fault(error)
-    failure = Failure(words(error), NEXT_STEP.get(fault))
+    failure = Failure(message_of(error), NEXT_STEP.get(fault))
     return Reading(source.target, failure=failure, fault=fault)
 
 

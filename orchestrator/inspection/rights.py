@@ -4,7 +4,7 @@ import os
 import time
 
 from orchestrator.dialects import Fault, dialect_of
-from orchestrator.dialects.faults import words
+from orchestrator.dialects.faults import message_of
 from orchestrator.dialects.rights import (
     MYSQL_GRANTS,
     POSTGRESQL_NO_SCHEMAS,
@@ -56,7 +56,7 @@ def is_missing(source: Source, error: Exception) -> bool:
 
 def told(error: Exception) -> str:
     """Return an error of a driver in its own words."""
-    return words(error).partition("\n")[0]
+    return message_of(error).partition("\n")[0]
 
 
 def _sqlite(source: Source) -> tuple[str, ...]:

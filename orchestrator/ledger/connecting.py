@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault, Timeouts, dialect_of
 from orchestrator.dialects.drivers import sync_components
-from orchestrator.dialects.faults import NEXT_STEP, words
+from orchestrator.dialects.faults import NEXT_STEP, message_of
 from orchestrator.errors import UsageError
 from orchestrator.fleet.location import Location
 from orchestrator.ledger.errors import LedgerLost
@@ -97,7 +97,9 @@ class Database:
     def lost(self, error: SQLAlchemyError) -> LedgerLost:
         """Say what the database reported, without a password."""
         fault = self.fault(error)
-        cause = words(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
+        cause = (
+            message_of(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
+        )
         step = NEXT_STEP.get(fault, "look at the ledger's database, then try again")
         return LedgerLost(f"the ledger at {self.shown}: {self._redact(cause)}; {step}", fault)
 

@@ -9,7 +9,7 @@ from orchestrator.dispatch.results import Result
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled, troubles
 from orchestrator.render.states import by_environment
 from orchestrator.render.status import total, warnings
-from orchestrator.render.words import count, safe
+from orchestrator.render.text import count, safe
 from orchestrator.rollout.outcomes import State
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.config.masking import masked
 from orchestrator.config.units import duration
-from orchestrator.render.words import count, hidden, safe
+from orchestrator.render.text import count, hidden, safe
 
 if TYPE_CHECKING:
     from orchestrator.config.models import Config

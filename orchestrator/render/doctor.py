@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.actions.doctor.checks import Check, Diagnosis, Verdict
 from orchestrator.render.groups import block, spaced
-from orchestrator.render.words import count, elapsed, safe
+from orchestrator.render.text import count, elapsed, safe
 
 _COLUMN = 11
 _MARKS = {Verdict.OK: ("✓", "green"), Verdict.NOTE: ("•", "yellow"), Verdict.FAULT: ("✗", "red")}

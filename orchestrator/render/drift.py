@@ -8,10 +8,10 @@ from rich.text import Text
 
 from orchestrator.actions.drifting import Deviation, DriftResult, Kin
 from orchestrator.fleet.drift import Change, Drift
+from orchestrator.fleet.listing import some
 from orchestrator.fleet.target import Target
-from orchestrator.fleet.words import some
 from orchestrator.render.groups import block, spaced, troubles
-from orchestrator.render.words import count, elapsed, heads, safe
+from orchestrator.render.text import count, elapsed, heads, safe
 from orchestrator.rollout.outcomes import State
 
 _NAMED = 5

@@ -11,7 +11,7 @@ from rich.text import Text
 from orchestrator.fleet.target import Target
 from orchestrator.render.groups import Pair, block, grouped, target_names
 from orchestrator.render.states import style, word
-from orchestrator.render.words import count, safe, shortened
+from orchestrator.render.text import count, safe, shortened
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 
 FAILED = (

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.fleet.target import Target
 from orchestrator.render.states import style, word
-from orchestrator.render.words import count, heads, names, safe
+from orchestrator.render.text import count, heads, names, safe
 from orchestrator.rollout.outcomes import Outcome, State
 
 Pair = tuple[Target, Outcome]

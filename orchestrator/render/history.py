@@ -10,7 +10,7 @@ from orchestrator.actions.histories import History
 from orchestrator.render.groups import block, spaced
 from orchestrator.render.states import style, word
 from orchestrator.render.table import Columns
-from orchestrator.render.words import count, safe
+from orchestrator.render.text import count, safe
 from orchestrator.rollout.outcomes import Outcome, Revision
 
 _SHOWN = 20

@@ -6,11 +6,11 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator.actions.identifying import IdentifyResult, Identity
-from orchestrator.fleet.words import some
+from orchestrator.fleet.listing import some
 from orchestrator.render.drift import line
 from orchestrator.render.groups import block, grouped, spaced
 from orchestrator.render.states import style, word
-from orchestrator.render.words import count, elapsed, heads, safe
+from orchestrator.render.text import count, elapsed, heads, safe
 
 _NAMED = 20
 _LINES = 20

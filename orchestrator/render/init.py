@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from orchestrator.render.words import safe
+from orchestrator.render.text import safe
 
 if TYPE_CHECKING:
     from orchestrator.actions.adopt.adoption import Adoption

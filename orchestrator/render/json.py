@@ -18,7 +18,7 @@ from orchestrator.dispatch.results import Result, RunEnd
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
 from orchestrator.render.drift import line
-from orchestrator.render.words import labels
+from orchestrator.render.text import labels
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 from orchestrator.rollout.times import iso
 from orchestrator.snapshot.classes import SchemaClass, schema_classes

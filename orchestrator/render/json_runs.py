@@ -10,7 +10,7 @@ from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan
 from orchestrator.rollout.times import iso
 from orchestrator.runs.planning.preview import Planned
-from orchestrator.runs.report import Story, Trouble
+from orchestrator.runs.report import RunReport, Trouble
 from orchestrator.runs.requests import Done
 from orchestrator.runs.rollback import Rollback
 
@@ -116,7 +116,7 @@ def done(command: str, of: Done) -> Object:
     return {"command": command, "run": of.run, "text": of.text}
 
 
-def story(of: Story, *, debug: bool = False) -> Object:
+def run_report(of: RunReport, *, debug: bool = False) -> Object:
     """Return the answer of ``show``."""
     names = {wave.position: wave.name for wave in of.waves}
     return {

@@ -10,8 +10,8 @@ from rich.text import Text
 from orchestrator.fleet.target import Target
 from orchestrator.render.groups import block, grouped, spaced, troubles
 from orchestrator.render.table import Columns
+from orchestrator.render.text import count, elapsed, heads, safe
 from orchestrator.render.waves import estimate, waves
-from orchestrator.render.words import count, elapsed, heads, safe
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget
 from orchestrator.runs.planning.preview import Planned
 

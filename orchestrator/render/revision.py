@@ -6,7 +6,7 @@ from rich.text import Text
 
 from orchestrator.actions.authoring import NewRevision
 from orchestrator.config.report import shown_path
-from orchestrator.render.words import safe
+from orchestrator.render.text import safe
 
 
 def report(written: NewRevision) -> Text:

@@ -8,7 +8,7 @@ from rich.text import Text
 from orchestrator.render.groups import block, spaced
 from orchestrator.render.plan import moves
 from orchestrator.render.table import Columns
-from orchestrator.render.words import count, names, safe
+from orchestrator.render.text import count, names, safe
 from orchestrator.runs.rollback import Rollback
 
 

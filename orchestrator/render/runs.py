@@ -7,10 +7,10 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator.ledger.records import RunRecord
-from orchestrator.render.course import coloured
+from orchestrator.render.run_end import coloured
 from orchestrator.render.states import cell
 from orchestrator.render.table import Columns
-from orchestrator.render.words import safe
+from orchestrator.render.text import safe
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.times import moment
 from orchestrator.runs.requests import Done

@@ -9,7 +9,7 @@ from rich.text import Text
 from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.render.failure import failures
 from orchestrator.render.groups import spaced
-from orchestrator.render.words import NAMES_SHOWN, count, safe
+from orchestrator.render.text import NAMES_SHOWN, count, safe
 
 
 def report(written: SqlFiles, folder: Path) -> Group:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from orchestrator.fleet.target import Target
 from orchestrator.render.table import Columns
-from orchestrator.render.words import safe
+from orchestrator.render.text import safe
 from orchestrator.rollout.outcomes import Outcome, State
 
 _GOOD = frozenset({State.DONE, State.UNCHANGED, State.CURRENT, State.IN_SYNC})

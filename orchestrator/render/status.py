@@ -11,7 +11,7 @@ from orchestrator.dispatch.results import Result
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, troubles
 from orchestrator.render.states import cell, matrix
 from orchestrator.render.table import Columns
-from orchestrator.render.words import count, elapsed, heads, safe
+from orchestrator.render.text import count, elapsed, heads, safe
 from orchestrator.snapshot.classes import SchemaClass, schema_classes
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from orchestrator.fleet.target import Target
 from orchestrator.render.groups import spaced
 from orchestrator.render.table import Columns
-from orchestrator.render.words import count, labels, safe
+from orchestrator.render.text import count, labels, safe
 
 
 def table(found: Sequence[Target]) -> Group:

@@ -6,13 +6,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from orchestrator.dispatch.results import Result
-from orchestrator.render.course import ended
 from orchestrator.render.failure import failures
 from orchestrator.render.groups import Pair, block, grouped, spaced, target_names, titled
+from orchestrator.render.run_end import ended
 from orchestrator.render.states import by_environment
 from orchestrator.render.status import total, warnings
 from orchestrator.render.table import Columns
-from orchestrator.render.words import NAMES_SHOWN, count, heads, names, safe
+from orchestrator.render.text import NAMES_SHOWN, count, heads, names, safe
 from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import State
 

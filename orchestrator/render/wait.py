@@ -6,7 +6,7 @@ from rich.text import Text
 from orchestrator.dispatch.results import Result
 from orchestrator.render.groups import spaced, troubles
 from orchestrator.render.status import total, warnings
-from orchestrator.render.words import count, elapsed
+from orchestrator.render.text import count, elapsed
 
 
 def report(result: Result) -> Group:

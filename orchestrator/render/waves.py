@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.fleet.words import some
+from orchestrator.fleet.listing import some
 from orchestrator.render.table import Columns
-from orchestrator.render.words import elapsed, safe
+from orchestrator.render.text import elapsed, safe
 from orchestrator.rollout.plan import Plan, PlannedTarget, PlannedWave
 from orchestrator.runs.planning.preview import Planned
 

@@ -232,7 +232,7 @@ def vanished(sealed: Plan, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(target.name for target in sealed.targets if target.name not in there)
 
 
-def course(sealed: Plan, now: Plan) -> list[str]:
+def changes(sealed: Plan, now: Plan) -> list[str]:
     """Return in what the scripts and the waves differ: what must not change under a run."""
     return [*_settings(sealed, now, limits=False), *_scripts(sealed, now)]
 

@@ -205,9 +205,9 @@ class StateMachine:
             case GatePassed(wave=wave, kind=kind) | Overridden(wave=wave, kind=kind):
                 self._passed.add((wave, kind))
             case _:
-                self._course(event)
+                self._apply_to_state(event)
 
-    def _course(self, event: Event) -> None:
+    def _apply_to_state(self, event: Event) -> None:
         match event:
             case RunWaiting():
                 self.state = RunState.WAITING

@@ -30,7 +30,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class RunReport:
     """A run with its waves, what went wrong, who decided what, and what took long."""
 
     run: RunRecord
@@ -47,11 +47,11 @@ class Story:
     """The time by the ledger's clock, in ms."""
 
 
-def story(ledger: Ledger, id_: int) -> Story:
+def run_report(ledger: Ledger, id_: int) -> RunReport:
     """Read what happened in a run. Raises ``UsageError`` for one that is not there."""
     run = ledger.run(id_)
     failed = {attempt.target: attempt for attempt in ledger.attempts(id_, Which.FAILED)}
-    return Story(
+    return RunReport(
         run=run,
         waves=ledger.waves(id_),
         gates=ledger.gates(id_),

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
-from orchestrator.rollout.plan import Plan, course
+from orchestrator.rollout.plan import Plan, changes
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.runs.from_ledger import StoredRun
 from orchestrator.runs.planning.planner import arguments_digest, place_of, settings_of
@@ -74,7 +74,7 @@ def _settings(plan: Plan, workers: Workers) -> list[str]:
         arguments=arguments_digest(workers.x),
         rollouts={name: settings_of(config, name) for name in known},
     )
-    return course(plan, now)
+    return changes(plan, now)
 
 
 def _elsewhere(plan: Plan, targets: Sequence[Target]) -> Iterator[str]:

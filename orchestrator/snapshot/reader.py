@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault, Timeouts
-from orchestrator.dialects.faults import NO_ACCESS, words
+from orchestrator.dialects.faults import NO_ACCESS, message_of
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import UsageError
@@ -113,7 +113,7 @@ class SnapshotReader:
         """Return everything in the schemas of targets that were looked at, or why it can't be."""
         found = fleet.things([self.sources[name] for name in names])
         return {
-            name: Exception(self._redact(words(is_))) if isinstance(is_, Exception) else is_
+            name: Exception(self._redact(message_of(is_))) if isinstance(is_, Exception) else is_
             for name, is_ in found.items()
         }
 

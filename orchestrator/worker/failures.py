@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, NoSuchTableError, Pend
 
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import EXHAUSTED, Dialect, Fault, dialect_of
-from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, words
+from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, message_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.rollout.outcomes import LOOKED_AFTER, UNKNOWN_REVISION_STEP, Failure
 from orchestrator.worker.connection.pooler import TransactionPooling
@@ -145,7 +145,7 @@ def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Diale
 
 def _message(error: BaseException, folders: Sequence[Path], *, in_env_py: bool) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return words(error.orig)
+        return message_of(error.orig)
     if isinstance(error, NoSuchModuleError):
         return f"{error}; no such driver is installed"
     if isinstance(error, SyntaxError):

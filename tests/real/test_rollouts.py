@@ -186,7 +186,9 @@ def test_a_running_run_is_stopped_from_another_terminal(shop: Shop, what: str) -
 def test_queries_and_commands_of_a_gate_hold_a_run(shop: Shop) -> None:
     query = 'query = { sql = "SELECT count(*) FROM items", expect = 1, tries = 1 }'
     smoke = shop.project.folder / "smoke.sh"
-    smoke.write_text("#!/bin/sh\ncat > seen.json\ntest -e healthy || { sleep 1; echo no health; exit 4; }\n")
+    smoke.write_text(
+        "#!/bin/sh\ncat > seen.json\ntest -e healthy || { sleep 1; echo no health; exit 4; }\n"
+    )
     smoke.chmod(0o755)
     shop.declare(f"{CANARY}gate = {{ {query}, command = {{ run = ['./smoke.sh'] }} }}")
     shop.project.revision("a1", None, CREATE)

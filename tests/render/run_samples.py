@@ -19,7 +19,7 @@ from orchestrator.rollout.events import GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Failure, State
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, PlannedWave
 from orchestrator.runs.planning.preview import Planned
-from orchestrator.runs.report import Story, Trouble
+from orchestrator.runs.report import RunReport, Trouble
 from orchestrator.runs.rollback import Rollback
 from tests.render import samples
 from tests.render.samples import DOWN, FIRST, HALF, SECOND, TENANTS, outcome, target
@@ -220,7 +220,7 @@ def attempt(tenant: str, state: Any, **fields: Any) -> AttemptRecord:
     return AttemptRecord(12, 0, f"prod/orders/{tenant}", 1, **{**values, **fields})
 
 
-def story() -> Story:
+def run_report() -> RunReport:
     """Return a run in which everything happened that can."""
     lost = Failure("its worker was killed (SIGKILL)", "look what became of it", SECOND.id)
     begun = (Committing(SECOND.id, "ALTER TABLE items\nADD COLUMN note TEXT"),)
@@ -237,7 +237,7 @@ def story() -> Story:
         Trouble(record("hazel", State.LOCKED), None),
         Trouble(record("gorse", State.SKIPPED), None),
     ]
-    return Story(
+    return RunReport(
         run=run(stopped_by="[red]kim", reason="prod/canary waits for approval"),
         waves=[
             wave(0, "dev", "dev", 0, 5, WaveState.PASSED, 0, START + 20, START + 400),

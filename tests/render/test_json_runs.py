@@ -20,7 +20,7 @@ def answers() -> list[dict[str, Any]]:
         json_runs.plan(run_samples.planned(), None),
         json_runs.rollback(run_samples.rollback()),
         json_runs.runs(run_samples.runs()),
-        json_runs.story(run_samples.story()),
+        json_runs.run_report(run_samples.run_report()),
         json_runs.done("pause", Done(12, "run 12 is paused")),
         shapes.result(run_samples.ended(RunState.WAITING, "soaks", run_samples.START)),
     ]
@@ -92,7 +92,7 @@ def test_a_run_counts_its_targets_by_state() -> None:
 
 
 def test_a_story_names_waves_and_keeps_statements_whole() -> None:
-    answer = through(json_runs.story(run_samples.story()))
+    answer = through(json_runs.run_report(run_samples.run_report()))
     assert answer["approvals"] == [
         {
             "wave": "dev",
@@ -116,12 +116,12 @@ def test_a_story_names_waves_and_keeps_statements_whole() -> None:
 
 
 def test_tracebacks_are_there_for_debugging_only() -> None:
-    of = run_samples.story()
+    of = run_samples.run_report()
     failure = replace(samples.HALF, traceback="Tb")
     trouble = replace(of.troubles[0], attempt=run_samples.attempt("a", "failed", failure=failure))
     of = replace(of, troubles=[trouble])
 
     def traceback(**debug: bool) -> Any:
-        return json_runs.story(of, **debug)["troubles"][0]["attempt"]["failure"]["traceback"]
+        return json_runs.run_report(of, **debug)["troubles"][0]["attempt"]["failure"]["traceback"]
 
     assert (traceback(), traceback(debug=True)) == (None, "Tb")

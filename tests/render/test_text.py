@@ -17,10 +17,10 @@ from orchestrator.render import (
     plan,
     revision,
     rollback,
+    run_report,
     runs,
     sql,
     status,
-    story,
     targets,
     upgrade,
 )
@@ -50,8 +50,8 @@ CASES: dict[str, Callable[[], RenderableType]] = {
     "about_to_upgrade": lambda: plan.about_to_upgrade(run_samples.plan(), ["prod"]),
     "runs": lambda: runs.table(run_samples.runs()),
     "runs_none": lambda: runs.table([]),
-    "show": lambda: story.report(run_samples.story()),
-    "about_to_abort": lambda: story.about_to_abort(run_samples.run()),
+    "show": lambda: run_report.report(run_samples.run_report()),
+    "about_to_abort": lambda: run_report.about_to_abort(run_samples.run()),
     "rollback": lambda: rollback.report(run_samples.rollback()),
     "about_to": lambda: plan.about_to("Upgrade to heads", samples.upgrade().targets, ["prod"]),
     "revision": lambda: revision.report(WRITTEN),
@@ -221,9 +221,9 @@ def test_tenants_that_came_and_went_are_listed() -> None:
 
 @pytest.mark.parametrize(("age", "held"), [(1_000, True), (15_001, False)])
 def test_a_run_is_held_by_whoever_gave_a_sign_of_life(age: int, held: bool) -> None:
-    of = run_samples.story()
+    of = run_samples.run_report()
     alive = replace(of.run, holder="kim@build", heartbeat_at=of.now - age)
-    last = plain(story.report(replace(of, run=alive))).splitlines()[-1]
+    last = plain(run_report.report(replace(of, run=alive))).splitlines()[-1]
     assert ("held by kim@build" in last) == held
     assert ("orchestrator resume 12" in last) != held
 
@@ -246,25 +246,25 @@ def test_a_question_about_many_irreversible_revisions_fits_a_screen() -> None:
 
 
 def test_what_a_living_holder_does_is_under_way() -> None:
-    of = run_samples.story()
+    of = run_samples.run_report()
     dead = replace(of.run, holder="kim@build (process 7)", heartbeat_at=of.now - 16_000)
-    assert "of which nobody has seen the end" in plain(story.report(replace(of, run=dead)))
+    assert "of which nobody has seen the end" in plain(run_report.report(replace(of, run=dead)))
     alive = replace(dead, heartbeat_at=of.now - 1_000)
-    text = plain(story.report(replace(of, run=alive)))
+    text = plain(run_report.report(replace(of, run=alive)))
     assert "1 attempt under way" in text
     assert "nobody has seen" not in text
 
 
 def test_a_wave_takes_no_longer_than_its_run() -> None:
-    of = run_samples.story()
+    of = run_samples.run_report()
     begun = replace(of.waves[0], state=WaveState.RUNNING, ended_at=None)
     ended = replace(of.run, state=RunState.ABORTED, ended_at=(begun.started_at or 0) + 5_000)
-    text = plain(story.report(replace(of, run=ended, waves=[begun])))
+    text = plain(run_report.report(replace(of, run=ended, waves=[begun])))
     assert re.search(r"^dev .* 5\.0s$", text, re.MULTILINE)
 
 
 def test_a_story_of_a_thousand_troubles_fits_a_few_screens() -> None:
-    of = run_samples.story()
+    of = run_samples.run_report()
     many = [
         run_samples.Trouble(
             run_samples.record(f"t{n}", state),
@@ -274,7 +274,7 @@ def test_a_story_of_a_thousand_troubles_fits_a_few_screens() -> None:
         for state in (State.FAILED, State.SKIPPED)
     ]
     opened = [run_samples.attempt(f"t{n}", None) for n in range(1000)]
-    text = plain(story.report(replace(of, troubles=many, open=opened)), 80)
+    text = plain(run_report.report(replace(of, troubles=many, open=opened)), 80)
     assert text.count("failed: prod/") == 50
     assert "and 950 more failed targets" in text
     assert text.count("and 980 more (-o json lists all)") == 2

@@ -15,7 +15,7 @@ from orchestrator.rollout.plan import (
     PlannedTarget,
     PlannedWave,
     appeared,
-    course,
+    changes,
     differences,
     of_json,
     unsealed,
@@ -252,8 +252,8 @@ def test_each_kind_of_difference_has_its_line(now: dict[str, object], line: str)
 
 def test_what_may_change_under_a_run_is_no_other_course() -> None:
     limits = {"prod": {"max_parallel": 5, "waves": []}}
-    assert course(PLAN, replace(PLAN, program="2", alembic="2", rollouts=limits)) == []
-    assert course(PLAN, replace(PLAN, rollouts={"prod": {"max_parallel": 4, "waves": [1]}}))
+    assert changes(PLAN, replace(PLAN, program="2", alembic="2", rollouts=limits)) == []
+    assert changes(PLAN, replace(PLAN, rollouts={"prod": {"max_parallel": 4, "waves": [1]}}))
 
 
 def test_targets_that_came_or_went_are_named_and_are_no_difference() -> None:

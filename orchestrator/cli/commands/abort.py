@@ -24,12 +24,12 @@ def abort(
       orchestrator abort 12
       orchestrator abort last --yes
     """
-    from orchestrator.render import json_runs, runs, story
+    from orchestrator.render import json_runs, run_report, runs
 
     call = invocation.of(context, output)
     project = quiet(call)
     number = run_id(project, run)
     if not yes:
-        assert_wanted(story.about_to_abort(project.runs.show(number).run))
+        assert_wanted(run_report.about_to_abort(project.runs.show(number).run))
     done = project.runs.abort(number)
     show(call, lambda: runs.done(done), lambda: json_runs.done("abort", done))

@@ -21,13 +21,13 @@ def show(
       orchestrator show 12
       orchestrator show last -o json | jq .troubles
     """
-    from orchestrator.render import json_runs, story
+    from orchestrator.render import json_runs, run_report
 
     call = invocation.of(context, output)
     project = quiet(call)
     found = project.runs.show(run_id(project, run))
     streams.show(
         call,
-        lambda: story.report(found, debug=call.debug),
-        lambda: json_runs.story(found, debug=call.debug),
+        lambda: run_report.report(found, debug=call.debug),
+        lambda: json_runs.run_report(found, debug=call.debug),
     )

@@ -14,7 +14,7 @@ from orchestrator.config.tenants import TenantsFromCommand, TenantsFromCsv, Tena
 from orchestrator.errors import TargetsFailed
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.labels import TenantLabels, labels_from_row
-from orchestrator.fleet.words import some
+from orchestrator.fleet.listing import some
 from orchestrator.inspection.tenants.asking import rows
 
 _TIMEOUT = 60

@@ -16,7 +16,6 @@ from orchestrator.config.redaction import Redactor
 from orchestrator.config.rollouts import GateCommand, GateQuery
 from orchestrator.config.secrets import Secrets
 from orchestrator.dialects import Timeouts
-from orchestrator.dialects.faults import words
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.inspection.connecting import connected, rows
@@ -82,7 +81,7 @@ def _mismatch(gate: GateQuery, one: Asked, secrets: Secrets) -> str:
         with connected(one.location, Timeouts(one.lock_timeout, gate.timeout)) as connection:
             found = rows(connection, gate.sql)
     except Exception as error:  # noqa: BLE001 - drivers raise anything; the gate does not hold
-        return redact(f"{one.name}: {words(error)}")
+        return redact(f"{one.name}: {message_of(error)}")
     if not found:
         return f"{one.name}: no row, where {gate.expect} was expected"
     value = found[0][0]

@@ -8,7 +8,7 @@ from rich.text import Text
 from orchestrator.dispatch.results import RunEnd
 from orchestrator.render.groups import block
 from orchestrator.render.table import Columns
-from orchestrator.render.words import count, names, safe
+from orchestrator.render.text import count, names, safe
 from orchestrator.rollout.events import RunState
 
 _STYLES = {

@@ -6,16 +6,16 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from orchestrator.ledger.records import AttemptRecord, RunRecord
-from orchestrator.render.course import coloured, standing
 from orchestrator.render.failure import details
 from orchestrator.render.groups import block, grouped, spaced
+from orchestrator.render.run_end import coloured, standing
 from orchestrator.render.runs import counts
 from orchestrator.render.states import style, word
 from orchestrator.render.table import Columns
-from orchestrator.render.words import NAMES_SHOWN, count, elapsed, names, safe, shortened
+from orchestrator.render.text import NAMES_SHOWN, count, elapsed, names, safe, shortened
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.times import moment
-from orchestrator.runs.report import Story, Trouble
+from orchestrator.runs.report import RunReport, Trouble
 
 _BLOCKS = 50
 _STATEMENT = 60
@@ -23,7 +23,7 @@ _SIGN_OF_LIFE = 15_000
 """Milliseconds: who has given none for longer is taken for dead."""
 
 
-def report(of: Story, *, debug: bool = False) -> Group:
+def report(of: RunReport, *, debug: bool = False) -> Group:
     """Return what happened in a run, and last how to go on with it."""
     return spaced(
         _head(of.run),
@@ -37,12 +37,12 @@ def report(of: Story, *, debug: bool = False) -> Group:
     )
 
 
-def _standing(of: Story) -> RenderableType:
+def _standing(of: RunReport) -> RenderableType:
     run = of.run
     return standing(run.id, run.state, run.reason or "", _holder(of))
 
 
-def _holder(of: Story) -> str | None:
+def _holder(of: RunReport) -> str | None:
     seen = of.run.heartbeat_at
     alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
     return of.run.holder if alive else None
@@ -70,7 +70,7 @@ def _head(run: RunRecord) -> Group:
     return Group(title, Columns(["", ""], table, headed=False))
 
 
-def _waves(of: Story) -> Iterator[Columns]:
+def _waves(of: RunReport) -> Iterator[Columns]:
     rows = []
     ended_at = of.run.ended_at or of.now
     for wave in of.waves:
@@ -91,7 +91,7 @@ def _waves(of: Story) -> Iterator[Columns]:
         yield Columns(["wave", "state", "targets", "failed", "took"], rows)
 
 
-def _decisions(of: Story) -> Iterator[Group]:
+def _decisions(of: RunReport) -> Iterator[Group]:
     waves = {wave.position: wave.name for wave in of.waves}
     rows: list[tuple[int, str, str]] = []
     for gate in (one for one in of.gates if one.state != "overridden"):
@@ -113,7 +113,7 @@ def _decisions(of: Story) -> Iterator[Group]:
         yield Group(Columns(["", "", ""], table, headed=False))
 
 
-def _slowest(of: Story) -> Iterator[Group]:
+def _slowest(of: RunReport) -> Iterator[Group]:
     rows = [
         [Text(elapsed((one.milliseconds or 0) / 1000)), Text(safe(one.target))]
         for one in of.slowest
@@ -123,7 +123,7 @@ def _slowest(of: Story) -> Iterator[Group]:
         yield block(Text("slowest", style="dim"), Columns(["", ""], rows, headed=False))
 
 
-def _open(of: Story) -> Iterator[Group]:
+def _open(of: RunReport) -> Iterator[Group]:
     if not of.open:
         return
     rows = [
@@ -139,7 +139,7 @@ def _open(of: Story) -> Iterator[Group]:
     yield block(title, Columns(["", "", ""], rows, headed=False))
 
 
-def _made(of: Story) -> Iterator[Group]:
+def _made(of: RunReport) -> Iterator[Group]:
     """Yield which databases and schemas were created, dropped or kept."""
     for what in ("created", "dropped", "kept"):
         made = [one for one in of.remarks if one.what == what]
@@ -152,7 +152,7 @@ def _made(of: Story) -> Iterator[Group]:
         yield block(title, Columns(["", ""], rows, headed=False))
 
 
-def _troubles(of: Story, *, debug: bool) -> Iterator[Group]:
+def _troubles(of: RunReport, *, debug: bool) -> Iterator[Group]:
     reasons = {one.target: one for one in of.remarks if one.what == "skipped"}
     skipped = [one.target.name for one in of.troubles if one.target.state is State.SKIPPED]
     if skipped:
