@@ -16,6 +16,7 @@ from orchestrator.config.redaction import Redactor
 from orchestrator.config.rollouts import GateCommand, GateQuery
 from orchestrator.config.secrets import Secrets
 from orchestrator.dialects import Timeouts
+from orchestrator.dialects.faults import message_of
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.inspection.connecting import connected, rows

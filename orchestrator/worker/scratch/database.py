@@ -12,6 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.dialects import Timeouts
+from orchestrator.dialects.faults import message_of
 from orchestrator.fleet.location import Location, backend_of
 from orchestrator.fleet.scratch import scratch_address
 from orchestrator.worker.connection.session import locked, open_session
@@ -77,8 +78,8 @@ def _told_of_kind(job: Job, context: Context, location: Location) -> Iterator[No
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         name = _NAMES[theirs]
         raise BrokenScripts(
-            f"{message_of(cause)}\n  the scratch database that models are compared with is SQLite, and "
-            f"the targets of {job.database} are on {name}: its revisions do not run on SQLite",
+            f"{message_of(cause)}\n  the scratch database that models are compared with is SQLite, "
+            f"and the targets of {job.database} are on {name}: its revisions do not run on SQLite",
             f"create an empty database on {name} to throw away, and name it in environments.toml: "
             f'[project.scratch] {theirs} = "{_EXAMPLES[theirs]}"',
         ) from error
