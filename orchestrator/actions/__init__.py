@@ -1,4 +1,8 @@
-"""What commands do, without a terminal."""
+"""What commands do, without a terminal: one module per verb; ``Project`` is the public face.
+
+Imports every floor below, never ``cli`` or ``render``.
+Never prints, asks or exits: it returns a frozen result, or raises an ``OrchestratorError``.
+"""
 
 from orchestrator.actions.project import Project
 from orchestrator.actions.selection import Selection

@@ -1,4 +1,8 @@
-"""What differs between MySQL, MariaDB, PostgreSQL and SQLite."""
+"""What differs between MySQL, MariaDB, PostgreSQL and SQLite, as SQL and data.
+
+Imports what is pure.
+Never executes anything: whoever has a connection does.
+"""
 
 from orchestrator.dialects.base import EXHAUSTED, Dialect, Fault, Timeouts
 from orchestrator.dialects.mysql import MySQL

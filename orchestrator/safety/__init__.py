@@ -1,0 +1,5 @@
+"""What is checked before anything is touched.
+
+Imports ``snapshot``, ``dispatch`` and what lies below.
+Never changes a target.
+"""

@@ -1,0 +1,5 @@
+"""A database's Alembic scripts: configuration, revisions, graph.
+
+Imports ``config`` and ``rollout``.
+Never connects anywhere.
+"""
