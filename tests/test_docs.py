@@ -1,5 +1,6 @@
 """The documentation holds what it promises: links, files, commands, and the steps of the README."""
 
+import ast
 import os
 import re
 import shlex
@@ -255,3 +256,32 @@ def _run(line: str, folder: Path, code: int = 0) -> str:
 def _lines(text: str) -> list[str]:
     """Lines without what differs from run to run: times, revision ids, places in a template."""
     return [_VARIES.sub("…", line).rstrip() for line in text.splitlines() if line.strip()]
+
+
+_PATH = re.compile(r"`((?:orchestrator|tests|docs)/[\w./-]*)`")
+
+
+def test_every_path_of_the_architecture_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    paths = dict.fromkeys(_PATH.findall(page))
+
+    assert len(paths) > 60
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    """A name in its table of questions is in the file that it names."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = page.partition("## Four questions")[2].partition("## ")[0]
+    for names, path in re.findall(r"((?:`[\w.]+`(?: and |, )?)+) in `([\w/.]+)`", rows):
+        text = (ROOT / path).read_text()
+        for name in re.findall(r"[\w.]+", names.replace("and", "")):
+            assert re.search(rf"(def|class) {name.rpartition('.')[2]}\b", text), (name, path)
+
+
+def test_every_package_says_what_lives_in_it() -> None:
+    for package in (ROOT / "orchestrator").rglob("__init__.py"):
+        if "templates" not in package.parts and package.parent.name != "versions":
+            doc = ast.get_docstring(ast.parse(package.read_text()))
+            assert doc is not None, package
+            assert len(doc.splitlines()) >= 3, package
