@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.version import VERSION
 
 if TYPE_CHECKING:
-    from orchestrator.actions import Project, Selection
+    from orchestrator.actions import Project, RunOptions, Selection
 
-__all__ = ["Project", "Selection"]
+__all__ = ["Project", "RunOptions", "Selection"]
 __version__ = VERSION
 
 

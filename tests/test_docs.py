@@ -198,7 +198,7 @@ def test_every_event_is_described_with_its_keys(event: type[events.Event]) -> No
 
 def test_the_guide_to_rollouts_works(tmp_path: Path) -> None:
     page = ROOT / "docs" / "rollouts.md"
-    fleet, failing, mended = (text for _, text in blocks(page, "python"))
+    fleet, failing, fixed = (text for _, text in blocks(page, "python"))
     source, waves = (text for _, text in list(blocks(page, "toml"))[:2])
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
     example = (ROOT / "environments.toml").read_text()
@@ -222,7 +222,7 @@ def test_the_guide_to_rollouts_works(tmp_path: Path) -> None:
 
     head, _, tail = failing.partition("from alembic import op\n")
     change = tail.partition("def upgrade()")[0]
-    imports, _, rest = mended.partition("\nSAME")
+    imports, _, rest = fixed.partition("\nSAME")
     downgrade = "def downgrade()" + tail.partition("def downgrade()")[2]
     revision.write_text(f"{head}{imports}{change}SAME{rest}\n\n{downgrade}")
     assert "was edited" in _run("orchestrator upgrade --plan prod.plan.json --yes", tmp_path, 5)

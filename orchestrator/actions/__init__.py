@@ -6,5 +6,6 @@ Never prints, asks or exits: it returns a frozen result, or raises an ``Orchestr
 
 from orchestrator.actions.project import Project
 from orchestrator.actions.selection import Selection
+from orchestrator.runs.context import RunOptions
 
-__all__ = ["Project", "Selection"]
+__all__ = ["Project", "RunOptions", "Selection"]

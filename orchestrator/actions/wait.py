@@ -20,7 +20,7 @@ def wait_until_there(
     """Return the outcomes of ``targets``, as of ``status``, once each is ``CURRENT``.
 
     Earlier where ``timeout`` seconds are over, where the scripts of a database can't be read, which
-    waiting does not mend, and after Ctrl-C.
+    waiting does not fix, and after Ctrl-C.
     """
     until, pause, said = time.monotonic() + timeout, _FIRST, -math.inf
     found: dict[str, Outcome] = {}

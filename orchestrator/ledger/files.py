@@ -43,7 +43,7 @@ def write_ahead(location: Location, shown: str) -> None:
 def _refusal(shown: str, cause: str) -> Refused:
     return Refused(
         f"the ledger at {shown} can't be opened: {cause}; "
-        "mend its rights, or name another file in project.ledger"
+        "fix its rights, or name another file in project.ledger"
     )
 
 

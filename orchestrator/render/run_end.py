@@ -69,7 +69,7 @@ def _mending(id_: int, reason: str) -> Columns:
         steps = {
             "try again": f"orchestrator retry {id_}",
             "go without": f"orchestrator skip {id_} TARGET --reason …",
-            "a mended revision": "orchestrator upgrade, as a new run",
+            "a fixed revision": "orchestrator upgrade, as a new run",
         }
     rows = [[Text(f"{what}:", style="dim"), Text(how)] for what, how in steps.items()]
     return Columns(["", ""], rows, headed=False)

@@ -91,7 +91,7 @@ class RunAborted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunFailed(Event):
-    """A wave was over its budget, or a gate failed. ``retry`` and ``skip`` may mend it."""
+    """A wave was over its budget, or a gate failed. ``retry`` and ``skip`` may fix it."""
 
     reason: str
 

@@ -95,7 +95,7 @@ class Difference:
     """One difference that autogenerate found between the models and a database."""
 
     kind: str
-    """Alembic's name of the operation that would mend it: ``add_column``, ``remove_index``, …"""
+    """Alembic's name of the operation that would fix it: ``add_column``, ``remove_index``, …"""
     text: str
     """The difference as a line for people: ``missing column items.note (VARCHAR(50))``."""
     table: str | None = None

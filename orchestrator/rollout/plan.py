@@ -250,7 +250,7 @@ def _settings(sealed: Plan, now: Plan, *, limits: bool = True) -> Iterator[str]:
         if then != is_now and (limits or name not in {"program", "alembic"}):
             yield f"{words} is {is_now}; the plan says {then}"
     if sealed.arguments != now.arguments:
-        yield "the arguments of -x are others than those of the plan"
+        yield "the arguments of -x are not those of the plan"
     for environment in {**sealed.rollouts, **now.rollouts}:
         then, is_now = (p.rollouts.get(environment, {}) for p in (sealed, now))
         for key in sorted({*then, *is_now} - (frozenset() if limits else _LIMITS)):

@@ -33,7 +33,7 @@ from orchestrator.rollout.outcomes import SUCCEEDED, Outcome, State
 from orchestrator.rollout.schedule import Blocked, Schedule, Work
 
 OVER = frozenset({RunState.FAILED, RunState.ABORTED, RunState.DONE})
-"""Nothing more happens by itself. ``retry`` and ``skip`` may mend what failed."""
+"""Nothing more happens by itself. ``retry`` and ``skip`` may fix what failed."""
 FAILURES = frozenset({State.FAILED, State.IN_DOUBT, State.LOCKED})
 """What counts against the budget. What is blocked does not: its cause counts already."""
 

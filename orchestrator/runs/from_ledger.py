@@ -12,7 +12,7 @@ from orchestrator.rollout.plan import Plan, of_json
 from orchestrator.rollout.state_machine import Past
 from orchestrator.runs.attempts import Attempts
 
-ENDED_BEFORE = "its orchestrator ended before it did"
+ENDED_BEFORE = "the orchestrator process that ran it died"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def retry(project: ProjectContext, id_: int, names: Sequence[str], options: RunO
     """Let failed targets of a run be tried again, and go on with it.
 
     All that failed and changed nothing; or those of ``names``, which may also be in doubt or half
-    applied, once somebody has mended them. Raises as ``resume``, and ``UsageError`` for names that
+    applied, once somebody has fixed them. Raises as ``resume``, and ``UsageError`` for names that
     can't be tried again.
     """
 
@@ -89,7 +89,7 @@ def _doubtful(stored: StoredRun) -> str:
     name = rows[0].name
     what = "is in doubt" if rows[0].state is State.IN_DOUBT else "was left half applied"
     again = f"orchestrator retry {stored.run.id} {name}"
-    return f"\n  {name} {what}: name it once it is mended, {again}"
+    return f"\n  {name} {what}: name it once it is fixed, {again}"
 
 
 def _take_up(
@@ -149,7 +149,7 @@ def _before(
         *(AttemptLost(now, attempt.target, attempt.number, ENDED_BEFORE) for attempt in left),
         *(TargetRetried(now, name, by) for name in retried),
         *(
-            TargetSkipped(now, name, by, "it is not in environments.toml any more")
+            TargetSkipped(now, name, by, "it is no longer in environments.toml")
             for name, row in stored.rows.items()
             if name not in there and row.state in {None, *_RETRIED}
         ),
@@ -170,7 +170,7 @@ def _assert_within_budget(stored: StoredRun, retried: Sequence[str]) -> None:
             raise Refused(
                 f"{len(failed):,} of {wave.name} failed, and at most {wave.budget:,} may: "
                 f"{', '.join(failed[:5])}{', …' if len(failed) > 5 else ''}\n"
-                f"  once they are mended, {' '.join(['orchestrator retry', str(id_), *named])}; "
+                f"  once they are fixed, {' '.join(['orchestrator retry', str(id_), *named])}; "
                 f"or go on without one: "
                 f"orchestrator skip {id_} {failed[0]} --reason …"
             )

@@ -37,7 +37,7 @@ def assert_unchanged(
     if found:
         lines = "\n".join(f"  {line}" for line in found[:_SHOWN])
         raise Refused(
-            f"run {id_} can't go on, as it would not do what it began:\n{lines}\n"
+            f"run {id_} can't go on, as it would not do what it started:\n{lines}\n"
             f"put that back, or abort it and start a new one: orchestrator abort {id_}"
         )
 

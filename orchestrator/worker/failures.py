@@ -104,7 +104,7 @@ def at_the_beginning(
         )
     else:
         return failure
-    return replace(failure, next_step=f"{step}else: {failure.next_step or f'mend {first}'}")
+    return replace(failure, next_step=f"{step}else: {failure.next_step or f'fix {first}'}")
 
 
 def with_left_behind(failure: Failure, left: Sequence[Sequence[str]]) -> Failure:
@@ -217,7 +217,7 @@ def _next_step(
     if fault is Fault.EXISTS and revision is not None and not dialect.transactional_ddl:
         return (
             f"an earlier attempt may have left revision {revision} half applied: compare the "
-            "database with it, undo or finish it by hand (and stamp it); else mend the revision"
+            "database with it, undo or finish it by hand (and stamp it); else fix the revision"
         )
     if fault is not None and fault in NEXT_STEP:
         return NEXT_STEP[fault]
@@ -227,7 +227,7 @@ def _next_step(
     if known is not None or revision is None:
         return known
     kept = "it was rolled back; " if dialect.transactional_ddl else "nothing of it stays; "
-    return f"{kept}mend revision {revision}, then run it again"
+    return f"{kept}fix revision {revision}, then run it again"
 
 
 def _step_for(error: BaseException) -> str | None:

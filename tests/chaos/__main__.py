@@ -36,7 +36,7 @@ def main() -> int:
                 print(f"seed {seed} FAILED\n{traceback.format_exc()}", flush=True)
                 continue
             tally.update(what for kills in told.setup.kills for what, _ in kills)
-            tally["in doubt"] += len(told.mended)
+            tally["in doubt"] += len(told.fixed)
             tally["commands"] += told.commands
             print(told, flush=True)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))

@@ -1,4 +1,4 @@
-"""The revisions of the chaos test, statement by statement, and the human who mends a target."""
+"""The revisions of the chaos test, statement by statement, and the human who fixes a target."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -153,7 +153,7 @@ class _Words:
         )
 
 
-def mend(revision: Revision, execute: Execute, *, complete: bool) -> str:
+def fix(revision: Revision, execute: Execute, *, complete: bool) -> str:
     """Bring a half applied revision to its end, or back to its start; say what was found.
 
     Asserts that what was done is a beginning of the revision, each statement once.

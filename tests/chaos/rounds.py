@@ -21,9 +21,9 @@ from tests.chaos.revisions import (
     MARKED,
     POSTGRES,
     SCHEMAS,
+    fix,
     heads,
     history,
-    mend,
     untouched,
 )
 from tests.chaos.world import LEDGERS, AnyServer, Servers, World, away
@@ -93,12 +93,12 @@ class Told:
 
     setup: Setup
     log: list[str] = field(default_factory=list)
-    mended: list[str] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
     commands: int = 0
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        doubt = f"in doubt: {', '.join(self.mended)}" if self.mended else "no doubt"
+        doubt = f"in doubt: {', '.join(self.fixed)}" if self.fixed else "no doubt"
         return (
             f"seed {self.setup.seed}  ledger {self.setup.ledger}  budget {self.setup.budget}  "
             f"retries {self.setup.retries}  {'; '.join(self.log)}  {doubt}  {self.seconds:.1f} s"
@@ -140,8 +140,8 @@ class Round:
             return ("upgrade", "--yes")
         id_ = str(run.id)
         # Killed just before it recorded that it failed.
-        to_mend = bool(self.outputs) and "once they are mended" in self.outputs[-1].err
-        if run.state in {RunState.PAUSED, RunState.RUNNING, RunState.WAITING} and not to_mend:
+        to_fix = bool(self.outputs) and "once they are fixed" in self.outputs[-1].err
+        if run.state in {RunState.PAUSED, RunState.RUNNING, RunState.WAITING} and not to_fix:
             return ("resume", id_)
         doubts = [row.name for row in rows if row.state is State.IN_DOUBT]
         for name in doubts:
@@ -168,7 +168,7 @@ class Round:
             return runs[0], ledger.targets(runs[0].id), newest
 
     def _human(self, target: str, attempt: AttemptRecord) -> None:
-        """Mend a target in doubt, as its message says."""
+        """Fix a target in doubt, as its message says."""
         failure = attempt.failure
         assert failure is not None, attempt
         if not failure.half_applied:  # nobody could look yet
@@ -188,10 +188,10 @@ class Round:
             # Killed before the COMMIT that was recorded: what came before it is rolled back, too.
             assert kind not in DDL_COMMITS, (found, attempt)
             assert untouched(revision, execute), (found, attempt)
-            self.told.mended.append(f"{target} {revision.id} untouched, at {found}")
+            self.told.fixed.append(f"{target} {revision.id} untouched, at {found}")
             return
-        mended = mend(revision, execute, complete=self.luck.random() < 0.5)
-        self.told.mended.append(f"{target} {mended}")
+        fixed = fix(revision, execute, complete=self.luck.random() < 0.5)
+        self.told.fixed.append(f"{target} {fixed}")
 
     def _begun(self, target: str, revision: str) -> bool:
         with self.world.ledger() as ledger:

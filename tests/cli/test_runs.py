@@ -29,7 +29,7 @@ where = { tier = "internal" }
 gate = { approval = true }
 """
 CREATE = "op.create_table('items', sa.Column('id', sa.Integer))"
-BREAKS = f"{CREATE}\nif 't2' in str(op.get_bind().engine.url) and not os.path.exists('mended'):\n"
+BREAKS = f"{CREATE}\nif 't2' in str(op.get_bind().engine.url) and not os.path.exists('fixed'):\n"
 BREAKS += "    op.execute('INSERT INTO nowhere VALUES (1)')"
 
 
@@ -166,7 +166,7 @@ def test_what_failed_is_tried_again_or_left_out(shop: ProjectFolder) -> None:
     assert "orchestrator retry 1" in shown
 
     assert run_of(shop.run("retry", "last", "-o", "json", code=3)) == (1, "failed")
-    (shop.folder / "mended").touch()
+    (shop.folder / "fixed").touch()
     assert run_of(shop.run("retry", "1", "prod/app/t2", "-o", "json")) == (1, "done")
 
 

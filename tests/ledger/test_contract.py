@@ -33,7 +33,7 @@ A, B = "prod/app/a", "prod/app/b"
 ME = Holder("kim", "elsewhere", 1)
 YOU = Holder("lou", "elsewhere", 2)
 R2 = (Revision("r2", "second"),)
-BAD = Failure("no such table: x", "mend it", "r2", "ALTER TABLE x", ("CREATE TABLE y",), True)
+BAD = Failure("no such table: x", "fix it", "r2", "ALTER TABLE x", ("CREATE TABLE y",), True)
 
 
 def done(target: str, at: int = 20, number: int = 1, heads: tuple[str, ...] = ("r2",)) -> e.Event:

@@ -192,7 +192,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cant_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Refused, match="can't be opened: Not a directory; mend its rights"):
+    with pytest.raises(Refused, match="can't be opened: Not a directory; fix its rights"):
         Ledger.open(located(f"sqlite:///{tmp_path}/file/x/ledger.db"))
 
 

@@ -104,7 +104,7 @@ def test_what_the_server_bears_for_nobody_is_told_once_with_its_setting(
     assert ran.out.count("out of shared memory") == 1, ran.out
     assert "max_locks_per_transaction" in ran.out
     assert "max_per_server" in ran.out
-    assert "mend revision" not in ran.out
+    assert "fix revision" not in ran.out
 
 
 def unprivileged(processes: int) -> list[str]:

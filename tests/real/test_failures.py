@@ -58,7 +58,7 @@ def test_a_failed_statement_names_everything_and_stops_nobody_else(fleet: Fleet)
 
 HALF_ON_ALL = """
 op.create_table("half", sa.Column("id", sa.Integer))
-if not op.get_bind().dialect.has_table(op.get_bind(), "mended"):
+if not op.get_bind().dialect.has_table(op.get_bind(), "fixed"):
     op.execute("INSERT INTO nowhere VALUES (1)")
 """
 
@@ -87,7 +87,7 @@ def test_a_half_applied_revision_is_not_started_again_before_somebody_looked(
         assert fleet.tables("t000") == {"half", "alembic_version"}
     for tenant in ("t000", "t001"):
         fleet.rows(tenant, "DROP TABLE half")
-        fleet.rows(tenant, "CREATE TABLE mended (id INT)")
+        fleet.rows(tenant, "CREATE TABLE fixed (id INT)")
     fleet.project.run("retry", "1", "prod/app/t000", code=None)
     assert fleet.heads("t000") == ["a1"]
     fleet.project.run("upgrade", code=None)
@@ -470,7 +470,7 @@ def test_the_orchestrator_killed_mid_run_leaves_targets_whole(fleet: Fleet):
 
     assert "orchestrator resume 1" in fleet.project.run("upgrade", code=5).err
     fleet.project.run("resume", "1", code=None if fleet.ddl_commits else 0)
-    if not fleet.ddl_commits:  # there, what was half applied must be mended by hand
+    if not fleet.ddl_commits:  # there, what was half applied must be fixed by hand
         assert all(fleet.heads(tenant) == ["a1"] for tenant in fleet.tenants)
 
 

@@ -102,7 +102,7 @@ def test_within_its_budget_a_wave_passes_and_its_failures_are_told(shop: Shop) -
 
     assert "run 3: done, but for 1 target; try again: orchestrator retry 3" in ran.out
     assert shop.at("b2") == {f"t{n:02}" for n in range(10)} - {"t03"}
-    # Mended by hand, it is retried in the same run.
+    # Fixed by hand, it is retried in the same run.
     with sqlite3.connect(shop.project.folder / "var/t03.db") as connection:
         connection.execute("CREATE TABLE nowhere (n INTEGER)")
     shop.run("retry", "last")

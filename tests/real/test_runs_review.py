@@ -127,8 +127,8 @@ requires = { environment = "staging" }
     for database in ("app", "first"):
         shop.scripts(database)
     shop.revision("a1", None, table("one"))
-    mend = "os.path.isdir('var/prod_app.db') and os.rmdir('var/prod_app.db')"
-    shop.revision("f1", None, mend, database="first")
+    fix = "os.path.isdir('var/prod_app.db') and os.rmdir('var/prod_app.db')"
+    shop.revision("f1", None, fix, database="first")
     shop.run("upgrade", "staging/first")
     (shop.folder / "var/prod_app.db").mkdir()
     shop.run("upgrade", "prod", code=None)

@@ -154,7 +154,7 @@ def test_only_the_first_statement_of_a_history_begins_it(shop: ProjectFolder):
 
     step = failure_of(shop.run("upgrade", "-o", "json", code=3))["next_step"]
 
-    assert "mend revision r1" in step
+    assert "fix revision r1" in step
     assert "application" not in step
 
 

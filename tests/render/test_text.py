@@ -131,7 +131,7 @@ def test_four_hundred_failures_of_one_cause_are_one_block() -> None:
                 State.FAILED,
                 failure=Failure(
                     f'table "tenant{n}.items" does not exist\nLINE {n}: …',
-                    "mend revision b2, then run it again",
+                    "fix revision b2, then run it again",
                     revision="b2",
                     statement=f"ALTER TABLE tenant{n}.items ADD COLUMN n INTEGER",
                     traceback=f"frame {n}",
@@ -206,7 +206,7 @@ def test_a_run_that_failed_tells_how_to_mend_it() -> None:
         "run 12: failed, 3 targets of prod/canary failed; none may",
         "    try again:          orchestrator retry 12",
         "    go without:         orchestrator skip 12 TARGET --reason …",
-        "    a mended revision:  orchestrator upgrade, as a new run",
+        "    a fixed revision:  orchestrator upgrade, as a new run",
     ]
 
 

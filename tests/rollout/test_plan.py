@@ -221,7 +221,7 @@ def test_a_newer_format_is_named() -> None:
         ({"revision": "r9"}, "the destination is r9; the plan says heads"),
         ({"program": "2"}, "the version of this program is 2; the plan says 1.0"),
         ({"alembic": "2"}, "the version of Alembic is 2; the plan says 1.20"),
-        ({"arguments": "d"}, "the arguments of -x are others than those of the plan"),
+        ({"arguments": "d"}, "the arguments of -x are not those of the plan"),
         ({"rollouts": {"prod": {"max_parallel": 5, "waves": []}}}, "max_parallel of prod's"),
         ({"rollouts": {"prod": {"max_parallel": 4}}}, "waves of prod's rollout was changed"),
         ({"revisions": {}}, "revision r2 of orders is not to be run any more"),

@@ -167,8 +167,8 @@ def step(world: World, luck: random.Random) -> None:
     """One thing that happens in a big run: mostly progress."""
     if world.run is None:
         settled = world.ledger.settled
-        mended = [n for n, s in settled.items() if s in {State.FAILED, State.SKIPPED}]
-        for name in luck.sample(mended, min(len(mended), 3)):
+        fixed = [n for n, s in settled.items() if s in {State.FAILED, State.SKIPPED}]
+        for name in luck.sample(fixed, min(len(fixed), 3)):
             luck.choice((world.retry, world.skip))(name)
         world.resume()
         return

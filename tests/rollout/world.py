@@ -274,7 +274,7 @@ class World:
         self.flush()
 
     def retry(self, name: str) -> None:
-        """Somebody mended a target; also after the run was done."""
+        """Somebody fixed a target; also after the run was done."""
         if self.ledger.state is RunState.ABORTED or self.ledger.settled.get(name) not in MENDED:
             return
         others = {n: s for n, s in self.ledger.settled.items() if n != name}

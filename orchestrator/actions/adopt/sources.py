@@ -115,7 +115,7 @@ def _read(folder: Path, path: Path) -> tuple[Configuration, list[Source]]:
         if not databases and is_environment(path.parent):  # as Flask-Migrate has it
             databases = list(_with_binds(_of_env_py(folder, path.parent, of)))
     except AlembicFileError as error:
-        raise _refused(f"{error}", "mend it, or move it away to start a new project") from None
+        raise _refused(f"{error}", "fix it, or move it away to start a new project") from None
     if not databases:
         raise _refused(f"{of.config_file} says no script_location", "add it, or move the file away")
     return of, databases
@@ -213,7 +213,7 @@ def _source(
     if text is None:
         raise _refused(
             f"there is no env.py in script_location {scripts.location!r}",
-            f"mend script_location in {of.config_file}",
+            f"fix script_location in {of.config_file}",
         )
     app = flask_app(folder, text)
     return Source(section, file, url_section, scripts, read_env_py(text), of, flask=app)

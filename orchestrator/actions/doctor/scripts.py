@@ -75,7 +75,7 @@ def _database(project: ProjectContext, workers: Workers, target: Target) -> Iter
 
 def _revisions(about: str, database: str, found: Examined) -> Iterator[Check]:
     if found.unreadable is not None:
-        yield Check(about, "revisions", Verdict.FAULT, found.unreadable, "mend that file")
+        yield Check(about, "revisions", Verdict.FAULT, found.unreadable, "fix that file")
         return
     counted = f"{found.revisions:,} {'revision' if found.revisions == 1 else 'revisions'}"
     if len(found.heads) > 1:

@@ -66,7 +66,7 @@ def _answer(project: ProjectContext, about: str, of: tuple[str, list[Target]]) -
         if source.location.backend == "sqlite":
             return Check(about, "server", Verdict.OK, "SQLite, in this process")
         slow = seconds > _SLOW
-        step = "the way to it is long: run this nearer to it" if slow else None
+        step = "it is far away: run this closer to it" if slow else None
         return Check(about, "server", Verdict.NOTE if slow else Verdict.OK, text, step)
     assert error is not None
     text = f"{server}: {project.redacted(told(error), source.location)}"

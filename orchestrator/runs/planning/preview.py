@@ -46,7 +46,7 @@ class Planned:
             names = ", ".join(outcome.target for outcome in self.unread[:5])
             raise Refused(
                 f"a plan can't be sealed while targets can't be read: {names or 'interrupted'}\n"
-                "  mend them, or leave them out with --exclude"
+                "  fix them, or leave them out with --exclude"
             )
 
 

@@ -158,7 +158,7 @@ def _written(scripts: Scripts, target: str, writing: Iterator[Script | None]) ->
             found = tuple(revision_of(script) for script in writing if script is not None)
     except Exception as error:
         left = ", ".join(map(str, sorted(scripts.files() - before)))
-        step = f"{left} was written before: mend it, or delete it" if left else None
+        step = f"{left} was written before: fix it, or delete it" if left else None
         step = step or _step_for(str(error), scripts, target)
         if step is None:
             raise

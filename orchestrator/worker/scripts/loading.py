@@ -80,7 +80,7 @@ def _assert_complete(found: dict[str, Script]) -> None:
             if id_ not in found:
                 raise BrokenScripts(
                     f"{script.path}: there is no revision '{id_}', which its {key} names",
-                    f"add the file of revision '{id_}', or mend {key}",
+                    f"add the file of revision '{id_}', or fix {key}",
                 )
 
 
@@ -97,10 +97,10 @@ def _unreadable(error: BaseException) -> BrokenScripts:
     if isinstance(error, ImportError):
         return BrokenScripts(import_message(error, (path,)), IMPORT_STEP)
     if isinstance(error, SyntaxError):
-        return BrokenScripts(syntax_message(error), f"mend {path}")
+        return BrokenScripts(syntax_message(error), f"fix {path}")
     line = next((f.lineno for f in _frames(error) if f.filename == str(path)), None)
     place = f"{path}:{line}" if line else str(path)
-    return BrokenScripts(f"{place}: {_words(error)}", f"mend {path}")
+    return BrokenScripts(f"{place}: {_words(error)}", f"fix {path}")
 
 
 def _file_of(error: BaseException) -> Path | None:
