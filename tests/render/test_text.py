@@ -204,8 +204,8 @@ def test_a_run_that_failed_tells_how_to_mend_it() -> None:
     result = run_samples.ended(RunState.FAILED, "3 targets of prod/canary failed; none may")
     assert plain(upgrade.report(result, "heads"), 80).splitlines()[-4:] == [
         "run 12: failed, 3 targets of prod/canary failed; none may",
-        "    try again:          orchestrator retry 12",
-        "    go without:         orchestrator skip 12 TARGET --reason …",
+        "    try again:         orchestrator retry 12",
+        "    go without:        orchestrator skip 12 TARGET --reason …",
         "    a fixed revision:  orchestrator upgrade, as a new run",
     ]
 
