@@ -88,6 +88,29 @@ XArguments = Annotated[
         help="For context.get_x_argument(), as alembic -x. May be repeated.",
     ),
 ]
+Destination = Annotated[
+    str | None,
+    typer.Option(
+        "--revision",
+        show_default="heads",
+        help="Where to: any Alembic revision expression.",
+    ),
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        show_default=False,
+        help='Do exactly what "orchestrator plan --out FILE" wrote, or refuse.',
+    ),
+]
+SqlFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--sql", metavar="DIR", show_default=False, help="Write SQL files; change nothing."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[

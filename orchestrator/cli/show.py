@@ -1,11 +1,13 @@
 """Writing to the two streams: results to stdout, everything else to stderr."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from json import JSONEncoder
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+import typer
 
 from orchestrator.errors import NotWritten
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.cli.invocation import Invocation
-    from orchestrator.dispatch.results import RunEnd
+    from orchestrator.dispatch.results import Result, RunEnd
+    from orchestrator.runs.requests import Done
 
 
 def show(
@@ -41,6 +44,26 @@ def show(
         error(f"{run.unwritten}{_kept(run)}")
 
 
+def show_result(invocation: "Invocation", result: "Result", revision: str = "") -> NoReturn:
+    """Write what a command that changes targets came to, and exit with its code."""
+    from orchestrator.render import json, upgrade
+
+    show(
+        invocation,
+        lambda: upgrade.report(result, revision, debug=invocation.debug),
+        lambda: json.result(result, debug=invocation.debug),
+        run=result.run,
+    )
+    raise typer.Exit(result.exit_code)
+
+
+def show_done(invocation: "Invocation", verb: str, done: "Done") -> None:
+    """Write what was asked of a run."""
+    from orchestrator.render import json_runs, runs
+
+    show(invocation, lambda: runs.done(done), lambda: json_runs.done(verb, done))
+
+
 def _kept(run: "RunEnd") -> str:
     return f"; run {run.id} has it: orchestrator show {run.id}"
 
@@ -55,7 +78,7 @@ def write_json(value: dict[str, Any]) -> None:
     """Write one JSON object to stdout."""
     with _reader_may_leave():
         # Piece by piece: of 100,000 targets, the whole text and its pieces took 300 MB.
-        for piece in json.JSONEncoder(indent=2).iterencode(value):
+        for piece in JSONEncoder(indent=2).iterencode(value):
             sys.stdout.write(piece)
         sys.stdout.write("\n")
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from tests.project_folder import ProjectFolder
 from tests.real.conftest import Fleet
-from tests.real.test_survey import CREATE, TENANTS, env_py, execute, shop
+from tests.real.test_snapshot import CREATE, TENANTS, env_py, execute, shop
 from tests.servers import unique
 
 __all__ = ["shop"]

@@ -6,7 +6,7 @@ from orchestrator.cli import invocation
 from orchestrator.cli.confirm import assert_wanted
 from orchestrator.cli.options import OutputOption, RunId, Yes, run_id
 from orchestrator.cli.project import quiet
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_done
 
 
 def abort(
@@ -24,7 +24,7 @@ def abort(
       orchestrator abort 12
       orchestrator abort last --yes
     """
-    from orchestrator.render import json_runs, run_report, runs
+    from orchestrator.render import run_report
 
     call = invocation.of(context, output)
     project = quiet(call)
@@ -32,4 +32,4 @@ def abort(
     if not yes:
         assert_wanted(run_report.about_to_abort(project.runs.show(number).run))
     done = project.runs.abort(number)
-    show(call, lambda: runs.done(done), lambda: json_runs.done("abort", done))
+    show_done(call, "abort", done)

@@ -7,7 +7,7 @@ import typer
 from orchestrator.cli import complete, invocation
 from orchestrator.cli.options import By, OutputOption, RunId, run_id
 from orchestrator.cli.project import quiet
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_done
 
 
 def approve(
@@ -38,7 +38,6 @@ def approve(
       orchestrator approve 12 --wave prod/canary
     """
     from orchestrator.errors import UsageError
-    from orchestrator.render import json_runs, runs
     from orchestrator.runs.context import RunOptions
 
     call = invocation.of(context, output)
@@ -47,4 +46,4 @@ def approve(
     project = quiet(call)
     options = RunOptions() if by is None else RunOptions(by=by)
     done = project.runs.approve(run_id(project, run), wave, note, options)
-    show(call, lambda: runs.done(done), lambda: json_runs.done("approve", done))
+    show_done(call, "approve", done)

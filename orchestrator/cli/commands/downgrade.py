@@ -20,7 +20,7 @@ from orchestrator.cli.options import (
     selection,
 )
 from orchestrator.cli.project import ready
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_result
 
 
 def downgrade(
@@ -52,12 +52,4 @@ def downgrade(
         confirm(f"Downgrade to {revision}", project.targets(chosen))
     with driven(project, events=events, wait_for_lock=wait_for_lock) as options:
         result = project.downgrade(chosen, revision, dry_run=dry_run, options=options)
-    from orchestrator.render import json, upgrade
-
-    show(
-        call,
-        lambda: upgrade.report(result, revision, debug=call.debug),
-        lambda: json.result(result, debug=call.debug),
-        run=result.run,
-    )
-    raise typer.Exit(result.exit_code)
+    show_result(call, result, revision)

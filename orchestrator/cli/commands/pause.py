@@ -5,7 +5,7 @@ import typer
 from orchestrator.cli import invocation
 from orchestrator.cli.options import OutputOption, RunId, run_id
 from orchestrator.cli.project import quiet
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_done
 
 
 def pause(
@@ -22,9 +22,8 @@ def pause(
       orchestrator pause 12
       orchestrator pause last
     """
-    from orchestrator.render import json_runs, runs
 
     call = invocation.of(context, output)
     project = quiet(call)
     done = project.runs.pause(run_id(project, run))
-    show(call, lambda: runs.done(done), lambda: json_runs.done("pause", done))
+    show_done(call, "pause", done)

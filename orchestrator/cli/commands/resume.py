@@ -8,7 +8,7 @@ from orchestrator.cli import complete, invocation
 from orchestrator.cli.driving import driven
 from orchestrator.cli.options import Events, OutputOption, Override, Wait, XArguments, run_id
 from orchestrator.cli.project import ready
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_result
 
 if TYPE_CHECKING:
     from orchestrator.actions.project import Project
@@ -49,15 +49,7 @@ def resume(
     number = _only(project) if run is None else run_id(project, run)
     with driven(project, wait=wait, override=override, events=events) as options:
         result = project.runs.resume(number, options)
-    from orchestrator.render import json, upgrade
-
-    show(
-        call,
-        lambda: upgrade.report(result, "", debug=call.debug),
-        lambda: json.result(result, debug=call.debug),
-        run=result.run,
-    )
-    raise typer.Exit(result.exit_code)
+    show_result(call, result)
 
 
 def _only(project: "Project") -> int:

@@ -17,7 +17,7 @@ from orchestrator.cli.options import (
     run_id,
 )
 from orchestrator.cli.project import ready
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_result
 
 
 def retry(
@@ -52,12 +52,4 @@ def retry(
     number = run_id(project, run)
     with driven(project, wait=wait, override=override, events=events) as options:
         result = project.runs.retry(number, named, options)
-    from orchestrator.render import json, upgrade
-
-    show(
-        call,
-        lambda: upgrade.report(result, "", debug=call.debug),
-        lambda: json.result(result, debug=call.debug),
-        run=result.run,
-    )
-    raise typer.Exit(result.exit_code)
+    show_result(call, result)

@@ -7,7 +7,7 @@ import typer
 from orchestrator.cli import complete, invocation
 from orchestrator.cli.options import OutputOption, RunId, run_and_targets, run_id
 from orchestrator.cli.project import quiet
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show_done
 
 
 def skip(
@@ -41,7 +41,6 @@ def skip(
       orchestrator skip 12 prod/orders/acme --reason "fixed by hand"
     """
     from orchestrator.errors import UsageError
-    from orchestrator.render import json_runs, runs
 
     call = invocation.of(context, output)
     if not reason.strip():
@@ -51,4 +50,4 @@ def skip(
         raise UsageError("say which target: orchestrator skip [RUN] prod/orders/acme --reason …")
     project = quiet(call)
     done = project.runs.skip(run_id(project, run), named[0], reason)
-    show(call, lambda: runs.done(done), lambda: json_runs.done("skip", done))
+    show_done(call, "skip", done)

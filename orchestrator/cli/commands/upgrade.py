@@ -1,7 +1,7 @@
 """``orchestrator upgrade``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -9,12 +9,15 @@ from orchestrator.cli import invocation
 from orchestrator.cli.confirm import assert_wanted
 from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
+    Destination,
     DryRun,
     Events,
     Exclude,
     OutputOption,
     Override,
+    PlanFile,
     Selectors,
+    SqlFolder,
     Wait,
     WaitForLock,
     Where,
@@ -23,7 +26,7 @@ from orchestrator.cli.options import (
     selection,
 )
 from orchestrator.cli.project import ready, watched
-from orchestrator.cli.show import show
+from orchestrator.cli.show import show, show_result
 
 if TYPE_CHECKING:
     from orchestrator.actions.project import Project
@@ -34,30 +37,10 @@ if TYPE_CHECKING:
 def upgrade(
     context: typer.Context,
     selectors: Selectors = None,
-    revision: Annotated[
-        str | None,
-        typer.Option(
-            "--revision",
-            show_default="heads",
-            help="Where to: any Alembic revision expression.",
-        ),
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            "--plan",
-            metavar="FILE",
-            show_default=False,
-            help='Do exactly what "orchestrator plan --out FILE" wrote, or refuse.',
-        ),
-    ] = None,
+    revision: Destination = None,
+    plan: PlanFile = None,
     dry_run: DryRun = False,
-    sql: Annotated[
-        Path | None,
-        typer.Option(
-            "--sql", metavar="DIR", show_default=False, help="Write SQL files; change nothing."
-        ),
-    ] = None,
+    sql: SqlFolder = None,
     yes: Yes = False,
     wait: Wait = None,
     override: Override = None,
@@ -84,15 +67,7 @@ def upgrade(
       orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
     """
-    from orchestrator.errors import UsageError
-
-    if sql is not None and dry_run:
-        raise UsageError("--sql and --dry-run exclude each other: neither changes anything")
-    if plan is not None and (selectors or revision or where or exclude or dry_run or sql):
-        raise UsageError(
-            "--plan says all of it: leave out selectors, --revision, --where, --exclude, "
-            "--dry-run and --sql"
-        )
+    _assert_one_way(plan, sql, selectors or revision or where or exclude, dry_run=dry_run)
     call = invocation.of(context, output)
     sealed = None if plan is None else _unsealed(plan)
     project, chosen = ready(call, x), selection(selectors, where, exclude)
@@ -110,16 +85,23 @@ def upgrade(
         if sealed is None:
             result = project.upgrade(chosen, to, dry_run=dry_run, options=options)
         else:
-            result = project.upgrade_as_planned(sealed, options)
-    from orchestrator.render import json, upgrade
+            to, result = sealed.revision, project.upgrade_as_planned(sealed, options)
+    show_result(call, result, to)
 
-    show(
-        call,
-        lambda: upgrade.report(result, to if sealed is None else sealed.revision, debug=call.debug),
-        lambda: json.result(result, debug=call.debug),
-        run=result.run,
-    )
-    raise typer.Exit(result.exit_code)
+
+def _assert_one_way(
+    plan: Path | None, sql: Path | None, selected: object, *, dry_run: bool
+) -> None:
+    """Raise ``UsageError`` for options that say two things at once."""
+    from orchestrator.errors import UsageError
+
+    if sql is not None and dry_run:
+        raise UsageError("--sql and --dry-run exclude each other: neither changes anything")
+    if plan is not None and (selected or dry_run or sql):
+        raise UsageError(
+            "--plan says all of it: leave out selectors, --revision, --where, --exclude, "
+            "--dry-run and --sql"
+        )
 
 
 def _ask(project: "Project", plan: "Plan") -> None:
