@@ -88,9 +88,11 @@ bench: $(NEWEST) servers  ## Measure against shell loops and plain SQL: make ben
 chaos: $(NEWEST) servers  ## Kill whatever takes part in rollouts: make chaos ROUNDS=200 [SEED=...]
 	@$(BIN)/python -m tests.chaos $(addprefix --rounds=,$(ROUNDS)) $(addprefix --seed=,$(SEED)) $(ARGS)
 
-schema: $(NEWEST)  ## Write environments.schema.json from the models
+schema: $(NEWEST)  ## Write environments.schema.json and docs/answers.schema.json from the models
 	@$(BIN)/orchestrator config schema > environments.schema.json.new
 	@mv environments.schema.json.new environments.schema.json
+	@$(BIN)/orchestrator config schema --answers > docs/answers.schema.json.new
+	@mv docs/answers.schema.json.new docs/answers.schema.json
 
 lock: $(NEWEST)  ## Write the lock files from pyproject.toml
 	@scripts/lock

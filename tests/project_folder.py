@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.answers import assert_as_published
 from tests.launcher import Launcher
 
 # What `alembic init` writes, less the comments: an env.py that knows nothing of the orchestrator.
@@ -84,7 +85,10 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        answer = json.loads(self.out)
+        if "schema" not in self.command:
+            assert_as_published(answer)
+        return answer
 
     def states(self) -> dict[str, str]:
         """Target name → state, of JSON output."""

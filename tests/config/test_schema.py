@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.config.schema import json_schema, render
 from tests.config.examples import ALL
-from tests.config.validate import is_valid
+from tests.validate import is_valid
 
 FILE = Path(__file__).parents[2] / "environments.schema.json"
 

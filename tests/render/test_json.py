@@ -8,6 +8,7 @@ from orchestrator.actions.authoring import NewRevision
 from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.render import json as shapes
 from orchestrator.rollout.outcomes import Failure, State
+from tests.answers import assert_as_published
 from tests.render import samples
 
 TARGET = {"name", "environment", "database", "tenant", "labels", "server", "url", "schema"}
@@ -31,7 +32,9 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
 
 def through(value: dict[str, Any]) -> Any:
     """Return what a program reads."""
-    return json.loads(json.dumps(value))
+    read = json.loads(json.dumps(value))
+    assert_as_published(read)
+    return read
 
 
 def keys(value: Any) -> set[str]:

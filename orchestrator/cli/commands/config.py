@@ -1,5 +1,7 @@
 """Check, show and describe environments.toml."""
 
+from typing import Annotated
+
 import typer
 
 from orchestrator.cli import invocation
@@ -53,13 +55,21 @@ def show_(context: typer.Context, output: OutputOption = invocation.Output.TEXT)
     )
 
 
-def schema() -> None:
+def schema(
+    answers: Annotated[
+        bool, typer.Option("--answers", help="That of what -o json writes, instead.")
+    ] = False,
+) -> None:
     """Print the JSON Schema of environments.toml, for editors.
 
     \b
     Examples:
       orchestrator config schema > environments.schema.json
+      orchestrator config schema --answers > answers.schema.json
     """
-    from orchestrator.config.schema import render
+    if answers:
+        from orchestrator.render.answers_schema import render
+    else:
+        from orchestrator.config.schema import render
 
     write_plain(render())

@@ -1,4 +1,4 @@
-"""As much of JSON Schema as ``environments.schema.json`` uses, and not a keyword more."""
+"""As much of JSON Schema as our own schemas use, and not a keyword more."""
 
 import re
 from typing import Any
@@ -10,6 +10,7 @@ _TYPES = {
     "boolean": bool,
     "integer": int,
     "number": (int, float),
+    "null": type(None),
 }
 _SAYS_NOTHING = {"$defs", "$schema", "default", "description", "examples", "title"}
 
@@ -54,7 +55,9 @@ def _additional(value, rule, schema, top):
         for key, item in _table(value).items()
         if key not in known and not any(re.search(pattern, key) for pattern in patterns)
     ]
-    return not others if rule is False else all(is_valid(item, rule, top) for item in others)
+    if isinstance(rule, bool):
+        return rule or not others
+    return all(is_valid(item, rule, top) for item in others)
 
 
 def _table(value):
@@ -76,6 +79,7 @@ _KEYWORDS = {
     "pattern": lambda value, rule, schema, top: (
         not isinstance(value, str) or re.search(rule, value)
     ),
+    "const": lambda value, rule, schema, top: value == rule,
     "enum": lambda value, rule, schema, top: value in rule,
     "minLength": lambda value, rule, schema, top: not isinstance(value, str) or len(value) >= rule,
     "minItems": lambda value, rule, schema, top: not isinstance(value, list) or len(value) >= rule,
