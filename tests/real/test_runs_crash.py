@@ -82,7 +82,7 @@ def test_no_attempt_of_a_dead_orchestrator_stays_open(new_fleet: Callable[[str],
         ("t002", 1, "done"),
     ]
     assert found[0].failure is not None
-    assert "its orchestrator ended" in found[0].failure.message
+    assert "process that ran it died" in found[0].failure.message
     assert_done_once(fleet)
 
 
