@@ -10,7 +10,7 @@ from orchestrator.config.models import Config
 from orchestrator.config.problems import Problem, Problems
 from orchestrator.fleet.expand import expand
 from orchestrator.fleet.labels import TenantLabels
-from orchestrator.fleet.order import ordered
+from orchestrator.fleet.ordering import ordered
 from orchestrator.fleet.selectors import Selector, environments_needed, select
 from orchestrator.fleet.target import Target
 

@@ -24,7 +24,7 @@ from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.local import start_fork_server
 from orchestrator.errors import Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
-from orchestrator.fleet.order import dependencies, reversed_
+from orchestrator.fleet.ordering import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants.read import read_tenants
 from orchestrator.rollout.outcomes import Outcome

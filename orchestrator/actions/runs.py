@@ -49,7 +49,7 @@ class Runs:
         return retry(self._project, run, targets, options)
 
     def rollback(self, run: int) -> Rollback:
-        """Plan options every target that a run changed goes back to where it was."""
+        """Plan how every target that a run changed goes back to where it was."""
         start_fork_server(PRELOAD)
         return rollback(self._project, run)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.config.models import Config, Rollout
 from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.engines.base import Event, Finished, Lost, Message
+from orchestrator.engines.base import EngineEvent, Finished, Lost, Message
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.limits import limits
 from orchestrator.rollout.outcomes import Failure, Outcome, State
@@ -61,7 +61,7 @@ class Batch:
             tries = self.dispatcher.tries.get(name, 0) + 1
             self._ended(Outcome(name, State.FAILED, failure=Failure(full), attempts=tries))
 
-    def _handle(self, events: Iterable[Event]) -> None:
+    def _handle(self, events: Iterable[EngineEvent]) -> None:
         for event in events:
             match event:
                 case Message(name, content):

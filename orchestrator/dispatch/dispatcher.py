@@ -15,7 +15,7 @@ from orchestrator.config.models import Rollout
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import MACHINE, server_slot
-from orchestrator.engines.base import CannotStart, Engine, Event, Finished, Lost
+from orchestrator.engines.base import CannotStart, Engine, EngineEvent, Finished, Lost
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.outcomes import Failure, Outcome
@@ -110,7 +110,7 @@ class Dispatcher:
         self.observer.started(target, self.tries[name])
         return None
 
-    def wait(self, *, at_once: bool = False) -> list[Event]:
+    def wait(self, *, at_once: bool = False) -> list[EngineEvent]:
         """Return what happened to attempts, as soon as anything did or a retry is due.
 
         The outcome of a ``Finished`` attempt knows how many there were and how long it took.
@@ -155,7 +155,7 @@ class Dispatcher:
             return _TICK
         return min(_TICK, max(0.0, self._retries[0][0] - time.monotonic()))
 
-    def _settled(self, event: Event) -> Event:
+    def _settled(self, event: EngineEvent) -> EngineEvent:
         if isinstance(event, Lost):
             return self._lost(event)
         if isinstance(event, Finished):

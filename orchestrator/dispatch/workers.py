@@ -16,7 +16,7 @@ from orchestrator.dispatch.dispatcher import Dispatcher, Queue
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import works
-from orchestrator.engines.base import Engine, Event, Finished, Lost
+from orchestrator.engines.base import Engine, EngineEvent, Finished, Lost
 from orchestrator.engines.descriptors import workers_allowed
 from orchestrator.engines.local import LocalEngine
 from orchestrator.errors import UsageError
@@ -147,7 +147,7 @@ class Workers:
         first = True
         while self.engine.busy and (wait or first):
             first = False
-            events: Sequence[Event] = self.engine.wait(_TICK if wait else 0)
+            events: Sequence[EngineEvent] = self.engine.wait(_TICK if wait else 0)
             if self.interrupts.presses > 1:
                 events = self.engine.kill()
             for event in events:

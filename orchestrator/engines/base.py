@@ -38,7 +38,7 @@ class Lost:
     """It was stopped because it took longer than it was given."""
 
 
-Event = Message | Finished | Lost
+EngineEvent = Message | Finished | Lost
 
 
 class CannotStart(Exception):
@@ -78,7 +78,7 @@ class Engine(Protocol):
     def answer(self, key: str, content: Any) -> None:
         """Send something to the worker of ``key``; nothing where there is none any more."""
 
-    def wait(self, timeout: float) -> Sequence[Event]:
+    def wait(self, timeout: float) -> Sequence[EngineEvent]:
         """Return what happened, as soon as anything did, at the latest after ``timeout`` seconds.
 
         May return earlier with nothing, and returns at once for 0.

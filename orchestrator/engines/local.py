@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from orchestrator.engines.base import CannotStart, Event, Finished, Lost, Message
+from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message
 from orchestrator.engines.starting import starting
 
 _JOBS_PER_WORKER = 250
@@ -99,7 +99,7 @@ class LocalEngine:
             with contextlib.suppress(OSError):
                 worker.pipe.send(content)
 
-    def wait(self, timeout: float) -> list[Event]:
+    def wait(self, timeout: float) -> list[EngineEvent]:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         now = time.monotonic()
         until = min([now + timeout, *(worker.deadline for worker in self._workers)])
@@ -177,7 +177,7 @@ class LocalEngine:
             return self._new_process(tries - 1)
         return process, ours
 
-    def _read(self, worker: _Worker) -> Iterator[Event]:
+    def _read(self, worker: _Worker) -> Iterator[EngineEvent]:
         key = worker.key
         try:
             while worker.pipe.poll():
@@ -198,7 +198,7 @@ class LocalEngine:
             if key is not None:
                 yield Lost(key, _ending(worker.process.exitcode))
 
-    def _bury(self, worker: _Worker) -> Iterator[Event]:
+    def _bury(self, worker: _Worker) -> Iterator[EngineEvent]:
         """Read the last words of a worker whose process ended.
 
         Its pipe alone does not tell: a process that the job forked may hold the other end open.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.ledger import codec
-from orchestrator.ledger.records import LOST, Committing, Heads
+from orchestrator.ledger.records import LOST, CommittingRecord, Heads
 from orchestrator.ledger.tables import LONGEST_KEY
 from orchestrator.rollout import events as e
 from orchestrator.rollout.outcomes import Outcome, State
@@ -50,7 +50,7 @@ class Changes:
     opened: dict[AttemptKey, Row] = field(default_factory=dict)
     """Attempts to insert where they are missing."""
     ended: dict[AttemptKey, Row] = field(default_factory=dict)
-    committing: dict[AttemptKey, list[Committing]] = field(default_factory=dict)
+    committing: dict[AttemptKey, list[CommittingRecord]] = field(default_factory=dict)
     gates: list[Row] = field(default_factory=list)
     approvals: list[Row] = field(default_factory=list)
     overrides: list[Row] = field(default_factory=list)
@@ -181,7 +181,7 @@ class _Fold:
 
     def _committing(self, event: e.RevisionCommitting) -> None:
         key = (self._place(event.target).position, event.number)
-        one = Committing(event.revision, codec.text(event.statement), event.following)
+        one = CommittingRecord(event.revision, codec.text(event.statement), event.following)
         # From now on until somebody has seen its end, nobody else may touch the target.
         self._target(event.target, doubt=True)
         self.changes.committing.setdefault(key, []).append(one)

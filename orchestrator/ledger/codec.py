@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.ledger.records import Committing, Heads
+from orchestrator.ledger.records import CommittingRecord, Heads
 from orchestrator.ledger.tables import LONGEST_KEY
 from orchestrator.rollout.outcomes import Failure
 
@@ -73,18 +73,18 @@ def failure_of(value: str | None) -> Failure | None:
     return Failure(**{**known, "executed": tuple(known.get("executed", ()))})
 
 
-def committing_of(value: str | None) -> tuple[Committing, ...]:
+def committing_of(value: str | None) -> tuple[CommittingRecord, ...]:
     """Read what an attempt was about to change: lines of JSON, of which the last of a revision
     counts."""
-    found: dict[str, Committing] = {}
+    found: dict[str, CommittingRecord] = {}
     for line in (value or "").splitlines():
         fields = json.loads(line)
-        one = Committing(**{**fields, "following": tuple(fields["following"])})
+        one = CommittingRecord(**{**fields, "following": tuple(fields["following"])})
         found[one.revision] = one
     return tuple(found.values())
 
 
-def lines_of(several: Iterable[Committing]) -> str:
+def lines_of(several: Iterable[CommittingRecord]) -> str:
     """Return what an attempt was about to change as lines to be added to those there are."""
     return "".join(dumps(asdict(one)) + "\n" for one in several)
 

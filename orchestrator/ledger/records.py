@@ -138,7 +138,7 @@ class TargetRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Committing:
+class CommittingRecord:
     """What was about to change and can't be rolled back."""
 
     revision: str
@@ -169,7 +169,7 @@ class AttemptRecord:
     heads_before: Heads | None
     heads_after: Heads | None
     revisions: tuple[str, ...]
-    committing: tuple[Committing, ...]
+    committing: tuple[CommittingRecord, ...]
     failure: Failure | None
     milliseconds: int | None
 
@@ -236,7 +236,7 @@ class DoubtRecord:
     number: int
     since: int | None
     heads_before: Heads | None
-    committing: tuple[Committing, ...]
+    committing: tuple[CommittingRecord, ...]
     failure: Failure | None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from orchestrator.ledger import codec
 from orchestrator.ledger.changes import AttemptKey, Changes, Row
-from orchestrator.ledger.records import Committing
+from orchestrator.ledger.records import CommittingRecord
 from orchestrator.ledger.standings import record
 from orchestrator.ledger.tables import (
     approvals,
@@ -121,7 +121,7 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
 
 
 def _commit_notes(
-    connection: Connection, run: int, notes: Mapping[AttemptKey, Sequence[Committing]]
+    connection: Connection, run: int, notes: Mapping[AttemptKey, Sequence[CommittingRecord]]
 ) -> None:
     # Twice the same line is read as one.
     rows = [

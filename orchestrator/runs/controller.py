@@ -206,6 +206,8 @@ class Controller:
                 self.dispatcher.release(name)
                 self.settler.news.append(self.settler.put_back(name))
                 continue
+            # Over the budget, what nobody saw the end of is only looked at.
+            attempts.look_only = attempts.look_only or self.machine.over_budget
             target = self.run.targets[name]
             limits = self.context.limits(target)
             job = self.run.job(self.context.workers, target, attempts, limits)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.dispatch.observer import Silent
 from orchestrator.dispatch.results import Result
 from orchestrator.errors import Refused, UsageError
-from orchestrator.fleet.order import dependencies, reversed_
+from orchestrator.fleet.ordering import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.ledger import Ledger

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.engines.base import Event as EngineEvent
-from orchestrator.engines.base import Finished, Lost, Message
+from orchestrator.engines.base import EngineEvent, Finished, Lost, Message
 from orchestrator.rollout.events import (
     AttemptEnded,
     AttemptLost,

@@ -26,7 +26,7 @@ from orchestrator.worker.scripts.loading import (
     syntax_message,
 )
 from orchestrator.worker.statements.journal import NotRecorded
-from orchestrator.worker.statements.recorder import Recorder
+from orchestrator.worker.statements.recorder import StatementRecorder
 
 _INSTALLED = (
     *{Path(path) for path in sysconfig.get_paths().values()},
@@ -54,7 +54,7 @@ def failure_of(
     error: BaseException,
     backend: str,
     folders: Sequence[Path] = (),
-    recorder: Recorder | None = None,
+    recorder: StatementRecorder | None = None,
 ) -> Failure:
     """Describe ``error``. ``folders`` hold the user's scripts, to say where in them it happened."""
     while isinstance(error, PendingRollbackError) and error.__context__ is not None:
@@ -85,7 +85,7 @@ def at_the_beginning(
     backend: str,
     target: str,
     first: str | None,
-    recorder: Recorder,
+    recorder: StatementRecorder,
 ) -> Failure:
     """Say what helps where the first statement of a history, of its revision ``first``, fails."""
     if first is None or failure.revision != first or recorder.executed:
@@ -122,7 +122,7 @@ def with_left_behind(failure: Failure, left: Sequence[Sequence[str]]) -> Failure
 
 
 def _what_stays(
-    recorder: Recorder | None, dialect: Dialect, fault: Fault | None
+    recorder: StatementRecorder | None, dialect: Dialect, fault: Fault | None
 ) -> tuple[str, ...]:
     """The statements of the failed revision that were not rolled back."""
     lost = fault is Fault.LOST and recorder is not None and recorder.autocommit
@@ -133,7 +133,9 @@ def _what_stays(
     return recorder.staying
 
 
-def _is_retryable(fault: Fault | None, recorder: Recorder | None, dialect: Dialect) -> bool:
+def _is_retryable(
+    fault: Fault | None, recorder: StatementRecorder | None, dialect: Dialect
+) -> bool:
     if recorder is None or recorder.revision is None:
         return fault in _SAFE or fault is Fault.LOST
     if dialect.transactional_ddl:

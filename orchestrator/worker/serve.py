@@ -28,11 +28,11 @@ from orchestrator.worker.scratch import walk
 from orchestrator.worker.scripts.directory import UnknownRevision
 from orchestrator.worker.statements.ddl import shown
 
-Run = Callable[[Job, str, Context], Outcome]
+Execution = Callable[[Job, str, Context], Outcome]
 
 _SAYS_AGAIN = 30.0
 _READS = frozenset({Verb.STATUS, Verb.CHECK})
-_RUN: Mapping[Verb, Run] = {
+_RUN: Mapping[Verb, Execution] = {
     Verb.UPGRADE: migrate.migrate,
     Verb.DOWNGRADE: migrate.migrate,
     Verb.STAMP: migrate.migrate,

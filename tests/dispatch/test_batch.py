@@ -9,7 +9,7 @@ from orchestrator.dispatch.batch import Batch
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Silent
-from orchestrator.engines.base import Event, Finished
+from orchestrator.engines.base import EngineEvent, Finished
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Schedule, Work
 
@@ -25,7 +25,7 @@ class PressedWhileStarting:
         self.given.append(key)
         self.interrupts.presses += len(self.given) == self.at
 
-    def wait(self, _: float) -> list[Event]:
+    def wait(self, _: float) -> list[EngineEvent]:
         return [Finished(key, Outcome(key, State.CURRENT)) for key in self.given]
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.engines.base import Engine, Finished, Message
-from orchestrator.engines.base import Event as EngineEvent
+from orchestrator.engines.base import Engine, EngineEvent, Finished, Message
 
 
 def serve(pipe: Any, greeting: str) -> None:

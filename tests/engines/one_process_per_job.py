@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
-from orchestrator.engines.base import CannotStart, Event, Finished, Lost, Message
+from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message
 
 
 class OneProcessPerJob:
@@ -47,7 +47,7 @@ class OneProcessPerJob:
         if key in self.jobs:
             self.jobs[key][1].send(content)
 
-    def wait(self, timeout: float) -> list[Event]:
+    def wait(self, timeout: float) -> list[EngineEvent]:
         until = min([time.monotonic() + timeout, *(end for _, _, end in self.jobs.values())])
         pause = max(0.0, until - time.monotonic())
         if self.jobs:
@@ -56,7 +56,7 @@ class OneProcessPerJob:
             time.sleep(pause)
         return [event for key in list(self.jobs) for event in self._events(key)]
 
-    def _events(self, key: str) -> Iterator[Event]:
+    def _events(self, key: str) -> Iterator[EngineEvent]:
         process, pipe, end = self.jobs[key]
         try:
             while pipe.poll():

@@ -16,7 +16,7 @@ from orchestrator.ledger.codec import path_of
 from orchestrator.ledger.records import (
     LOST,
     ApprovalRecord,
-    Committing,
+    CommittingRecord,
     NewRun,
     NewTarget,
     NewWave,
@@ -169,8 +169,8 @@ def _story_is_told(ledger: Ledger, run: int) -> None:
     assert lost.state == LOST
     assert lost.failure == Failure("its worker died")
     assert lost.committing == (
-        Committing("r2", "ALTER TABLE x"),
-        Committing("r3", "ALTER TABLE y", ("r4",)),
+        CommittingRecord("r2", "ALTER TABLE x"),
+        CommittingRecord("r3", "ALTER TABLE y", ("r4",)),
     )
     assert (failed.state, failed.failure, failed.milliseconds) == (State.FAILED, BAD, 250)
     assert (failed.heads_before, failed.heads_after) == (("r1",), ("r1",))

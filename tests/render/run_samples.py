@@ -7,7 +7,7 @@ from orchestrator.dispatch.results import Result, RunEnd
 from orchestrator.ledger.records import (
     ApprovalRecord,
     AttemptRecord,
-    Committing,
+    CommittingRecord,
     GateRecord,
     OverrideRecord,
     RemarkRecord,
@@ -223,7 +223,7 @@ def attempt(tenant: str, state: Any, **fields: Any) -> AttemptRecord:
 def run_report() -> RunReport:
     """Return a run in which everything happened that can."""
     lost = Failure("its worker was killed (SIGKILL)", "look what became of it", SECOND.id)
-    begun = (Committing(SECOND.id, "ALTER TABLE items\nADD COLUMN note TEXT"),)
+    begun = (CommittingRecord(SECOND.id, "ALTER TABLE items\nADD COLUMN note TEXT"),)
     troubles = [
         Trouble(record("birch", State.FAILED), attempt("birch", State.FAILED, failure=HALF)),
         *(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.config.models import Wave
-from orchestrator.fleet.order import dependencies, ordered, reversed_
+from orchestrator.fleet.ordering import dependencies, ordered, reversed_
 from orchestrator.rollout.waves import Candidate, assign, ordered_wave, uncovered
 from tests.effort import examples
 from tests.fleet.examples import make_config, rows, targets_of

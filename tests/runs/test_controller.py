@@ -11,9 +11,8 @@ from orchestrator.actions.project import Project
 from orchestrator.dispatch.observer import Silent
 from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.base import Finished, Lost, Message
-from orchestrator.ledger.records import LOST
-from orchestrator.ledger.records import Committing as Committed
-from orchestrator.rollout.outcomes import Outcome, Revision, State
+from orchestrator.ledger.records import LOST, CommittingRecord
+from orchestrator.rollout.outcomes import Failure, Outcome, Revision, State
 from orchestrator.rollout.plan import Plan, PlannedTarget
 from orchestrator.runs.context import ProjectContext, RunContext, RunOptions
 from orchestrator.runs.planning.layout import lay_out
@@ -52,11 +51,11 @@ class ScriptedEngine:
     def submit(self, _key: str, job: Any, _timeout: float, *, kind: str) -> None:
         assert kind == "app"
         self.jobs.append(job)
-        self.busy = 1
+        self.busy += 1
 
     def wait(self, _timeout: float) -> list[Any]:
         batch = self.batches.popleft() if self.busy else []
-        self.busy = self.busy and int(not any(isinstance(e, Finished | Lost) for e in batch))
+        self.busy -= sum(isinstance(event, Finished | Lost) for event in batch)
         return batch
 
     def answer(self, _key: str, content: Any) -> None:
@@ -68,12 +67,12 @@ class ScriptedEngine:
 
 @pytest.fixture
 def roll(tmp_path: Path) -> Any:
-    """Drive a run of one target with an engine, and return what its ledger has of it."""
+    """Drive a run with an engine, and return what its ledger has of its first target."""
     project_folder = ProjectFolder(tmp_path)
-    project_folder.config(FILE)
     project_folder.scripts()
 
-    def drive(engine: ScriptedEngine) -> tuple[Any, list[Any]]:
+    def drive(engine: ScriptedEngine, tenants: str = '["t0"]') -> tuple[Any, list[Any]]:
+        project_folder.config(FILE.replace('["t0"]', tenants))
         project = Project.load(tmp_path / "environments.toml")
         targets = project.targets()
         planned = [
@@ -90,7 +89,8 @@ def roll(tmp_path: Path) -> Any:
             running = RunContext(context, ledger, workers, RunOptions(by="kim"))
             id_ = record(running, plan)
             drive_run(running, RecordedRun(id_, plan, {t.name: t for t in targets}, {}, {}))
-            return ledger.targets(id_)[0], list(ledger.attempts(id_))
+            attempts = [one for one in ledger.attempts(id_) if one.target == NAME]
+            return ledger.targets(id_)[0], attempts
 
     return drive
 
@@ -101,7 +101,7 @@ def test_what_was_taken_back_just_before_the_end_leaves_no_doubt(roll: Any) -> N
     target, (attempt,) = roll(engine)
 
     assert (target.state, target.doubt) == (State.DONE, False)
-    assert attempt.committing == (Committed("a1", "CREATE TABLE a (n INT)", ("b2",)),)
+    assert attempt.committing == (CommittingRecord("a1", "CREATE TABLE a (n INT)", ("b2",)),)
     assert engine.answers == [Go(ok=True)], "nobody waits for an answer where fewer follow"
 
 
@@ -113,3 +113,15 @@ def test_what_was_taken_back_just_before_a_worker_was_lost_was_not_begun(roll: A
     assert [job.committing for job in engine.jobs] == [(), ("a1", "b2")]
     assert (lost.state, done.state) == (LOST, State.DONE)
     assert (target.state, target.doubt) == (State.DONE, False)
+
+
+def test_over_the_budget_what_nobody_saw_the_end_of_is_only_looked_at(roll: Any) -> None:
+    lost = Lost(NAME, "its worker was killed by SIGKILL")
+    other = Finished("prod/app/t1", Outcome("prod/app/t1", State.FAILED, failure=Failure("no")))
+    looked = Finished(NAME, Outcome(NAME, State.FAILED, failure=Failure("it stands at base")))
+    engine = ScriptedEngine([other, lost], [looked])
+
+    target, (first, second) = roll(engine, '["t0", "t1"]')
+
+    assert [job.look_only for job in engine.jobs] == [False, False, True]
+    assert (first.state, second.state, target.state) == (LOST, State.FAILED, State.FAILED)

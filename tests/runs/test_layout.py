@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.config.models import Config
-from orchestrator.fleet.order import dependencies, ordered
+from orchestrator.fleet.ordering import dependencies, ordered
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedTarget
 from orchestrator.rollout.shares import count_of

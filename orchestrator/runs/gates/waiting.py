@@ -1,9 +1,10 @@
 """What a run waits for: gates after waves, what an environment requires, its window."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.config.redaction import Redactor
 from orchestrator.config.rollouts import Window
 from orchestrator.rollout.events import (
     Approved,
@@ -39,15 +40,15 @@ class Try:
     verdict: Verdict | None = None
 
     @classmethod
-    def of(cls, attempt: Callable[[], Verdict]) -> "Try":
-        """Start it in a thread that keeps nobody from ending."""
+    def of(cls, attempt: Callable[[], Verdict], redact: Callable[[str], str]) -> "Try":
+        """Start it in a thread that keeps nobody from ending. Verdicts hold no secret."""
         found = cls()
 
         def work() -> None:
             try:
                 found.verdict = attempt()
             except Exception as error:  # noqa: BLE001 - whatever it is, the gate did not pass
-                found.verdict = False, f"{type(error).__name__}: {error}"
+                found.verdict = False, redact(f"{type(error).__name__}: {error}")
 
         threading.Thread(target=work, name="gate", daemon=True).start()
         return found
@@ -103,10 +104,7 @@ class Gates:
         waits: list[Missing] = []
         verdicts = self._verdicts(gate)
         for kind in gate.kinds:
-            if kind in _TRIED:
-                found = self._tried(gate, kind, verdicts.get(kind), now)
-            else:
-                found = self._condition(recorder, gate, kind)
+            found = self._condition(recorder, gate, kind, verdicts)
             if isinstance(found, Missing):
                 waits.append(found)
             else:
@@ -120,7 +118,11 @@ class Gates:
         return [*events, *self._resumed(now)]
 
     def _condition(
-        self, recorder: Recorder, gate: ClosedGate, kind: GateKind
+        self,
+        recorder: Recorder,
+        gate: ClosedGate,
+        kind: GateKind,
+        verdicts: Mapping[GateKind, Verdict],
     ) -> list[Event] | Missing:
         now = recorder.now
         match kind:
@@ -131,8 +133,12 @@ class Gates:
                 return [GatePassed(now, gate.wave, kind, name=self._name(gate))]
             case GateKind.SOAK:
                 return self._soak(gate, now)
-            case _:
+            case GateKind.APPROVAL:
                 return self._approval(recorder, gate)
+            case GateKind.QUERY | GateKind.COMMAND:
+                return self._tried(gate, kind, verdicts.get(kind), now)
+            case GateKind.WINDOW:  # of an environment, not of a wave
+                raise ValueError(f"{kind} is no gate of a wave")
 
     def _requires(self, wave: int, now: int) -> Missing | None:
         # Of the difference: somebody may set the clock back.
@@ -170,9 +176,12 @@ class Gates:
         kinds = [kind for kind in gate.kinds if kind in _TRIED]
         if not kinds or GateKind.SOAK in gate.kinds:
             return {}
+        redact = Redactor(self.context.project.secrets.values)
         for kind in kinds:
             if (gate.wave, kind) not in self._tries:
-                self._tries[gate.wave, kind] = Try.of(self.conditions.attempt(gate.wave, kind))
+                self._tries[gate.wave, kind] = Try.of(
+                    self.conditions.attempt(gate.wave, kind), redact
+                )
         found = {kind: self._tries[gate.wave, kind].verdict for kind in kinds}
         verdicts = {kind: verdict for kind, verdict in found.items() if verdict is not None}
         if len(verdicts) < len(kinds):

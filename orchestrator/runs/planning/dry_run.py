@@ -9,7 +9,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.runs.context import ProjectContext
 from orchestrator.runs.order import Order
-from orchestrator.runs.planning.planner import Planner, RevisionPath
+from orchestrator.runs.planning.planner import PlannedPath, Planner
 from orchestrator.snapshot.at_head import AtHead
 
 
@@ -52,12 +52,12 @@ def dry_run(project: ProjectContext, order: Order) -> Result:
     )
 
 
-def _idle(planner: Planner, paths: Mapping[str, RevisionPath], target: Target) -> bool:
+def _idle(planner: Planner, paths: Mapping[str, PlannedPath], target: Target) -> bool:
     path = paths.get(target.name)
     return path is not None and not path.revisions and path.goal == planner.read[target.name].heads
 
 
-def _told(planner: Planner, paths: Mapping[str, RevisionPath], target: Target) -> Outcome | None:
+def _told(planner: Planner, paths: Mapping[str, PlannedPath], target: Target) -> Outcome | None:
     path = paths.get(target.name)
     if path is None or _idle(planner, paths, target):
         return None

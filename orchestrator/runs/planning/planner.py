@@ -26,7 +26,7 @@ _READ = frozenset({State.CURRENT, State.BEHIND, State.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionPath:
+class PlannedPath:
     """From heads to heads: where targets that stand alike go, and by which revisions."""
 
     goal: tuple[str, ...]
@@ -95,7 +95,7 @@ class Planner:
             notes=laid.notes,
         )
 
-    def paths(self, observer: Observer) -> dict[str, RevisionPath]:
+    def paths(self, observer: Observer) -> dict[str, PlannedPath]:
         """Read where targets stand, and return the path of each whose heads are known."""
         self.read = self.snapshot.outcomes(self.order.targets, observer)
         return self._paths(self.order.targets)
@@ -127,7 +127,7 @@ class Planner:
 
         return has_passed
 
-    def _planned(self, target: Target, path: RevisionPath | None) -> PlannedTarget:
+    def _planned(self, target: Target, path: PlannedPath | None) -> PlannedTarget:
         outcome = self.read[target.name]
         heads = outcome.heads if self._knows(outcome) else None
         return PlannedTarget(
@@ -143,7 +143,7 @@ class Planner:
             revisions=() if path is None else tuple(r.id for r in path.revisions),
         )
 
-    def _paths(self, targets: Sequence[Target]) -> dict[str, RevisionPath]:
+    def _paths(self, targets: Sequence[Target]) -> dict[str, PlannedPath]:
         """Return the path of each target whose heads are known, asking one of each group."""
         groups: dict[Any, list[Target]] = {}
         for target in targets:
@@ -151,12 +151,12 @@ class Planner:
             if self._knows(outcome):
                 key = target.database, outcome.heads, self.order.back_to.get(target.name)
                 groups.setdefault(key, []).append(target)
-        found: dict[str, RevisionPath] = {}
+        found: dict[str, PlannedPath] = {}
         left: list[list[Target]] = []
         for group in groups.values():
             heads = self.read[group[0].name].heads
             if self._at_head(group[0]):
-                found.update((target.name, RevisionPath(heads)) for target in group)
+                found.update((target.name, PlannedPath(heads)) for target in group)
             else:
                 left.append(group)
         answers = self._asked([group[0] for group in left])
@@ -174,7 +174,7 @@ class Planner:
     def _at_head(self, target: Target) -> bool:
         return self.order.is_plain and self.read[target.name].state is State.CURRENT
 
-    def _asked(self, targets: Sequence[Target]) -> dict[str, RevisionPath]:
+    def _asked(self, targets: Sequence[Target]) -> dict[str, PlannedPath]:
         """Let Alembic tell the ways from where targets were read to stand. Runs no ``env.py``."""
         outcomes = self.workers.run(
             self.order.verb,
@@ -189,14 +189,12 @@ class Planner:
             purge=self.order.purge,
         )
         return {
-            name: RevisionPath(outcome.heads, outcome.revisions)
+            name: PlannedPath(outcome.heads, outcome.revisions)
             for name, outcome in outcomes.items()
             if outcome.state in {State.PLANNED, State.UNCHANGED}
         }
 
-    def _revisions(
-        self, paths: Mapping[str, RevisionPath]
-    ) -> dict[str, dict[str, PlannedRevision]]:
+    def _revisions(self, paths: Mapping[str, PlannedPath]) -> dict[str, dict[str, PlannedRevision]]:
         found: dict[str, dict[str, PlannedRevision]] = {}
         for target in self.order.targets:
             path = paths.get(target.name)

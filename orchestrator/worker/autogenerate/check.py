@@ -20,12 +20,12 @@ from orchestrator.worker.autogenerate.soundness import unsound
 from orchestrator.worker.connection.session import Session, open_session
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment.env_py import render_sql, run_environment
-from orchestrator.worker.environment.execution import Run, Steps
+from orchestrator.worker.environment.execution import Execution, Steps
 from orchestrator.worker.failures import failure_of
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.migration.heads import Heads, asked, profile_of, read_heads
 from orchestrator.worker.scripts.directory import Scripts, UnknownRevision, revisions_of
-from orchestrator.worker.statements.recorder import Recorder
+from orchestrator.worker.statements.recorder import StatementRecorder
 
 
 def status(job: Job, target: str, context: Context) -> Outcome:
@@ -90,7 +90,7 @@ def sql(job: Job, target: str, context: Context) -> Outcome:
             return Outcome(target, State.UNCHANGED, heads, heads)
         arguments, _ = asked(job, context)
         profile = profile_of(job, context)
-        recorder = Recorder(session.engine, context.notify)
+        recorder = StatementRecorder(session.engine, context.notify)
         context.begins()
         try:
             text = render_sql(scripts, session, arguments, heads, profile, recorder)
@@ -119,7 +119,7 @@ def _preamble(session: Session) -> str:
 def comparing(collected: RevisionContext) -> Steps:
     """Return what makes a run of ``env.py`` compare, and run no revision."""
 
-    def compare(heads: Heads, run: Run) -> list[Any]:
+    def compare(heads: Heads, run: Execution) -> list[Any]:
         if run.scripts.database.revision is not None:
             # Alembic compares at all heads only; that it is where it is to be is known already.
             heads = run.scripts.heads
@@ -166,7 +166,7 @@ def _compare(
     return [diff for ops in found for diff in ops.as_diffs()], _of_its_own(run, session)
 
 
-def _of_its_own(run: Run, session: Session) -> str | None:
+def _of_its_own(run: Execution, session: Session) -> str | None:
     """Return why what ``env.py`` compared says nothing of other targets with an equal schema."""
     backend = session.location.backend
     options = run.environment.context_opts

@@ -16,10 +16,10 @@ from orchestrator.worker.connection.urls import url_of
 from orchestrator.worker.environment.command_line import argv
 from orchestrator.worker.environment.configure import assert_own, configured, settled_options
 from orchestrator.worker.environment.connections import only_the_target
-from orchestrator.worker.environment.execution import EnvPyProfile, Run, Steps, told
+from orchestrator.worker.environment.execution import EnvPyProfile, Execution, Steps, told
 from orchestrator.worker.process.logs import forgiving_file_config
 from orchestrator.worker.scripts.directory import Scripts
-from orchestrator.worker.statements.recorder import Recorder
+from orchestrator.worker.statements.recorder import StatementRecorder
 
 
 def run_environment(
@@ -31,7 +31,7 @@ def run_environment(
     profile: EnvPyProfile | None,
     commits: bool = False,
     **options: Any,
-) -> Run:
+) -> Execution:
     """Run ``env.py`` once, with ``fn`` giving the steps. Leaves no transaction open.
 
     ``context.configure`` takes the session's connection in place of whatever ``env.py`` passes,
@@ -41,7 +41,7 @@ def run_environment(
     failed is no success, and nothing of it is to be committed.
     """
     with only_the_target(session, compares=profile is None) as connections, forgiving_file_config():
-        run = Run(scripts, session, connections, profile)
+        run = Execution(scripts, session, connections, profile)
 
         def once(heads: tuple[str, ...], _: MigrationContext) -> Iterable[Any]:
             call = run.calls[-1]  # run_migrations() is about the last configure()
@@ -76,7 +76,7 @@ def _execute(scripts: Scripts) -> None:
             raise
 
 
-def _config(run: Run, arguments: Namespace) -> AlembicConfig:
+def _config(run: Execution, arguments: Namespace) -> AlembicConfig:
     """Return the target's ``Config``, before ``configure`` has seen it."""
     url = url_of(run.session.location).render_as_string(hide_password=False)
     config = run.scripts.settings.config(url, arguments)
@@ -85,7 +85,7 @@ def _config(run: Run, arguments: Namespace) -> AlembicConfig:
     return config
 
 
-def _environment(run: Run, config: AlembicConfig, **options: Any) -> EnvironmentContext:
+def _environment(run: Execution, config: AlembicConfig, **options: Any) -> EnvironmentContext:
     """Bind an ``EnvironmentContext`` to one target.
 
     Not a subclass: Alembic's proxies know only its own class, and look ``configure`` up on it.
@@ -133,7 +133,7 @@ def current(
     """Read the heads as ``alembic current`` does: where ``env.py`` keeps them."""
     found: list[str] = []
 
-    def read(heads: tuple[str, ...], _: Run) -> list[Any]:
+    def read(heads: tuple[str, ...], _: Execution) -> list[Any]:
         found[:] = heads
         return []
 
@@ -149,7 +149,7 @@ def render_sql(
     arguments: Namespace,
     heads: tuple[str, ...],
     profile: EnvPyProfile,
-    recorder: Recorder,
+    recorder: StatementRecorder,
 ) -> str:
     """Return the SQL of an upgrade from ``heads``, as ``alembic upgrade --sql`` prints it.
 

@@ -17,9 +17,9 @@ from orchestrator.worker.environment.connections import Connections
 from orchestrator.worker.environment.refusals import NotRun
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.journal import Journal
-from orchestrator.worker.statements.recorder import Recorder
+from orchestrator.worker.statements.recorder import StatementRecorder
 
-Steps = Callable[[tuple[str, ...], "Run"], Iterable[Any]]
+Steps = Callable[[tuple[str, ...], "Execution"], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class EnvPyProfile:
     """What its engine connects with besides what the URL says: ``connect_args``."""
 
 
-class Run:
+class Execution:
     """One run of ``env.py`` for one target."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Run:
 
 
 def watched(
-    steps: list[Any], run: Run, recorder: Recorder, journal: Journal | None = None
+    steps: list[Any], run: Execution, recorder: StatementRecorder, journal: Journal | None = None
 ) -> Iterator[Any]:
     """Give out steps that tell recorder and journal when they start and end; watch the session.
 
@@ -134,14 +134,14 @@ def watched(
         yield step
 
 
-def told(steps: list[Any], recorder: Recorder) -> Iterator[Any]:
+def told(steps: list[Any], recorder: StatementRecorder) -> Iterator[Any]:
     """Give out steps that tell ``recorder`` when they start and end, and nobody else."""
     for step in steps:
         step.migration_fn = _told(step, recorder)
         yield step
 
 
-def _told(step: Any, recorder: Recorder) -> Callable[..., None]:
+def _told(step: Any, recorder: StatementRecorder) -> Callable[..., None]:
     revision, function = step.revision.revision, step.migration_fn
 
     @wraps(function)
@@ -153,7 +153,9 @@ def _told(step: Any, recorder: Recorder) -> Callable[..., None]:
     return migration_fn
 
 
-def _watched(step: Any, run: Run, recorder: Recorder, *, check: bool) -> Callable[..., None]:
+def _watched(
+    step: Any, run: Execution, recorder: StatementRecorder, *, check: bool
+) -> Callable[..., None]:
     revision, journal = step.revision.revision, run.connections.journal
 
     @wraps(step.migration_fn)  # Alembic logs it by its name

@@ -14,7 +14,7 @@ from orchestrator.worker.connection.session import Locked, NoSchema, Session, lo
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment.command_line import command_options
 from orchestrator.worker.environment.env_py import run_environment
-from orchestrator.worker.environment.execution import EnvPyProfile, Run, watched
+from orchestrator.worker.environment.execution import EnvPyProfile, Execution, watched
 from orchestrator.worker.failures import at_the_beginning, failure_of, with_left_behind
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.migration.creating import create, drop_if_empty, is_missing
@@ -28,7 +28,7 @@ from orchestrator.worker.migration.path import (
 )
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.journal import Journal
-from orchestrator.worker.statements.recorder import Recorder
+from orchestrator.worker.statements.recorder import StatementRecorder
 
 
 def migrate(job: Job, target: str, context: Context) -> Outcome:
@@ -121,9 +121,9 @@ def bring_to_head(
     scripts: Scripts, session: Session, x: Sequence[str], profile: EnvPyProfile, destination: str
 ) -> VersionTable:
     """Upgrade a scratch database, and return its version table. Raises what the migration does."""
-    recorder = Recorder(session.engine, lambda _: None)
+    recorder = StatementRecorder(session.engine, lambda _: None)
 
-    def steps(heads: Heads, run: Run) -> Any:
+    def steps(heads: Heads, run: Execution) -> Any:
         return watched(scripts.steps(Verb.UPGRADE, destination, heads), run, recorder)
 
     arguments = command_options("upgrade", x, revision=destination)
@@ -145,7 +145,7 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     path = path_or_outcome(job, target, scripts, before)
     if isinstance(path, Outcome):
         return path
-    recorder = Recorder(session.engine, context.notify)
+    recorder = StatementRecorder(session.engine, context.notify)
     try:
         paths, table = _run(job, scripts, session, context, recorder)
         session.assert_locked()
@@ -171,13 +171,13 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
 
 
 def _run(
-    job: Job, scripts: Scripts, session: Session, context: Context, recorder: Recorder
+    job: Job, scripts: Scripts, session: Session, context: Context, recorder: StatementRecorder
 ) -> tuple[list[MigrationPath], VersionTable]:
     """Run ``env.py``, and tell how it moved the heads that it found, each time it asked."""
     paths: list[MigrationPath] = []
     journal = _journal(job, session, context)
 
-    def steps(heads: Heads, run: Run) -> Any:
+    def steps(heads: Heads, run: Execution) -> Any:
         path = path_of(job, scripts, tuple(sorted(heads)))
         paths.append(path)
         stamps = job.verb is Verb.STAMP

@@ -17,7 +17,7 @@ _COMMITS = re.compile(r"\s*(COMMIT|END|BEGIN|START\s+TRANSACTION)\b", re.IGNOREC
 _MOST_STATEMENTS = 500
 
 
-class Recorder:
+class StatementRecorder:
     """Records the statements of the revision that is running, for the report of its failure."""
 
     def __init__(self, engine: Engine, on_revision: Callable[[str], bool | None]) -> None:

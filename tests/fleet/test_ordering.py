@@ -4,7 +4,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.fleet.order import dependencies, ordered, reversed_, sorted_databases
+from orchestrator.fleet.ordering import dependencies, ordered, reversed_, sorted_databases
 from tests.effort import examples
 from tests.fleet.examples import make_config, names, rows, targets_of
 
