@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.actions.prepare import check_scripts
 from orchestrator.config.load import ConfigFile
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import did_you_mean
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import TargetsFailed, UsageError
 from orchestrator.rollout.outcomes import Outcome, Revision, State

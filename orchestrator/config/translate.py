@@ -7,8 +7,7 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.config import fields
 from orchestrator.config.models import Rollout
-from orchestrator.config.problems import Path, Problem
-from orchestrator.config.suggest import closest, did_you_mean
+from orchestrator.config.problems import Path, Problem, closest, did_you_mean
 from orchestrator.config.tenants import TENANT_SOURCES
 
 _EXPECTED = {

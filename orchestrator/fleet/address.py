@@ -1,11 +1,11 @@
 """Where a target is: a URL in components, each of them text with secrets still in it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.config.template import Secret, Template, parse
-from orchestrator.fleet.display import hidden, shown, without_password
 from orchestrator.fleet.location import (
     Location,
     Query,
@@ -14,7 +14,7 @@ from orchestrator.fleet.location import (
     rooted,
     server_of,
 )
-from orchestrator.fleet.url import UrlParts, split
+from orchestrator.fleet.url import Masked, UrlParts, split
 
 __all__ = ["OWN_LABELS", "Address", "AddressTemplate", "Location"]
 
@@ -205,3 +205,32 @@ def _port(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit()):
         raise ValueError("a URL whose port is not a number")
     return int(text) if text else None
+
+
+_NAMES_PASSWORD = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"(:(?!//))([^@]*)(?=@)")
+_PASSWORD_IN_QUERY = re.compile(
+    r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)([^&]*)", re.IGNORECASE
+)
+
+
+def hidden(password: Template) -> str:
+    """Return secrets by name, and nothing of a text that has any literal in it."""
+    literal = any(isinstance(part, str) for part in password.parts)
+    return "***" if literal else str(password)
+
+
+def shown(key: str, value: Template) -> str:
+    """Return a parameter of a URL for people."""
+    return hidden(value) if _NAMES_PASSWORD.search(key) else str(value)
+
+
+def without_password(url: Template) -> str:
+    """Return a URL for people that can't be taken apart yet. It rather hides too much."""
+    masked = Masked(url)
+
+    def stars(match: re.Match[str]) -> str:
+        return match[0] if masked.only_placeholders(match[2]) else f"{match[1]}***"
+
+    text = _PASSWORD_IN_URL.sub(stars, masked.text, count=1)
+    return str(masked.template(_PASSWORD_IN_QUERY.sub(stars, text)))

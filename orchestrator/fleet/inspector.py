@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.config.models import Config
 from orchestrator.config.names import RESERVED_LABELS, label_problem, tenant_name_problem
-from orchestrator.config.problems import Path
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import Path, did_you_mean
 from orchestrator.config.tenants import Tenant
 from orchestrator.fleet.address import OWN_LABELS, Address, AddressTemplate
 from orchestrator.fleet.findings import Findings

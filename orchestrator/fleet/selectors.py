@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from orchestrator.config.models import Config
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import did_you_mean
 from orchestrator.errors import UsageError
 from orchestrator.fleet.listing import some
 from orchestrator.fleet.target import Target

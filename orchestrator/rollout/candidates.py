@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from heapq import heapify, heappop, heappush
 
 from orchestrator.config.rollouts import Wave
-from orchestrator.rollout.picking import Feature, Features
+
+Feature = tuple[str, str, str]
+Features = frozenset[Feature]
+"""What something stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +168,35 @@ def _each_once(candidates: Iterable[Candidate]) -> Iterator[Sequence[str]]:
         if id(candidate.needs) not in seen:
             seen.add(id(candidate.needs))
             yield candidate.needs
+
+
+def pick(features: Mapping[str, Features], count: int, seed: str) -> set[str]:
+    """Return ``count`` names, or all: each time the one that adds most features.
+
+    Of equals the one whose SHA-256 with ``seed`` is smallest. The order of ``features`` says
+    nothing, so the same names with the same features are picked wherever they come from.
+    """
+    alike: dict[Features, list[tuple[str, str]]] = {}
+    for name, own in features.items():
+        alike.setdefault(own, []).append((_rank(seed, name), name))
+    for ranked in alike.values():
+        ranked.sort(reverse=True)
+    heap = [(-len(own), *ranked.pop(), own) for own, ranked in alike.items()]
+    heapify(heap)
+    covered: set[Feature] = set()
+    picked: set[str] = set()
+    while heap and len(picked) < count:
+        claimed, rank, name, own = heappop(heap)
+        gain = len(own - covered)
+        if gain < -claimed:  # others came first; what it adds only ever gets less
+            heappush(heap, (-gain, rank, name, own))
+            continue
+        picked.add(name)
+        covered |= own
+        if alike[own]:
+            heappush(heap, (0, *alike[own].pop(), own))
+    return picked
+
+
+def _rank(seed: str, name: str) -> str:
+    return sha256(f"{seed}\0{name}".encode()).hexdigest()

@@ -26,7 +26,7 @@ from orchestrator.worker.process.capture import Capture
 from orchestrator.worker.process.isolation import unchanged_process
 from orchestrator.worker.scratch import walk
 from orchestrator.worker.scripts.directory import UnknownRevision
-from orchestrator.worker.statements.ddl import shown
+from orchestrator.worker.statements.meaning import shown
 
 Execution = Callable[[Job, str, Context], Outcome]
 

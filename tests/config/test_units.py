@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.config.names import label_problem, name_problem, tenant_name_problem
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import did_you_mean
 from orchestrator.config.units import duration, seconds
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.rollout.shares import count_of, pick_of
+from orchestrator.rollout.waves import count_of, pick_of
 
 TOTALS = st.integers(0, 200_000)
 PERCENTAGES = st.decimals(0, 100, places=3).map(lambda d: f"{d}%")

@@ -12,7 +12,7 @@ from orchestrator.config.models import Config
 from orchestrator.fleet.ordering import dependencies, ordered
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedTarget
-from orchestrator.rollout.shares import count_of
+from orchestrator.rollout.waves import count_of
 from orchestrator.runs.planning.layout import Layout, lay_out
 from tests.effort import examples
 from tests.fleet.examples import make_config, rows, targets_of

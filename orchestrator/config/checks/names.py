@@ -8,8 +8,7 @@ from orchestrator.config.checks.tenants import check_tenants
 from orchestrator.config.checks.urls import check_urls
 from orchestrator.config.models import Config, Database
 from orchestrator.config.names import name_problem
-from orchestrator.config.problems import Path, Problem
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import Path, Problem, did_you_mean
 
 
 def check(config: Config) -> list[Problem]:

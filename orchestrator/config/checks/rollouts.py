@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from orchestrator.config.checks.waves import check_waves
 from orchestrator.config.models import Config, Environment, Gate, Window
-from orchestrator.config.problems import Path, Problem
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import Path, Problem, did_you_mean
 
 # Not a shell's ${file:-x}, which a command may well have.
 _SECRET = re.compile(r"\$\{(env|file|cmd):[^-=?+}]")

@@ -13,8 +13,7 @@ from orchestrator.config.models import (
     TenantsFromQuery,
     TenantsFromSchemas,
 )
-from orchestrator.config.problems import Path, Problem
-from orchestrator.config.suggest import did_you_mean
+from orchestrator.config.problems import Path, Problem, did_you_mean
 from orchestrator.config.template import parse
 from orchestrator.config.urls import backend, url_problem
 

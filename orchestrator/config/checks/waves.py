@@ -11,9 +11,8 @@ from orchestrator.config.models import (
     Wave,
 )
 from orchestrator.config.names import name_problem
-from orchestrator.config.problems import Path, Problem
+from orchestrator.config.problems import Path, Problem, did_you_mean
 from orchestrator.config.rollouts import REST, label_text
-from orchestrator.config.suggest import did_you_mean
 
 Values = Mapping[str, frozenset[str] | None]
 """The labels that tenants have, each with its values, where those are known."""

@@ -9,8 +9,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.candidates import matches
 from orchestrator.rollout.events import GateKind
 from orchestrator.rollout.plan import PlannedTarget, PlannedWave
-from orchestrator.rollout.shares import count_of
-from orchestrator.rollout.waves import Candidate, assign, ordered_wave, uncovered
+from orchestrator.rollout.waves import Candidate, assign, count_of, ordered_wave, uncovered
 
 Needs = Mapping[str, Sequence[str]]
 

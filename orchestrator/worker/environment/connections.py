@@ -7,10 +7,12 @@
 Whoever does it, DDL on any database but the target is refused before it is executed.
 """
 
+import asyncio
 import contextlib
+import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,6 @@ from sqlalchemy.engine.base import Transaction
 
 from orchestrator.worker.connection.session import Session
 from orchestrator.worker.connection.urls import is_in_memory, leads_to, shown_url
-from orchestrator.worker.environment.awaited import awaitable
 from orchestrator.worker.environment.engine_options import (
     arguments_of,
     assert_none_left,
@@ -30,8 +31,8 @@ from orchestrator.worker.environment.engine_options import (
 )
 from orchestrator.worker.environment.lazy_connection import LazyConnection
 from orchestrator.worker.environment.refusals import Elsewhere, NotRun
-from orchestrator.worker.statements.ddl import changes_schema, shown
 from orchestrator.worker.statements.journal import Journal
+from orchestrator.worker.statements.meaning import changes_schema, shown
 
 _WHERE = "SELECT current_schema(), current_user"
 _GUARD = (
@@ -272,3 +273,23 @@ def _where() -> str:
         if path.is_absolute() and not inside:
             return f" ({frame.filename}:{frame.lineno})"
     return ""
+
+
+def awaitable(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``execute`` such that ``AsyncConnection.execute`` can await it.
+
+    SQLAlchemy runs what it awaits as the first function of a greenlet, insists that it waits for
+    something, and then closes the cursor as an asynchronous driver's. Ours never waits, and its
+    cursor can't be closed so: it waits for nothing, and its rows are read at once.
+    """
+
+    def executed(*arguments: Any, **options: Any) -> Any:
+        result = execute(*arguments, **options)
+        if sys._getframe().f_back is not None:
+            return result
+        from sqlalchemy.util import await_only
+
+        await_only(asyncio.sleep(0))
+        return result.freeze()() if result.returns_rows else result
+
+    return executed

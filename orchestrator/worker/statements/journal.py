@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from orchestrator.worker.jobs import Committing
-from orchestrator.worker.statements.rollback import Kind, kinds
+from orchestrator.worker.statements.meaning import Kind, kinds
 
 Record = Callable[[Committing], bool]
 """Writes it down somewhere safe; whether that was done. Returns at once where it does not wait."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.worker.statements.rollback import Kind, kinds
+from orchestrator.worker.statements.meaning import Kind, kinds
 
 READS, CALLS, WRITES, ENDS, OTHER = Kind
 
