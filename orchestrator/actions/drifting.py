@@ -29,7 +29,7 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class Siblings:
     """Targets of one database at one revision, and those of them that differ."""
 
     baseline: SchemaClass
@@ -50,7 +50,7 @@ class DriftResult:
     """
 
     targets: tuple[Target, ...]
-    kin: tuple[Kin, ...]
+    siblings: tuple[Siblings, ...]
     unreadable: tuple[Pair, ...] = ()
     interrupted: bool = False
     seconds: float = 0.0
@@ -61,7 +61,7 @@ class DriftResult:
         """The exit code of DESIGN.md."""
         if self.interrupted:
             return 130
-        if any(kin.deviations for kin in self.kin):
+        if any(siblings.deviations for siblings in self.siblings):
             return 4
         return 3 if self.unreadable else 0
 
@@ -78,10 +78,10 @@ def find_drift(
     snapshot = SnapshotReader(workers, schemas=True)
     outcomes = snapshot.outcomes(targets, observer)
     pairs = [(target, outcomes[target.name]) for target in targets]
-    kin = () if workers.interrupted else _kin(snapshot, pairs, baseline)
+    siblings = () if workers.interrupted else _siblings(snapshot, pairs, baseline)
     return DriftResult(
         tuple(targets),
-        kin,
+        siblings,
         tuple(pair for pair in pairs if pair[1].fingerprint is None),
         workers.interrupted,
         round(time.monotonic() - began, 3),
@@ -89,7 +89,9 @@ def find_drift(
     )
 
 
-def _kin(snapshot: SnapshotReader, pairs: Sequence[Pair], baseline: str | None) -> tuple[Kin, ...]:
+def _siblings(
+    snapshot: SnapshotReader, pairs: Sequence[Pair], baseline: str | None
+) -> tuple[Siblings, ...]:
     """Group classes by what they should have in common, and tell how each differs from the first:
     the largest, or the one that ``baseline`` is in."""
     families = [
@@ -100,7 +102,7 @@ def _kin(snapshot: SnapshotReader, pairs: Sequence[Pair], baseline: str | None) 
         raise TargetsFailed(f"the baseline {baseline} could not be read\n  {_why(pairs, baseline)}")
     things = _things(snapshot, families)
     return tuple(
-        Kin(first, tuple(_deviations(first, others, things))) for first, *others in families
+        Siblings(first, tuple(_deviations(first, others, things))) for first, *others in families
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.actions.drifting import Deviation, DriftResult, Kin
+from orchestrator.actions.drifting import Deviation, DriftResult, Siblings
 from orchestrator.fleet.drift import Change, Drift
 from orchestrator.fleet.listing import some
 from orchestrator.fleet.target import Target
@@ -27,16 +27,16 @@ _TELLS_ALL = frozenset({"type", "nullable", "definition", "on"})
 def report(result: DriftResult) -> Group:
     """Return, for each database and revision with several classes, who differs and how."""
     notes = [Text.assemble(("warning: ", "yellow"), safe(text)) for text in result.warnings]
-    differing = [kin for kin in result.kin if kin.deviations]
+    differing = [siblings for siblings in result.siblings if siblings.deviations]
     return spaced(
-        *map(_kin, differing),
+        *map(_siblings, differing),
         *troubles([pair for pair in result.unreadable if pair[1].state is not State.NOT_STARTED]),
         Group(*notes, _total(result)),
     )
 
 
-def _kin(kin: Kin) -> Group:
-    of, all_ = kin.baseline, [member for found in kin.classes for member in found.members]
+def _siblings(siblings: Siblings) -> Group:
+    of, all_ = siblings.baseline, [member for found in siblings.classes for member in found.members]
     environments = {target.environment for target in all_}
     where = f"{next(iter(environments))}/" if len(environments) == 1 else ""
     title = Text.assemble(
@@ -44,11 +44,11 @@ def _kin(kin: Kin) -> Group:
         f" on {of.dialect}: ",
         (f"{count(len(of.members), 'target')} alike", "green"),
     )
-    odd = sum(len(deviation.of.members) for deviation in kin.deviations)
-    ways = len(kin.deviations)
+    odd = sum(len(deviation.of.members) for deviation in siblings.deviations)
+    ways = len(siblings.deviations)
     title.append(" · ", style="dim")
     title.append(f"{odd:,} otherwise" + (f", in {ways:,} ways" if ways > 1 else ""), style="yellow")
-    lines = (line for deviation in kin.deviations for line in _lines(deviation, bool(where)))
+    lines = (line for deviation in siblings.deviations for line in _lines(deviation, bool(where)))
     baseline = Text(f"baseline: {_named(of.members, bool(where))}", style="dim")
     return block(title, baseline, *lines)
 
@@ -117,8 +117,8 @@ def _plain(text: str | None) -> str:
 
 
 def _total(result: DriftResult) -> Text:
-    classes = sum(len(kin.classes) for kin in result.kin)
-    odd = sum(len(d.of.members) for kin in result.kin for d in kin.deviations)
+    classes = sum(len(siblings.classes) for siblings in result.siblings)
+    odd = sum(len(d.of.members) for siblings in result.siblings for d in siblings.deviations)
     tail = f" ({elapsed(result.seconds)}{', interrupted' if result.interrupted else ''})"
     text = Text(f"{count(len(result.targets), 'target')} in {count(classes, 'class', 'classes')}: ")
     if odd:

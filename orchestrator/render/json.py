@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.actions.authoring import NewRevision
 from orchestrator.actions.doctor.checks import Diagnosis
-from orchestrator.actions.drifting import DriftResult, Kin
+from orchestrator.actions.drifting import DriftResult, Siblings
 from orchestrator.actions.histories import History
 from orchestrator.actions.identifying import IdentifyResult, Identity
 from orchestrator.actions.sqlfiles import SqlFiles
@@ -81,8 +81,10 @@ def drift(of: DriftResult, *, debug: bool = False) -> Object:
     """Return the answer of ``drift``."""
     summary = {
         "targets": len(of.targets),
-        "classes": sum(len(kin.classes) for kin in of.kin),
-        "differing": sum(len(d.of.members) for kin in of.kin for d in kin.deviations),
+        "classes": sum(len(siblings.classes) for siblings in of.siblings),
+        "differing": sum(
+            len(d.of.members) for siblings in of.siblings for d in siblings.deviations
+        ),
         "unreadable": len(of.unreadable),
     }
     return answer(
@@ -90,7 +92,7 @@ def drift(of: DriftResult, *, debug: bool = False) -> Object:
         **_head("drift", of),
         warnings=list(of.warnings),
         summary=summary,
-        databases=[_siblings(kin) for kin in of.kin],
+        databases=[_siblings(siblings) for siblings in of.siblings],
         unreadable=[_of(t, o, debug) for t, o in of.unreadable],
     )
 
@@ -221,19 +223,19 @@ def _identity(one: Identity, debug: bool) -> Object:
     }
 
 
-def _siblings(kin: Kin) -> Object:
+def _siblings(siblings: Siblings) -> Object:
     return {
-        "database": kin.baseline.database,
-        "dialect": kin.baseline.dialect,
-        "heads": list(kin.baseline.heads),
-        "baseline": _class(kin.baseline),
+        "database": siblings.baseline.database,
+        "dialect": siblings.baseline.dialect,
+        "heads": list(siblings.baseline.heads),
+        "baseline": _class(siblings.baseline),
         "classes": [
             {
                 **_class(deviation.of),
                 "differences": [_drift(found) for found in deviation.differences],
                 "failure": deviation.failure,
             }
-            for deviation in kin.deviations
+            for deviation in siblings.deviations
         ],
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.actions.drifting import Deviation, DriftResult, Kin
+from orchestrator.actions.drifting import Deviation, DriftResult, Siblings
 from orchestrator.actions.histories import History
 from orchestrator.dispatch.results import Result
 from orchestrator.fleet.address import AddressTemplate
@@ -116,7 +116,7 @@ def drift() -> DriftResult:
             Change.CHANGED, "database", "", "", "", "collation", "utf8mb4_bin", "utf8mb4_general_ci"
         ),
     )
-    kin = Kin(
+    siblings = Siblings(
         of("4c1f", *targets[:2]),
         (
             Deviation(of("77e1", targets[2]), differences),
@@ -124,13 +124,13 @@ def drift() -> DriftResult:
         ),
     )
     unread = outcome("prod/orders/elm", State.UNREACHABLE, failure=DOWN)
-    return DriftResult(targets, (kin,), ((targets[4], unread),), seconds=1.24)
+    return DriftResult(targets, (siblings,), ((targets[4], unread),), seconds=1.24)
 
 
 def no_drift() -> DriftResult:
     """Return a database whose targets are alike."""
-    kin = drift().kin[0]
-    return DriftResult(kin.baseline.members, (Kin(kin.baseline, ()),), seconds=0.2)
+    siblings = drift().siblings[0]
+    return DriftResult(siblings.baseline.members, (Siblings(siblings.baseline, ()),), seconds=0.2)
 
 
 def status() -> Result:
