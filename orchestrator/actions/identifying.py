@@ -123,8 +123,8 @@ def _by_history(
         firsts = [alike[0] for alike in schemas.values()]
         held = snapshot.things([first.name for first in firsts])
         history, note = walked_history(workers, snapshot, firsts[0], held[firsts[0].name])
-        siblings = [of for of in classes if of.heads and of.siblings[:2] == (database, dialect)]
-        siblings = _stands_of(snapshot, siblings)
+        like_it = [of for of in classes if of.heads and of.siblings[:2] == (database, dialect)]
+        siblings = _stands_of(snapshot, like_it)
         for first, alike in zip(firsts, schemas.values(), strict=True):
             own, outcome = held[first.name], outcomes[first.name]
             if isinstance(own, Exception):
@@ -137,14 +137,12 @@ def _by_history(
     return found
 
 
-def _stands_of(
-    snapshot: SnapshotReader, siblings: Sequence[SchemaClass]
-) -> list[tuple[str, Stand]]:
+def _stands_of(snapshot: SnapshotReader, like_it: Sequence[SchemaClass]) -> list[tuple[str, Stand]]:
     """Return the schemas of classes, each with its fingerprint."""
-    held = snapshot.things([of.members[0].name for of in siblings])
+    held = snapshot.things([of.members[0].name for of in like_it])
     return [
         (of.fingerprint, Stand(of.heads, "siblings", things))
-        for of in siblings
+        for of in like_it
         if not isinstance(things := held[of.members[0].name], Exception)
     ]
 
