@@ -27,7 +27,7 @@ def refuse_other(sealed: Plan, now: Plan) -> None:
 
 
 def refuse_unfinished(ledger: Ledger, plan: Plan, own: int | None = None) -> None:
-    """Raise ``Refused`` where another run has still to come to what this one would change.
+    """Raise ``Refused`` where another run still has to do what this one would change.
 
     It may wait at a gate, which this one would not know of. ``own``: this one is recorded already;
     of two that began at one instant, the later gives way and is aborted.
@@ -43,7 +43,7 @@ def refuse_unfinished(ledger: Ledger, plan: Plan, own: int | None = None) -> Non
     record = ledger.run(run)
     held = f", held by {record.holder}" if record.holder else ""
     message = (
-        f"run {run} is {record.state}{held}, and has still to come to {name}\n"
+        f"run {run} is {record.state}{held}, and still has {name} to do\n"
         f"  go on with it: orchestrator resume {run}; or give it up: orchestrator abort {run}"
     )
     raise Busy(message, run, record.holder) if record.holder else Refused(message)

@@ -185,7 +185,7 @@ def _assert_alone(ledger: Ledger, stored: StoredRun) -> None:
     if others:
         other, name = min(others.items())
         raise Refused(
-            f"run {other} is {ledger.run(other).state}, and has still to come to {name}\n"
+            f"run {other} is {ledger.run(other).state}, and still has {name} to do\n"
             f"  go on with it: orchestrator resume {other}; or give one of the two up: "
             f"orchestrator abort {other}, or abort {id_}"
         )
