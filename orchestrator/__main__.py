@@ -8,7 +8,7 @@ def main() -> None:
     try:
         # Here and not above: worker processes that are spawned import this module again.
         from orchestrator.cli.app import run
-        from orchestrator.engines.descriptors import raise_limit
+        from orchestrator.engines.fd_limits import raise_limit
 
         raise_limit()
         code = run(sys.argv[1:])

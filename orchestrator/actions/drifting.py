@@ -58,7 +58,7 @@ class DriftResult:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of DESIGN.md."""
+        """What the program exits with."""
         if self.interrupted:
             return 130
         if any(siblings.deviations for siblings in self.siblings):

@@ -57,7 +57,7 @@ class IdentifyResult:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of DESIGN.md."""
+        """What the program exits with."""
         if self.interrupted:
             return 130
         if any(identity.outcome.fingerprint is None for identity in self.identities):

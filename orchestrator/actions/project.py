@@ -18,7 +18,7 @@ from orchestrator.actions.sqlfiles import SqlFiles, write_sql_files
 from orchestrator.actions.wait import wait_until_there
 from orchestrator.config.load import ConfigFile, load
 from orchestrator.config.secrets import Secrets
-from orchestrator.dispatch.observer import Observer, Silent
+from orchestrator.dispatch.observer import NullObserver, Observer
 from orchestrator.dispatch.results import Result
 from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.local import start_fork_server
@@ -59,7 +59,7 @@ class Project:
         self.file = file
         self.x = tuple(x)
         """Arguments as of ``alembic -x``, besides those of the file."""
-        self.observer = observer or Silent()
+        self.observer = observer or NullObserver()
         self._secrets = Secrets(file.folder)
         self._tenants: dict[str, tuple[TenantLabels, ...]] = {}
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from orchestrator.dispatch.observer import SAYS_AGAIN, Observer, Silent
+from orchestrator.dispatch.observer import NOTIFY_INTERVAL, NullObserver, Observer
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.snapshot.reader import SnapshotReader
@@ -26,7 +26,7 @@ def wait_until_there(
     found: dict[str, Outcome] = {}
     left = list(targets)
     while True:
-        found |= snapshot.outcomes(left, Silent())
+        found |= snapshot.outcomes(left, NullObserver())
         for target in left:
             if found[target.name].state is State.CURRENT:
                 observer.finished(target, found[target.name])
@@ -35,7 +35,7 @@ def wait_until_there(
         now = time.monotonic()
         if not left or broken or now >= until or snapshot.workers.interrupted:
             return found
-        if now - said >= SAYS_AGAIN:
+        if now - said >= NOTIFY_INTERVAL:
             said = now
             observer.waiting(f"for {len(left):,} of {len(targets):,}", _why(left, found))
         snapshot.workers.sleep(min(pause, until - now))

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.plain import crowded, interrupted
+from orchestrator.cli.plain import interrupted, throttled
 from orchestrator.cli.view import Board, draw
 from orchestrator.fleet.target import Target
 from orchestrator.render.events import told
@@ -80,9 +80,9 @@ class LiveProgress:
         with self._lock:
             self._on().retrying(target)
 
-    def crowded(self, server: str, limit: int, failure: Failure) -> None:
+    def throttled(self, server: str, limit: int, failure: Failure) -> None:
         """Say above the view how many go on at once, and why."""
-        self._console.print(Text(safe(crowded(server, limit, failure)), style="yellow"))
+        self._console.print(Text(safe(throttled(server, limit, failure)), style="yellow"))
 
     def waiting(self, what: str, why: str) -> None:
         """Say above the view who waits for what."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.fleet.target import Target
 from orchestrator.render.events import told
 from orchestrator.render.text import count, elapsed, heads, safe, short
@@ -19,7 +19,7 @@ _FEW = 50
 _PACK = 100
 
 
-class PlainProgress(Silent):
+class PlainProgress(NullObserver):
     """One line for each target that was changed or failed; the uneventful only now and then."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,9 +43,9 @@ class PlainProgress(Silent):
             f"{'retrying':<11} {target.name}  in {elapsed(delay)}: {_first(failure.message)}"
         )
 
-    def crowded(self, server: str, limit: int, failure: Failure) -> None:
+    def throttled(self, server: str, limit: int, failure: Failure) -> None:
         """Say how many go on at once, and why."""
-        self._line(f"{'fewer':<11} {crowded(server, limit, failure)}")
+        self._line(f"{'fewer':<11} {throttled(server, limit, failure)}")
 
     def waiting(self, what: str, why: str) -> None:
         """Say who waits for what."""
@@ -111,7 +111,7 @@ def interrupted(presses: int) -> str:
     return "interrupted again: stopping what runs"
 
 
-def crowded(server: str, limit: int, failure: Failure) -> str:
+def throttled(server: str, limit: int, failure: Failure) -> str:
     """Return what a server ran out of, and what that leads to."""
     return f"at most {count(limit, 'target')} at once on {server} now: {_first(failure.message)}"
 

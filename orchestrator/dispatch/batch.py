@@ -56,7 +56,7 @@ class Batch:
         if full is None:
             return
         if self.dispatcher.busy:  # fewer at once may do
-            self.schedule.put_back(name)
+            self.schedule.requeue(name)
         else:
             tries = self.dispatcher.tries.get(name, 0) + 1
             self._ended(Outcome(name, State.FAILED, failure=Failure(full), attempts=tries))
@@ -106,7 +106,7 @@ class Batch:
         if lost is None:
             return
         self.schedule.stop()
-        for name in self.dispatcher.give_up_retries():
+        for name in self.dispatcher.cancel_retries():
             self._finish(self._failed[name])
         self._handle(lost)
 

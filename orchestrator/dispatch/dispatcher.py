@@ -14,15 +14,15 @@ from typing import Protocol
 from orchestrator.config.models import Rollout
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.slots import MACHINE, server_slot
+from orchestrator.dispatch.slots import LOCAL_HOST, server_slot
 from orchestrator.engines.base import CannotStart, Engine, EngineEvent, Finished, Lost
 from orchestrator.fleet.target import Target
-from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.outcomes import Failure, Outcome
 from orchestrator.rollout.retry import retry_delay
+from orchestrator.rollout.throttling import Throttle
 from orchestrator.worker.jobs import Job
 
-_TICK = 0.2
+_POLL_INTERVAL = 0.2
 """Seconds between looks at Ctrl-C, and at whether a crowded server has room again."""
 
 
@@ -50,7 +50,7 @@ class Dispatcher:
     tries: dict[str, int] = field(default_factory=dict)
     """How often each target was given to the engine."""
     _began: dict[str, float] = field(default_factory=dict)
-    _crowding: Crowding = field(default_factory=Crowding)
+    _throttle: Throttle = field(default_factory=Throttle)
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _presses: int = 0
 
@@ -81,15 +81,15 @@ class Dispatcher:
 
     def has_room(self, name: str) -> bool:
         """Whether the target's server bears another attempt now."""
-        return self._crowding.free(self.targets[name].server)
+        return self._throttle.free(self.targets[name].server)
 
     def reserve(self, name: str) -> None:
         """Count an attempt that is about to be submitted against its server."""
-        self._crowding.begin(self.targets[name].server, name)
+        self._throttle.begin(self.targets[name].server, name)
 
     def release(self, name: str) -> None:
         """Take a reservation back: the attempt is not submitted after all."""
-        self._crowding.end(self.targets[name].server, name)
+        self._throttle.end(self.targets[name].server, name)
 
     def submit(self, name: str, job: Job, timeout: float) -> str | None:
         """Give a reserved attempt to the engine. Return why it has no worker for it, if so.
@@ -103,8 +103,8 @@ class Dispatcher:
         except CannotStart as error:
             self.release(name)
             if busy := self.engine.busy:
-                self.queue.narrow(MACHINE, busy)
-                self.observer.crowded(MACHINE, busy, Failure(str(error)))
+                self.queue.narrow(LOCAL_HOST, busy)
+                self.observer.throttled(LOCAL_HOST, busy, Failure(str(error)))
             return str(error)
         self.tries[name] = self.tries.get(name, 0) + 1
         self.observer.started(target, self.tries[name])
@@ -115,7 +115,7 @@ class Dispatcher:
 
         The outcome of a ``Finished`` attempt knows how many there were and how long it took.
         """
-        return [self._settled(event) for event in self.engine.wait(self._patience(at_once))]
+        return [self._settled(event) for event in self.engine.wait(self._wait_timeout(at_once))]
 
     def seconds(self, name: str) -> float:
         """Return how long ago the latest attempt at a target began."""
@@ -123,10 +123,10 @@ class Dispatcher:
 
     def delay(self, outcome: Outcome, settings: Rollout) -> float | None:
         """Return the seconds until the next attempt after a failure; ``None`` for no other."""
-        luck = random.random()  # noqa: S311 - spreads load, guards nothing
+        jitter = random.random()  # noqa: S311 - spreads load, guards nothing
         server = self.targets[outcome.target].server
-        retries = self._crowding.retries(server, settings.retries)
-        return retry_delay(outcome, retries, settings.retry_delay, luck)
+        retries = self._throttle.retries(server, settings.retries)
+        return retry_delay(outcome, retries, settings.retry_delay, jitter)
 
     def retry(self, name: str, delay: float = 0.0) -> None:
         """Try a target again in so many seconds."""
@@ -138,22 +138,22 @@ class Dispatcher:
             _, name = heappop(self._retries)
             if self.has_room(name):
                 return name
-            self.retry(name, _TICK)
+            self.retry(name, _POLL_INTERVAL)
         return None
 
-    def give_up_retries(self, given_up: Callable[[str], bool] = lambda _: True) -> list[str]:
+    def cancel_retries(self, given_up: Callable[[str], bool] = lambda _: True) -> list[str]:
         """Forget the retries of such targets, and return their names, the next one first."""
         names = [name for _, name in sorted(self._retries) if given_up(name)]
         self._retries = [entry for entry in self._retries if entry[1] not in set(names)]
         heapify(self._retries)
         return names
 
-    def _patience(self, at_once: bool) -> float:
+    def _wait_timeout(self, at_once: bool) -> float:
         if at_once:
             return 0.0
         if not self._retries:
-            return _TICK
-        return min(_TICK, max(0.0, self._retries[0][0] - time.monotonic()))
+            return _POLL_INTERVAL
+        return min(_POLL_INTERVAL, max(0.0, self._retries[0][0] - time.monotonic()))
 
     def _settled(self, event: EngineEvent) -> EngineEvent:
         if isinstance(event, Lost):
@@ -165,10 +165,10 @@ class Dispatcher:
     def _ended(self, outcome: Outcome) -> Outcome:
         """An attempt is over: where its server ran out of something, fewer go at once there."""
         name, target = outcome.target, self.targets[outcome.target]
-        limit = self._crowding.end(target.server, name, exhausted=outcome.exhausted)
+        limit = self._throttle.end(target.server, name, exhausted=outcome.exhausted)
         if limit is not None and outcome.failure is not None:
             self.queue.narrow(server_slot(target), limit)
-            self.observer.crowded(target.server, limit, outcome.failure)
+            self.observer.throttled(target.server, limit, outcome.failure)
         return replace(outcome, attempts=self.tries[name], seconds=self.seconds(name))
 
     def _lost(self, event: Lost) -> Lost:

@@ -7,7 +7,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.events import Event
 from orchestrator.rollout.outcomes import Failure, Outcome
 
-SAYS_AGAIN = 30.0
+NOTIFY_INTERVAL = 30.0
 """Seconds after which it is said again who is waited for."""
 
 
@@ -26,7 +26,7 @@ class Observer(Protocol):
     def retrying(self, target: Target, failure: Failure, delay: float) -> None:
         """An attempt failed and another follows in ``delay`` seconds."""
 
-    def crowded(self, server: str, limit: int, failure: Failure) -> None:
+    def throttled(self, server: str, limit: int, failure: Failure) -> None:
         """A server ran out of something: at most ``limit`` targets are at work on it from now."""
 
     def waiting(self, what: str, why: str) -> None:
@@ -42,14 +42,14 @@ class Observer(Protocol):
         """Ctrl-C was pressed once (finish what runs) or twice (stop the workers)."""
 
 
-class Silent:
+class NullObserver:
     """An observer that ignores everything."""
 
     def begin(self, verb: str, targets: Sequence[Target]) -> None: ...
     def started(self, target: Target, attempt: int) -> None: ...
     def running(self, target: Target, revision: str) -> None: ...
     def retrying(self, target: Target, failure: Failure, delay: float) -> None: ...
-    def crowded(self, server: str, limit: int, failure: Failure) -> None: ...
+    def throttled(self, server: str, limit: int, failure: Failure) -> None: ...
     def waiting(self, what: str, why: str) -> None: ...
     def finished(self, target: Target, outcome: Outcome) -> None: ...
     def happened(self, event: Event) -> None: ...

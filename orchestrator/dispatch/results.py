@@ -87,7 +87,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of DESIGN.md."""
+        """What the program exits with."""
         states = self.tally.keys()
         if self.interrupted:
             return 130

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.config.models import Config
-from orchestrator.engines.descriptors import workers_allowed
+from orchestrator.engines.fd_limits import workers_allowed
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedWave
 from orchestrator.rollout.schedule import Slot, Work
 
-MACHINE = "this machine"
+LOCAL_HOST = "this machine"
 """The key of the slot that all targets share."""
 
 
@@ -25,7 +25,7 @@ def works(
     physical database come one after the other.
     """
     targets = tuple(targets)
-    machine = Slot(MACHINE, workers_allowed())
+    machine = Slot(LOCAL_HOST, workers_allowed())
     histories = Counter(target.address.identity for target in targets)
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
     result = []

@@ -17,7 +17,7 @@ from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import works
 from orchestrator.engines.base import Engine, EngineEvent, Finished, Lost
-from orchestrator.engines.descriptors import workers_allowed
+from orchestrator.engines.fd_limits import workers_allowed
 from orchestrator.engines.local import LocalEngine
 from orchestrator.errors import UsageError
 from orchestrator.fleet.target import Target
@@ -27,7 +27,7 @@ from orchestrator.worker.entry import PRELOAD, work
 from orchestrator.worker.jobs import Job, Verb
 
 _SCRIPTS_TIMEOUT = 3600.0
-_TICK = 0.2
+_POLL_INTERVAL = 0.2
 
 
 @dataclass(slots=True)
@@ -58,7 +58,11 @@ class Workers:
         scripts = len({target.database for target in targets})
         wanted = min(len(targets), most)
         return cls(
-            file, secrets, x, max(1, scripts, min(wanted, workers_allowed())), _cramped(wanted)
+            file,
+            secrets,
+            x,
+            max(1, scripts, min(wanted, workers_allowed())),
+            _concurrency_warning(wanted),
         )
 
     def __enter__(self) -> "Workers":
@@ -68,7 +72,7 @@ class Workers:
             work,
             arguments,
             size=self.size,
-            is_last=lambda content: isinstance(content, Outcome),
+            is_final=lambda content: isinstance(content, Outcome),
             preload=PRELOAD,
         )
         self._engine = self._stack.enter_context(engine)
@@ -91,7 +95,7 @@ class Workers:
         """Wait, but no longer than until Ctrl-C is pressed."""
         until = time.monotonic() + seconds
         while not self.interrupted and (left := until - time.monotonic()) > 0:
-            time.sleep(min(_TICK, left))
+            time.sleep(min(_POLL_INTERVAL, left))
 
     def job(self, verb: Verb, database: str, **fields: Any) -> Job:
         """Return a job, with what all jobs of the command have in common."""
@@ -147,7 +151,7 @@ class Workers:
         first = True
         while self.engine.busy and (wait or first):
             first = False
-            events: Sequence[EngineEvent] = self.engine.wait(_TICK if wait else 0)
+            events: Sequence[EngineEvent] = self.engine.wait(_POLL_INTERVAL if wait else 0)
             if self.interrupts.presses > 1:
                 events = self.engine.kill()
             for event in events:
@@ -166,7 +170,7 @@ class Workers:
         return self._engine
 
 
-def _cramped(wanted: int) -> str | None:
+def _concurrency_warning(wanted: int) -> str | None:
     if wanted <= (allowed := workers_allowed()):
         return None
     return (

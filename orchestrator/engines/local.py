@@ -16,17 +16,17 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message
-from orchestrator.engines.starting import starting
+from orchestrator.engines.spawning import starting
 
-_JOBS_PER_WORKER = 250
+_MAX_JOBS_PER_WORKER = 250
 """A worker is replaced after so many: whatever user code leaks, it leaks only so long."""
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 """What may be sent to the whole process group, and is for the parent alone."""
-_STARTS = 3
+_START_ATTEMPTS = 3
 """Tries at starting a worker: its fork server may be killed meanwhile."""
-_DYING = 0.1
+_RESPAWN_DELAY = 0.1
 """Seconds until one that was killed is seen to be gone, and another is started in its place."""
-_ALWAYS_KEPT = 4
+_MIN_IDLE = 4
 """So many workers may be idle even in a small pool, where jobs of several kinds take turns."""
 
 
@@ -35,7 +35,7 @@ class _Worker:
     process: Any
     pipe: Connection
     kind: str
-    heard: tuple[int, int]
+    fds: tuple[int, int]
     """Its pipe, and what becomes readable when its process ends."""
     idle_since: float = 0.0
     key: str | None = None
@@ -56,17 +56,17 @@ class LocalEngine:
         arguments: tuple[Any, ...],
         *,
         size: int,
-        is_last: Callable[[Any], bool],
+        is_final: Callable[[Any], bool],
         preload: Sequence[str] = (),
     ) -> None:
         self._serve = serve
         self._arguments = arguments
         self._size = size
-        self._most = size + max(size, _ALWAYS_KEPT)
-        self._is_last = is_last
+        self._max_processes = size + max(size, _MIN_IDLE)
+        self._is_last = is_final
         self._context = _context(preload)
         self._workers: list[_Worker] = []
-        self._heard = selectors.DefaultSelector()
+        self._selector = selectors.DefaultSelector()
         """Pipes and ends of workers: registered once, as a turn of the caller's loop is short."""
 
     @property
@@ -106,12 +106,12 @@ class LocalEngine:
         if not self._workers:
             time.sleep(max(0.0, until - now))
             return []
-        ready = [(key.data, key.fd) for key, _ in self._heard.select(max(0.0, until - now))]
-        spoke = [worker for worker, fd in ready if fd == worker.heard[0]]
-        gone = [worker for worker, fd in ready if fd == worker.heard[1]]
-        events = [event for worker in spoke for event in self._read(worker)]
-        gone = [worker for worker in gone if worker in self._workers]
-        return [*events, *(e for w in gone for e in self._bury(w)), *self._overdue()]
+        ready = [(key.data, key.fd) for key, _ in self._selector.select(max(0.0, until - now))]
+        readable = [worker for worker, fd in ready if fd == worker.fds[0]]
+        exited = [worker for worker, fd in ready if fd == worker.fds[1]]
+        events = [event for worker in readable for event in self._read(worker)]
+        exited = [worker for worker in exited if worker in self._workers]
+        return [*events, *(e for w in exited for e in self._reap(w)), *self._overdue()]
 
     def kill(self) -> list[Lost]:
         """Stop all workers at once, and say which keys that cost."""
@@ -128,7 +128,7 @@ class LocalEngine:
         """End idle workers; those that still work are stopped."""
         for worker in tuple(self._workers):
             self._remove(worker, kill=worker.key is not None)
-        self._heard.close()
+        self._selector.close()
 
     def __enter__(self) -> "LocalEngine":
         return self
@@ -146,13 +146,13 @@ class LocalEngine:
         self._remove(min(idle, key=_idle_since), kill=False)
 
     def _start(self, kind: str) -> _Worker:
-        while len(self._workers) >= self._most:
+        while len(self._workers) >= self._max_processes:
             self._retire()
-        process, ours = self._new_process(_STARTS)
+        process, ours = self._new_process(_START_ATTEMPTS)
         worker = _Worker(process, ours, kind, (ours.fileno(), process.sentinel))
         self._workers.append(worker)
-        for fd in worker.heard:
-            self._heard.register(fd, selectors.EVENT_READ, worker)
+        for fd in worker.fds:
+            self._selector.register(fd, selectors.EVENT_READ, worker)
         return worker
 
     def _new_process(self, tries: int) -> tuple[Any, Connection]:
@@ -173,7 +173,7 @@ class LocalEngine:
                     "no more worker processes can be started: raise the limit of processes "
                     "(ulimit -u), or lower max_parallel"
                 ) from None
-            time.sleep(_DYING)
+            time.sleep(_RESPAWN_DELAY)
             return self._new_process(tries - 1)
         return process, ours
 
@@ -190,15 +190,15 @@ class LocalEngine:
                 worker.key, worker.deadline = None, float("inf")
                 worker.idle_since = time.monotonic()
                 yield Finished(key, content)
-                if worker.jobs >= _JOBS_PER_WORKER:
+                if worker.jobs >= _MAX_JOBS_PER_WORKER:
                     self._remove(worker, kill=False)
                 return
         except (EOFError, OSError):
             self._remove(worker, kill=False)
             if key is not None:
-                yield Lost(key, _ending(worker.process.exitcode))
+                yield Lost(key, _exit_reason(worker.process.exitcode))
 
-    def _bury(self, worker: _Worker) -> Iterator[EngineEvent]:
+    def _reap(self, worker: _Worker) -> Iterator[EngineEvent]:
         """Read the last words of a worker whose process ended.
 
         Its pipe alone does not tell: a process that the job forked may hold the other end open.
@@ -208,7 +208,7 @@ class LocalEngine:
             # The end of the fork server looks the same, and then the worker is still at it.
             self._remove(worker, kill=True)
             if worker.key is not None:
-                yield Lost(worker.key, _ending(worker.process.exitcode))
+                yield Lost(worker.key, _exit_reason(worker.process.exitcode))
 
     def _overdue(self) -> Iterator[Lost]:
         now = time.monotonic()
@@ -219,8 +219,8 @@ class LocalEngine:
 
     def _remove(self, worker: _Worker, *, kill: bool) -> None:
         self._workers.remove(worker)
-        for fd in worker.heard:
-            self._heard.unregister(fd)
+        for fd in worker.fds:
+            self._selector.unregister(fd)
         if kill:
             worker.process.kill()
         worker.pipe.close()
@@ -275,7 +275,7 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ending(exitcode: int | None) -> str:
+def _exit_reason(exitcode: int | None) -> str:
     if exitcode is None:
         return "its worker closed the connection"
     if exitcode >= 0:

@@ -12,8 +12,8 @@ from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection import mysql, postgresql, sqlite
 from orchestrator.inspection.reading import Reading, Source, batches, unread
-from orchestrator.rollout.crowding import Crowding
 from orchestrator.rollout.schedule import Schedule, Slot, Work
+from orchestrator.rollout.throttling import Throttle
 
 _THREADS = 32
 _TICK = 0.2
@@ -91,7 +91,7 @@ class _Running:
         self._tasks = {str(number): task for number, task in enumerate(found)}
         self._schedule = Schedule(_work(name, task) for name, task in self._tasks.items())
         self._answers: queue.SimpleQueue[tuple[str, Reading | NoRoom | None]] = queue.SimpleQueue()
-        self._crowding = Crowding()
+        self._throttle = Throttle()
         self._tries = dict.fromkeys(self._tasks, 0)
         self._schemas = schemas
         self._stopped = stopped
@@ -100,7 +100,7 @@ class _Running:
         """Start what may start."""
         for name in self._schedule.start():
             self._tries[name] += 1
-            self._crowding.begin(self._tasks[name].server, name)
+            self._throttle.begin(self._tasks[name].server, name)
             # Not of an executor: its threads are waited for when the program ends.
             threading.Thread(target=self._run, args=(name,), daemon=True).start()
 
@@ -118,10 +118,10 @@ class _Running:
                 yield reading
                 continue
             server, full = self._tasks[name].server, isinstance(reading, NoRoom)
-            if limit := self._crowding.end(server, name, exhausted=full):
+            if limit := self._throttle.end(server, name, exhausted=full):
                 self._schedule.narrow(server, limit)
             if full:
-                self._schedule.put_back(name)
+                self._schedule.requeue(name)
             else:
                 self._schedule.finish(name, succeeded=True)
 

@@ -263,6 +263,7 @@ _LIMITS = frozenset(
         "max_parallel",
         "max_per_server",
         "lock_timeout",
+        "wait_for_lock",
         "statement_timeout",
         "target_timeout",
         "retries",

@@ -3,7 +3,7 @@
 from orchestrator.rollout.outcomes import Outcome, State
 
 
-def retry_delay(outcome: Outcome, retries: int, first_delay: float, luck: float) -> float | None:
+def retry_delay(outcome: Outcome, retries: int, first_delay: float, jitter: float) -> float | None:
     """Return the seconds to wait before the next attempt, or ``None`` for no further attempt.
 
     Only a failure that changed nothing is tried again, ``retries`` times. The delay doubles with
@@ -15,4 +15,4 @@ def retry_delay(outcome: Outcome, retries: int, first_delay: float, luck: float)
         return None
     if outcome.attempts > retries:
         return None
-    return first_delay * 2.0 ** (outcome.attempts - 1) * (0.5 + luck)
+    return first_delay * 2.0 ** (outcome.attempts - 1) * (0.5 + jitter)

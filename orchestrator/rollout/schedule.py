@@ -124,7 +124,7 @@ class Schedule:
         self._release_dependents(name)
         return []
 
-    def put_back(self, name: str) -> None:
+    def requeue(self, name: str) -> None:
         """Take back the start of a running work: it may start again."""
         at = self._position[name]
         if at not in self._unsettled or at in self._unstarted:

@@ -285,7 +285,7 @@ class StateMachine:
             return
         self._running.discard(name)
         if outcome.state is State.NOT_STARTED:
-            self._schedule.put_back(name)
+            self._schedule.requeue(name)
             return
         self.settled[name] = outcome.state
         self._left -= 1

@@ -22,7 +22,7 @@ class Attempts:
     """Revisions that attempts whose end nobody saw were about to change for good."""
     unseen: bool = False
     """Nobody saw the end of the latest attempt."""
-    look_only: bool = False
+    verify_only: bool = False
     """The next attempt only tells what became of the ones before."""
     origin: Heads | None = None
     """Where the run found the target; ``None`` where that is not to be held against it."""
@@ -75,7 +75,7 @@ class Attempts:
         revision may have been half applied.
         """
         failure = outcome.failure
-        if self.unseen and failure is not None and not looked(outcome):
+        if self.unseen and failure is not None and not verified(outcome):
             message = f"{self.loss}; nobody could look since: {failure.message}"
             state = State.IN_DOUBT if final and self.committing else outcome.state
             step = _LOOK if state is State.IN_DOUBT else failure.next_step
@@ -85,12 +85,12 @@ class Attempts:
         if self.loss and failure is not None:
             message = f"{self.loss}: {failure.message}"
             outcome = replace(outcome, failure=replace(failure, message=message))
-        self.unseen = self.look_only = False
+        self.unseen = self.verify_only = False
         self.loss, self.lost_at, self.committing = "", 0.0, ()
         return outcome
 
 
-def looked(outcome: Outcome) -> bool:
+def verified(outcome: Outcome) -> bool:
     """Whether an attempt saw under the target's lock where it stands."""
     failure = outcome.failure
     return outcome.state is not State.LOCKED and (failure is None or not failure.retryable)

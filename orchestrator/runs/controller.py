@@ -52,13 +52,15 @@ def control(
         recorder = stack.enter_context(Recorder(hold, sinks))
         event = begins(recorder.now, context.options.by)
         if not recorder.write([event]):
-            raise Refused(recorder.taken or recorder.lost or "the ledger can't be written")
+            raise Refused(
+                recorder.lease_lost or recorder.ledger_error or "the ledger can't be written"
+            )
         context.observer.happened(event)
         controller = Controller(context, run, recorder)
         controller.drive()
-        if recorder.taken is not None:
-            raise Refused(recorder.taken)
-        end = ending.of(run.id, controller.machine.state, recorder.lost)
+        if recorder.lease_lost is not None:
+            raise Refused(recorder.lease_lost)
+        end = ending.of(run.id, controller.machine.state, recorder.ledger_error)
         end = replace(end, unwritten=log.lost if log else "")
         return Ended(end, controller.settler.outcomes, controller.machine)
 
@@ -98,31 +100,31 @@ class Controller:
             self._step()
             if self._is_over():
                 return
-            for event in self.dispatcher.wait(at_once=bool(self.settler.news) or self._more):
-                self.settler.take(event)
+            for event in self.dispatcher.wait(at_once=bool(self.settler.pending) or self._more):
+                self.settler.handle(event)
 
     def _is_over(self) -> bool:
-        if self.dispatcher.busy or self.settler.news or self._more:
+        if self.dispatcher.busy or self.settler.pending or self._more:
             return False
-        if self.recorder.taken is not None:
+        if self.recorder.lease_lost is not None:
             return True
-        if self.recorder.lost is not None:
-            return self.recorder.lost_for > _LEDGER_AWAY
+        if self.recorder.ledger_error is not None:
+            return self.recorder.ledger_away_for > _LEDGER_AWAY
         state = self.machine.state
-        return state in OVER or state is RunState.PAUSED or self.gates.leaves
+        return state in OVER or state is RunState.PAUSED or self.gates.stops_waiting
 
     def _step(self) -> None:
         """Record what happened and what follows, then start what may start."""
-        news = self.settler.take_news()
+        news = self.settler.drain()
         self._apply(news)
         self._put_back_retries()
         news += self._follow(recorded=not news and self.recorder.complete)
         settled, starts = self._next() if self._may_start() else ([], [])
         # What was asked comes before how its attempt ended, which may be among the news.
-        asked = self.settler.take_asked()
-        happened = [*self.settler.committing(asked), *news, *settled]
+        commit_requests = self.settler.drain_commit_requests()
+        happened = [*self.settler.committing(commit_requests), *news, *settled]
         written = self.recorder.write(happened, starts)
-        self.settler.answer(asked, go=written)
+        self.settler.answer(commit_requests, go=written)
         if written:
             self._start(starts)
         else:
@@ -137,7 +139,12 @@ class Controller:
         found: list[Event] = []
         while True:
             events = self.machine.decide(self.recorder.now)
-            looks = recorded and not found and not self.machine.busy and self.recorder.lost is None
+            looks = (
+                recorded
+                and not found
+                and not self.machine.busy
+                and self.recorder.ledger_error is None
+            )
             if not events and looks:
                 events = self.gates.look(self.recorder)
             if not events:
@@ -149,23 +156,23 @@ class Controller:
         for event in events:
             self.machine.apply(event)
             if isinstance(event, TargetSettled):
-                self.settler.tell(event.outcome)
+                self.settler.notify(event.outcome)
             self.context.observer.happened(event)
 
     def _may_start(self) -> bool:
         return (
-            self.recorder.lost is None
-            and self.recorder.taken is None
+            self.recorder.ledger_error is None
+            and self.recorder.lease_lost is None
             and not self.dispatcher.interrupted
             and self.gates.open(self.recorder.now)
         )
 
     def _next(self) -> tuple[list[Event], list[AttemptStarted]]:
         """Return what is settled without a worker, and the attempts that start now."""
-        if self.machine.over_budget and (given_up := self.settler.give_up_retries()):
+        if self.machine.over_budget and (given_up := self.settler.cancel_retries()):
             self._apply(given_up)
             for event in given_up:
-                self.settler.tell(event.outcome)
+                self.settler.notify(event.outcome)
             return [*given_up], []
         starts: list[AttemptStarted] = []
         settled: list[Event] = []
@@ -204,10 +211,10 @@ class Controller:
             self._handle_requests()
             if full or self.dispatcher.interrupted:
                 self.dispatcher.release(name)
-                self.settler.news.append(self.settler.put_back(name))
+                self.settler.pending.append(self.settler.requeue(name))
                 continue
             # Over the budget, what nobody saw the end of is only looked at.
-            attempts.look_only = attempts.look_only or self.machine.over_budget
+            attempts.verify_only = attempts.verify_only or self.machine.over_budget
             target = self.run.targets[name]
             limits = self.context.limits(target)
             job = self.run.job(self.context.workers, target, attempts, limits)
@@ -215,7 +222,7 @@ class Controller:
             why = self.dispatcher.submit(name, job, timeout)
             if why is not None:
                 full = True
-                self.settler.news.append(self.settler.put_back(name))
+                self.settler.pending.append(self.settler.requeue(name))
                 if not self.dispatcher.busy:  # fewer at once won't do: leave it to `resume`
                     self._stop(RunPaused(self.recorder.now, why))
 
@@ -232,8 +239,8 @@ class Controller:
         Told to the run alone: the ledger has how the attempts before ended.
         """
         if self.dispatcher.waits_to_retry and not self.gates.open(self.recorder.now):
-            for name in self.dispatcher.give_up_retries():
-                self.machine.apply(self.settler.put_back(name))
+            for name in self.dispatcher.cancel_retries():
+                self.machine.apply(self.settler.requeue(name))
 
     def _handle_requests(self) -> None:
         """Do what was asked for from outside: Ctrl-C, ``pause``, ``abort``."""
@@ -249,10 +256,10 @@ class Controller:
         if lost is not None and active:
             self._stop(RunPaused(now, "interrupted", self.context.options.by))
         for event in lost or ():
-            self.settler.take(event)
+            self.settler.handle(event)
 
     def _stop(self, event: RunPaused | RunAborted) -> None:
         """Start nothing more. What waits for another attempt keeps for whoever resumes."""
-        self.settler.news.append(event)
+        self.settler.pending.append(event)
         self.machine.apply(event)
         self.settler.stop()

@@ -32,7 +32,7 @@ class Order:
         return tuple(target.name for target in self.targets)
 
     @property
-    def is_plain(self) -> bool:
+    def is_upgrade_to_heads(self) -> bool:
         """Whether it brings targets to their destination: then one at head needs nothing."""
         return self.verb is Verb.UPGRADE and self.revision == "heads"
 

@@ -82,6 +82,6 @@ class RecordedRun:
             # The scripts may have changed since the run began, and it may have waited for long.
             goal=None if rolls_back else goal,
             committing=attempts.committing if attempts.unseen else (),
-            patience=settings.target_timeout if attempts.unseen else settings.wait_for_lock,
-            look_only=attempts.look_only,
+            lock_wait=settings.target_timeout if attempts.unseen else settings.wait_for_lock,
+            verify_only=attempts.verify_only,
         )

@@ -11,9 +11,9 @@ from orchestrator.ledger.hold import Hold
 from orchestrator.ledger.records import ApprovalRecord, Request
 from orchestrator.rollout.events import Event
 
-_BEAT = 1.0
+_HEARTBEAT = 1.0
 """Seconds between heartbeats, which also bring what others ask of the run."""
-_AGAIN = 1.0
+_RETRY_AFTER = 1.0
 """Seconds until a ledger that went away is tried again."""
 
 Sink = Callable[[Event], None]
@@ -29,9 +29,9 @@ class Recorder:
 
     hold: Hold
     sinks: Sequence[Sink] = ()
-    lost: str | None = None
+    ledger_error: str | None = None
     """Why nothing can be written at the moment."""
-    taken: str | None = None
+    lease_lost: str | None = None
     """Who has taken the run from us: we can write nothing more, ever."""
     request: Request | None = None
     """What somebody asked of the run, as of the last heartbeat."""
@@ -40,13 +40,13 @@ class Recorder:
     """Every approval of the run so far."""
     _kept: list[Event] = field(default_factory=list)
     _next_try: float = 0.0
-    _lost_at: float = 0.0
+    _away_since: float = 0.0
     _clock: tuple[int, float] = (0, 0.0)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> "Recorder":
-        self._look()
+        self._heartbeat()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
         return self
@@ -54,7 +54,7 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         if self._thread is not None:
-            self._thread.join(2 * _BEAT)
+            self._thread.join(2 * _HEARTBEAT)
 
     @property
     def now(self) -> int:
@@ -63,9 +63,9 @@ class Recorder:
         return base + round((time.monotonic() - then) * 1000)
 
     @property
-    def lost_for(self) -> float:
+    def ledger_away_for(self) -> float:
         """Seconds since the ledger went away; 0 while it is there."""
-        return time.monotonic() - self._lost_at if self.lost is not None else 0.0
+        return time.monotonic() - self._away_since if self.ledger_error is not None else 0.0
 
     def write(self, events: Sequence[Event], starts: Sequence[Event] = ()) -> bool:
         """Write in one transaction what happened and what is about to start.
@@ -74,22 +74,22 @@ class Recorder:
         ``starts`` are not.
         """
         self._kept += events
-        if self.taken is not None:
+        if self.lease_lost is not None:
             return False
         batch = [*self._kept, *starts]
-        if not batch and self.lost is None:
+        if not batch and self.ledger_error is None:
             return True
-        if self.lost is not None and time.monotonic() < self._next_try:
+        if self.ledger_error is not None and time.monotonic() < self._next_try:
             return False
         try:
             self.hold.write(batch)
         except LeaseLost as error:
-            self.taken = str(error)
+            self.lease_lost = str(error)
             return False
         except LedgerLost as error:
-            self._gone(error)
+            self._ledger_away(error)
             return False
-        self.lost = None
+        self.ledger_error = None
         self._kept.clear()
         for event in batch:
             for sink in self.sinks:
@@ -101,25 +101,25 @@ class Recorder:
         """Whether all that happened was written."""
         return not self._kept
 
-    def _gone(self, error: LedgerLost) -> None:
-        if self.lost is None:
-            self._lost_at = time.monotonic()
-        self.lost = str(error)
-        self._next_try = time.monotonic() + _AGAIN
+    def _ledger_away(self, error: LedgerLost) -> None:
+        if self.ledger_error is None:
+            self._away_since = time.monotonic()
+        self.ledger_error = str(error)
+        self._next_try = time.monotonic() + _RETRY_AFTER
 
     def _beat(self) -> None:
-        while not self._ended.wait(_BEAT):
-            if self.taken is None:
-                self._look()
+        while not self._ended.wait(_HEARTBEAT):
+            if self.lease_lost is None:
+                self._heartbeat()
 
-    def _look(self) -> None:
+    def _heartbeat(self) -> None:
         # A ledger that is gone is found out, and said, by who writes to it.
         with suppress(LedgerLost):
             try:
                 sent = time.monotonic()
                 requests = self.hold.beat()
             except LeaseLost as error:
-                self.taken = str(error)
+                self.lease_lost = str(error)
                 return
             self.request, self.request_by = requests.request, requests.by or ""
             self.approvals += requests.approvals

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.dispatch.results import Result
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.ordering import dependencies, reversed_
@@ -149,7 +149,7 @@ def _planned(
     )
     with project.workers(targets) as workers:
         planner = Planner(workers, order, classes=False)
-        plan = planner.plan(Silent())
+        plan = planner.plan(NullObserver())
     moved = tuple(
         target.name
         for target in targets

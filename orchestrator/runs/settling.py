@@ -15,18 +15,18 @@ from orchestrator.rollout.events import (
 )
 from orchestrator.rollout.outcomes import RUN_TARGET, Failure, Outcome, State
 from orchestrator.rollout.state_machine import OVER, StateMachine
-from orchestrator.runs.attempts import Attempts, attempts_of, looked
+from orchestrator.runs.attempts import Attempts, attempts_of, verified
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.recorded_run import RecordedRun
 from orchestrator.runs.recording import Recorder
 from orchestrator.worker.jobs import Committing, Go, Leave, Made, Running, Waiting
 
-_LOOKS = 60.0
+_VERIFY_FOR = 60.0
 """Seconds for which a target that may be half done is looked for before somebody has to."""
-_LOOKS_AGAIN = 5.0
+_VERIFY_EVERY = 5.0
 _RESUME = "look what became of it, and go on: orchestrator resume"
 
-Asked = tuple[str, Committing]
+CommitRequest = tuple[str, Committing]
 """A target, and the revision that asks there whether it may commit."""
 
 
@@ -47,9 +47,9 @@ class Settler:
     attempts: dict[str, Attempts] = field(init=False)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """The latest of every target that was worked on."""
-    news: list[Event] = field(default_factory=list)
+    pending: list[Event] = field(default_factory=list)
     """What happened, and is to be recorded and applied."""
-    asked: list[Asked] = field(default_factory=list)
+    commit_requests: list[CommitRequest] = field(default_factory=list)
     """What waits for an answer."""
     _waiting: set[str] = field(default_factory=set)
     """Targets whose workers wait for somebody else's lock."""
@@ -63,35 +63,35 @@ class Settler:
     def stopping(self) -> bool:
         """Whether nothing more is to start, though the run is not at its end."""
         stopped = self.machine.state in {RunState.PAUSED, RunState.ABORTED}
-        return stopped or self.dispatcher.interrupted or self.recorder.taken is not None
+        return stopped or self.dispatcher.interrupted or self.recorder.lease_lost is not None
 
-    def take_news(self) -> list[Event]:
+    def drain(self) -> list[Event]:
         """Return what happened since the last call."""
-        news, self.news = self.news, []
-        return news
+        pending, self.pending = self.pending, []
+        return pending
 
-    def take_asked(self) -> list[Asked]:
+    def drain_commit_requests(self) -> list[CommitRequest]:
         """Return what was asked since the last call, to be answered once it is recorded."""
-        asked, self.asked = self.asked, []
-        return asked
+        commit_requests, self.commit_requests = self.commit_requests, []
+        return commit_requests
 
-    def committing(self, asked: Sequence[Asked]) -> list[Event]:
+    def committing(self, commit_requests: Sequence[CommitRequest]) -> list[Event]:
         """Return what is to be recorded before what was asked may be answered with yes."""
         now = self.recorder.now
-        return [self.attempts[name].committing_at(now, name, one) for name, one in asked]
+        return [self.attempts[name].committing_at(now, name, one) for name, one in commit_requests]
 
-    def answer(self, asked: Sequence[Asked], *, go: bool) -> None:
+    def answer(self, commit_requests: Sequence[CommitRequest], *, go: bool) -> None:
         """Tell those who wait for it whether they may go on."""
-        for name, committing in asked:
+        for name, committing in commit_requests:
             if committing.waits:
                 self.attempts[name].answered(committing, go=go)
                 self.dispatcher.engine.answer(name, Go(ok=go))
 
-    def take(self, event: EngineEvent) -> None:
+    def handle(self, event: EngineEvent) -> None:
         """Take in something that happened to an attempt."""
         match event:
             case Message(name, content):
-                self._heard(name, content)
+                self._on_message(name, content)
             case Finished(content=outcome):
                 self._ended(outcome)
             case Lost():
@@ -101,29 +101,29 @@ class Settler:
         """Return what is to be recorded before a target is tried."""
         return AttemptStarted(self.recorder.now, name, self.attempts[name].number + 1)
 
-    def put_back(self, name: str) -> AttemptEnded:
+    def requeue(self, name: str) -> AttemptEnded:
         """Return what is to be said of an attempt that did not come to work on its target."""
         nothing = Outcome(name, State.NOT_STARTED)
         return AttemptEnded(self.recorder.now, self.attempts[name].number, nothing)
 
-    def tell(self, outcome: Outcome) -> None:
+    def notify(self, outcome: Outcome) -> None:
         """Keep an outcome, and tell it to whoever watches."""
         self.outcomes[outcome.target] = outcome
-        self._show(outcome.target)
+        self._notify(outcome.target)
 
-    def give_up_retries(self) -> list[AttemptEnded]:
+    def cancel_retries(self) -> list[AttemptEnded]:
         """Settle what waits for another attempt once the wave is over its budget.
 
         But what nobody saw the end of: somebody has to look.
         """
-        seen = self.dispatcher.give_up_retries(lambda name: not self.attempts[name].unseen)
+        seen = self.dispatcher.cancel_retries(lambda name: not self.attempts[name].unseen)
         now = self.recorder.now
         return [AttemptEnded(now, self.attempts[n].number, self.outcomes[n]) for n in seen]
 
     def stop(self) -> None:
         """Nothing more is to start: what waits to be tried again is left to whoever resumes."""
-        for name in self.dispatcher.give_up_retries():
-            self._show(name)
+        for name in self.dispatcher.cancel_retries():
+            self._notify(name)
         self._stop_waiting()
 
     def _stop_waiting(self) -> None:
@@ -131,17 +131,17 @@ class Settler:
         while self._waiting:
             self.dispatcher.engine.answer(self._waiting.pop(), Leave())
 
-    def _show(self, name: str) -> None:
+    def _notify(self, name: str) -> None:
         self.context.observer.finished(self.run.targets[name], self.outcomes[name])
 
-    def _heard(self, name: str, content: object) -> None:
+    def _on_message(self, name: str, content: object) -> None:
         match content:
             case Running(revision):
                 self.attempts[name].revision = revision
                 self._waiting.discard(name)
                 self.context.observer.running(self.run.targets[name], revision)
             case Committing(waits=waits):
-                self.asked.append((name, content))
+                self.commit_requests.append((name, content))
                 if not waits:
                     self.attempts[name].answered(content, go=True)
             case Waiting(holder):
@@ -150,7 +150,7 @@ class Settler:
                 if self.stopping:
                     self._stop_waiting()
             case Made(what, detail):
-                self.news.append(TargetMade(self.recorder.now, name, what, detail))
+                self.pending.append(TargetMade(self.recorder.now, name, what, detail))
 
     def _ended(self, outcome: Outcome) -> None:
         name, attempts = outcome.target, self.attempts[outcome.target]
@@ -163,18 +163,18 @@ class Settler:
         if attempts.denied and outcome.state is State.FAILED:
             # It stopped between two revisions because we could not write; it is to go on later.
             self.outcomes[name] = outcome
-            put_back = replace(outcome, state=State.NOT_STARTED)
-            self.news.append(AttemptEnded(self.recorder.now, attempts.number, put_back))
+            requeue = replace(outcome, state=State.NOT_STARTED)
+            self.pending.append(AttemptEnded(self.recorder.now, attempts.number, requeue))
             return
         delay = self._delay(outcome)
         final = delay is None and not self._stays_open(outcome)
         outcome = self._addressed(attempts.seen(outcome, final=final))
         self.outcomes[name] = outcome
-        self.news.append(AttemptEnded(self.recorder.now, attempts.number, outcome, final))
+        self.pending.append(AttemptEnded(self.recorder.now, attempts.number, outcome, final))
         if delay is not None and outcome.failure is not None:
             self._retry(outcome.failure, name, delay)
         else:
-            self._show(name)
+            self._notify(name)
 
     def _lost(self, event: Lost) -> None:
         """A worker is gone."""
@@ -183,20 +183,20 @@ class Settler:
         failure = Failure(event.reason, next_step=_RESUME, revision=self.attempts[name].revision)
         tries, seconds = self.dispatcher.tries[name], self.dispatcher.seconds(name)
         outcome = Outcome(name, State.IN_DOUBT, failure=failure, attempts=tries, seconds=seconds)
-        self._unseen(outcome, failure, look_only=event.timed_out)
+        self._unseen(outcome, failure, verify_only=event.timed_out)
 
-    def _unseen(self, outcome: Outcome, failure: Failure, *, look_only: bool = False) -> None:
+    def _unseen(self, outcome: Outcome, failure: Failure, *, verify_only: bool = False) -> None:
         """Another attempt looks what became of one whose end nobody saw."""
         name, attempts = outcome.target, self.attempts[outcome.target]
         attempts.lose(failure.message)
-        self.news.append(AttemptLost(self.recorder.now, name, attempts.number, failure.message))
+        self.pending.append(AttemptLost(self.recorder.now, name, attempts.number, failure.message))
         self.outcomes[name] = replace(outcome, state=State.IN_DOUBT)
         if self.stopping:
-            self._show(name)
+            self._notify(name)
             return
         settings, tries = self.context.limits(self.run.targets[name]), self.dispatcher.tries[name]
-        attempts.look_only = look_only or tries > settings.retries
-        delay = 0.0 if look_only else settings.retry_delay * 2.0 ** (tries - 1)
+        attempts.verify_only = verify_only or tries > settings.retries
+        delay = 0.0 if verify_only else settings.retry_delay * 2.0 ** (tries - 1)
         self._retry(failure, name, delay)
 
     def _retry(self, failure: Failure, name: str, delay: float) -> None:
@@ -209,8 +209,8 @@ class Settler:
             return None
         settings = self.context.limits(self.run.targets[outcome.target])
         attempts = self.attempts[outcome.target]
-        if attempts.committing and not looked(outcome) and attempts.lost_for < _LOOKS:
-            return min(_LOOKS_AGAIN, settings.retry_delay * 2.0 ** (outcome.attempts - 1))
+        if attempts.committing and not verified(outcome) and attempts.lost_for < _VERIFY_FOR:
+            return min(_VERIFY_EVERY, settings.retry_delay * 2.0 ** (outcome.attempts - 1))
         return self.dispatcher.delay(outcome, settings)
 
     def _stays_open(self, outcome: Outcome) -> bool:

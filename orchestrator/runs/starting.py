@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.dispatch.observer import SAYS_AGAIN, Silent
+from orchestrator.dispatch.observer import NOTIFY_INTERVAL, NullObserver
 from orchestrator.dispatch.results import Result, RunEnd
 from orchestrator.errors import Busy
 from orchestrator.fleet.target import Target
@@ -64,7 +64,7 @@ def _wait_for(project: ProjectContext, order: Order, busy: Busy, until: float) -
             holder = ledger.holder(busy.run)
             if holder is None:
                 return
-            if now - said >= SAYS_AGAIN:
+            if now - said >= NOTIFY_INTERVAL:
                 why = f"run {busy.run}, held by {holder}, is at work"
                 project.observer.waiting(f"for run {busy.run}", why)
                 said = now
@@ -86,7 +86,7 @@ def _start(
         context = RunContext(project, ledger, workers, options)
         exact = sealed is not None
         planner = Planner(workers, order, ledger, asks=exact, classes=exact)
-        plan = planner.plan(Silent())
+        plan = planner.plan(NullObserver())
         if sealed is not None:
             refuse_other(sealed, plan)
             plan = sealed.without(gone)
@@ -125,7 +125,9 @@ class _Start:
     def run(self) -> _Started:
         """Record the run and drive it, unless every target is where it is to be already."""
         plan, context = self.plan, self.context
-        at_head = AtHead(self.planner.snapshot, self._idle if self.order.is_plain else [])
+        at_head = AtHead(
+            self.planner.snapshot, self._idle if self.order.is_upgrade_to_heads else []
+        )
         if not plan.busy and (outcomes := self._settled(at_head)) is not None:
             self._observe(outcomes)
             return _Started(None, outcomes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.config.alembic_file import AlembicFileError, script_location
 from orchestrator.config.models import Database
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.arguments import XOfClass, x_of_class
 from orchestrator.fleet.target import Target
@@ -73,7 +73,7 @@ class VersionTables:
 
     def by_env_py(self, targets: Sequence[Target]) -> dict[str, Outcome]:
         """Return where targets stand as a run of ``env.py`` finds it; ``data`` is the table."""
-        return self.workers.run(Verb.STATUS, targets, Silent())
+        return self.workers.run(Verb.STATUS, targets, NullObserver())
 
     def confirmed(self, targets: Sequence[Target]) -> list[Target]:
         """Return those targets whose ``env.py`` keeps its versions where we read them.
@@ -85,7 +85,7 @@ class VersionTables:
         for target in targets:
             groups.setdefault(self.group(target), []).append(target)
         asked = [of[0] for of in groups.values()]
-        outcomes = self.workers.run(Verb.STATUS, asked, Silent(), learn=True) if asked else {}
+        outcomes = self.workers.run(Verb.STATUS, asked, NullObserver(), learn=True) if asked else {}
         return [
             target
             for group, of in groups.items()

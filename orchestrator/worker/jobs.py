@@ -100,7 +100,7 @@ class Job:
     """Whether each revision is recorded before it changes what can't be rolled back with it."""
     committing: tuple[str, ...] = ()
     """Revisions that earlier attempts of the run had recorded so."""
-    patience: float = 0.0
+    lock_wait: float = 0.0
     """For how many seconds the target's lock is tried for: a server may still work for a client
     that is dead."""
     drops: bool = False
@@ -110,7 +110,7 @@ class Job:
     """``examine``: without running ``env.py``."""
     walked: Walked | None = None
     """``walk`` only."""
-    look_only: bool = False
+    verify_only: bool = False
     """Tell what became of an earlier attempt, and change nothing."""
 
 

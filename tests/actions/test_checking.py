@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.actions.checking import check_by_class
 from orchestrator.config.models import Config
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, Revision, State
 from tests.render.samples import target
@@ -66,7 +66,7 @@ def check(
     workers: FakeWorkers, standing: dict[Target | str, Any], targets: Sequence[Target]
 ) -> dict:
     snapshot = FakeSnapshot({t.name: standing.get(t.tenant) or at_head(t) for t in targets})
-    found = check_by_class(workers, snapshot, targets, Silent())
+    found = check_by_class(workers, snapshot, targets, NullObserver())
     return {t.tenant: found[t.name] for t in targets}
 
 

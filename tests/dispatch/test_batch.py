@@ -8,7 +8,7 @@ import pytest
 from orchestrator.dispatch.batch import Batch
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.interrupts import Interrupts
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.engines.base import EngineEvent, Finished
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Schedule, Work
@@ -41,7 +41,7 @@ def test_what_did_not_start_when_ctrl_c_was_pressed_does_not_start(at: int) -> N
     targets: Any = dict.fromkeys(names, one)
     job: Any = lambda _: None  # noqa: E731 - as short as it can be
     schedule = Schedule([Work(name) for name in names])
-    dispatcher = Dispatcher(engine, Silent(), interrupts, targets, schedule)
+    dispatcher = Dispatcher(engine, NullObserver(), interrupts, targets, schedule)
 
     outcomes = Batch(dispatcher, schedule, config, job).run()
 

@@ -74,6 +74,6 @@ def pids_of(told: dict[str, list[EngineEvent]]) -> list[int]:
     return [end.content[1][1] for end in ends if isinstance(end, Finished)]
 
 
-def is_last(content: Any) -> bool:
+def is_final(content: Any) -> bool:
     """Tell the message that ends a job."""
     return bool(content[0] == "done")

@@ -18,10 +18,10 @@ class OneProcessPerJob:
         arguments: tuple[Any, ...],
         *,
         size: int,
-        is_last: Callable[[Any], bool],
+        is_final: Callable[[Any], bool],
         **_: Any,
     ) -> None:
-        self.serve, self.arguments, self.is_last = serve, arguments, is_last
+        self.serve, self.arguments, self.is_final = serve, arguments, is_final
         self.capacity = size
         self.jobs: dict[str, tuple[Any, Connection, float]] = {}
 
@@ -61,7 +61,7 @@ class OneProcessPerJob:
         try:
             while pipe.poll():
                 content = pipe.recv()
-                if self.is_last(content):
+                if self.is_final(content):
                     self._remove(key)
                     yield Finished(key, content)
                     return

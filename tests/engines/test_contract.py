@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.engines.base import Engine, Finished, Lost, Message
 from orchestrator.engines.local import LocalEngine
-from tests.engines.jobs import is_last, kind_of, pids_of, run, serve
+from tests.engines.jobs import is_final, kind_of, pids_of, run, serve
 from tests.engines.one_process_per_job import OneProcessPerJob
 
 NewEngine = Callable[[int], Engine]
@@ -23,7 +23,7 @@ def new_engine(request: pytest.FixtureRequest) -> Iterator[NewEngine]:
     """Make an engine of a capacity."""
     with ExitStack() as stack:
         yield lambda size: stack.enter_context(
-            request.param(serve, ("hello",), size=size, is_last=is_last)
+            request.param(serve, ("hello",), size=size, is_final=is_final)
         )
 
 

@@ -23,7 +23,7 @@ from tests.project_folder import wait_until
 @pytest.fixture
 def engine() -> Iterator[LocalEngine]:
     with LocalEngine(
-        serve, ("hello",), size=3, is_last=lambda content: content[0] == "done"
+        serve, ("hello",), size=3, is_final=lambda content: content[0] == "done"
     ) as engine:
         yield engine
 
@@ -51,7 +51,7 @@ def new_engine() -> Iterator[Callable[[int], LocalEngine]]:
     """Make a engine of a size."""
     with ExitStack() as stack:
         yield lambda size: stack.enter_context(
-            LocalEngine(serve, ("hi",), size=size, is_last=lambda content: content[0] == "done")
+            LocalEngine(serve, ("hi",), size=size, is_final=lambda content: content[0] == "done")
         )
 
 
@@ -127,7 +127,7 @@ def fork_servers_killed(times: int) -> Iterator[None]:
 def slow_engine() -> Iterator[LocalEngine]:
     preload = ("tests.engines.slow_to_import",)
     with LocalEngine(
-        serve, ("hello",), size=2, is_last=lambda c: c[0] == "done", preload=preload
+        serve, ("hello",), size=2, is_final=lambda c: c[0] == "done", preload=preload
     ) as engine:
         run(engine, {"a of one": ("talk", 0)})
         yield engine
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_idle_is_replaced(engine: LocalEngine) -> None:
 def test_a_worker_is_replaced_after_its_share_of_jobs(
     monkeypatch: pytest.MonkeyPatch, new_engine: Callable[[int], LocalEngine]
 ) -> None:
-    monkeypatch.setattr("orchestrator.engines.local._JOBS_PER_WORKER", 3)
+    monkeypatch.setattr("orchestrator.engines.local._MAX_JOBS_PER_WORKER", 3)
 
     pids = one_at_a_time(new_engine(1), "aaaaaaa")
 

@@ -112,7 +112,7 @@ class Worker:
         arguments = ({}, dict(os.environ), folder)
         self.tenant = tenant
         self.engine = LocalEngine(
-            work, arguments, size=1, is_last=lambda c: isinstance(c, Outcome), preload=PRELOAD
+            work, arguments, size=1, is_final=lambda c: isinstance(c, Outcome), preload=PRELOAD
         )
 
     def start(self, job: Job) -> int:
@@ -483,7 +483,7 @@ def test_the_next_attempt_waits_for_the_statement_of_a_dead_worker(
     asked = died(tenant, new_worker(tenant), lambda: tenant.fleet.rows("t000", RUNNING[kind]))
 
     assert tenant.run(committing=(asked.revision,), origin=("a1",)).state is State.LOCKED
-    outcome = tenant.run(committing=(asked.revision,), origin=("a1",), patience=30)
+    outcome = tenant.run(committing=(asked.revision,), origin=("a1",), lock_wait=30)
 
     assert "slow" in tenant.fleet.tables("t000"), "it was waited for"
     assert outcome.state is State.IN_DOUBT
@@ -508,7 +508,7 @@ def test_a_revision_that_was_interrupted_is_never_run_again(
     asked = died(tenant, new_worker(tenant), asleep.exists)
 
     for extra in ({}, {"look_only": True}):
-        outcome = tenant.run(committing=(asked.revision,), origin=("a1",), patience=30, **extra)
+        outcome = tenant.run(committing=(asked.revision,), origin=("a1",), lock_wait=30, **extra)
 
         assert outcome.state is State.IN_DOUBT
         assert tenant.columns() == {"n", "price"}
@@ -536,11 +536,11 @@ def test_what_was_rolled_back_is_just_run_again(
     os.kill(pid, signal.SIGKILL)
     assert isinstance(worker.end(), Lost)
 
-    outcome = tenant.run(origin=("a1",), patience=30, look_only=True)
+    outcome = tenant.run(origin=("a1",), lock_wait=30, verify_only=True)
     assert outcome.state is State.FAILED
     assert "nothing is half applied" in outcome.failure.message
     assert not outcome.failure.retryable
-    assert tenant.run(origin=("a1",), patience=30).state is State.DONE
+    assert tenant.run(origin=("a1",), lock_wait=30).state is State.DONE
     assert tenant.count() == 1
 
 

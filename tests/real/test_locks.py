@@ -34,9 +34,7 @@ def test_two_orchestrators_started_together_do_the_work_once(fleet: Fleet):
             assert set(one.states().values()) <= {"done", "unchanged"}
         else:
             # By when it looked: before the first run started a target, or after.
-            assert "still has prod/app/t" in one.err or (
-                "is at work on prod/app/t" in one.err
-            )
+            assert "still has prod/app/t" in one.err or ("is at work on prod/app/t" in one.err)
     for tenant in fleet.tenants:
         assert fleet.rows(tenant, "SELECT count(*) FROM log") == [(1,)]
 

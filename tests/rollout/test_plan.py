@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.config.models import Rollout
 from orchestrator.rollout import plan as module
 from orchestrator.rollout.plan import (
     BadPlan,
@@ -254,6 +255,17 @@ def test_what_may_change_under_a_run_is_no_other_course() -> None:
     limits = {"prod": {"max_parallel": 5, "waves": []}}
     assert changes(PLAN, replace(PLAN, program="2", alembic="2", rollouts=limits)) == []
     assert changes(PLAN, replace(PLAN, rollouts={"prod": {"max_parallel": 4, "waves": [1]}}))
+
+
+def test_every_setting_of_a_rollout_may_change_under_a_run_or_may_not() -> None:
+    settings = Rollout().model_dump(by_alias=True)
+    before, after = ({key: {"prod": {key: n}} for key in settings} for n in (1, 2))
+    kept = {
+        key
+        for key in settings
+        if changes(replace(PLAN, rollouts=before[key]), replace(PLAN, rollouts=after[key]))
+    }
+    assert kept == {"gate", "max_failures", "waves", "window"}, "decide it for what is new here"
 
 
 def test_targets_that_came_or_went_are_named_and_are_no_difference() -> None:

@@ -15,9 +15,9 @@ def failed(attempts: int, state: State = State.FAILED, *, retryable: bool = True
 
 @given(st.integers(1, 20), st.integers(0, 20), st.floats(0, 1))
 def test_the_delay_doubles_spreads_by_half_and_ends(
-    attempt: int, retries: int, luck: float
+    attempt: int, retries: int, jitter: float
 ) -> None:
-    delay = retry_delay(failed(attempt), retries, 1.0, luck)
+    delay = retry_delay(failed(attempt), retries, 1.0, jitter)
 
     if attempt > retries:
         assert delay is None

@@ -56,9 +56,9 @@ class Simulation:
             assert self.ended[blocked.by] is False
             self.blocked[blocked.name] = blocked.by
 
-    def put_back(self, name: str) -> None:
+    def requeue(self, name: str) -> None:
         self.running.remove(name)
-        self.schedule.put_back(name)
+        self.schedule.requeue(name)
 
 
 @settings(max_examples=examples(400), deadline=None)
@@ -70,7 +70,7 @@ def test_every_history_keeps_the_promises_and_ends(plan: list[Work], data: st.Da
         assert run.running, "nothing runs and nothing may start, yet it is not done"
         name = data.draw(st.sampled_from(run.running))
         if data.draw(st.integers(0, 5)) == 5:
-            run.put_back(name)
+            run.requeue(name)
             continue
         run.finish(name, succeeded=data.draw(st.integers(0, 4)) > 0)
     assert set(run.ended) | set(run.blocked) == set(run.plan)
@@ -150,7 +150,7 @@ def test_settling_what_does_not_run_is_a_bug() -> None:
     with pytest.raises(ValueError, match="b is not running"):
         schedule.finish("b", succeeded=True)
     with pytest.raises(ValueError, match="b is not running"):
-        schedule.put_back("b")
+        schedule.requeue("b")
 
 
 def test_a_hundred_thousand_works_are_scheduled_in_one_pass() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.actions.project import Project
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.base import Finished, Lost, Message
 from orchestrator.ledger.records import LOST, CommittingRecord
@@ -81,7 +81,9 @@ def roll(tmp_path: Path) -> Any:
         ]
         laid = lay_out(project.file.config, targets, planned, {}, "seed", waves=True)
         plan = Plan("b", "upgrade", "heads", {}, "", "", "", {}, {}, laid.waves, laid.targets)
-        context = ProjectContext(project.file, project._secrets, (), Silent(), lambda _: targets)
+        context = ProjectContext(
+            project.file, project._secrets, (), NullObserver(), lambda _: targets
+        )
         workers = Workers(project.file, project._secrets, (), 1)
         workers._engine = engine
         with ExitStack() as stack:
@@ -123,5 +125,5 @@ def test_over_the_budget_what_nobody_saw_the_end_of_is_only_looked_at(roll: Any)
 
     target, (first, second) = roll(engine, '["t0", "t1"]')
 
-    assert [job.look_only for job in engine.jobs] == [False, False, True]
+    assert [job.verify_only for job in engine.jobs] == [False, False, True]
     assert (first.state, second.state, target.state) == (LOST, State.FAILED, State.FAILED)

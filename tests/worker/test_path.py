@@ -146,8 +146,8 @@ def line(tmp_path: Path) -> Scripts:
 def test_a_target_that_moved_is_left_alone(
     line: Scripts, asked: Job, now: Heads, message: str
 ) -> None:
-    for look_only in (False, True):
-        found = judge(line, replace(asked, look_only=look_only), now)
+    for verify_only in (False, True):
+        found = judge(line, replace(asked, verify_only=verify_only), now)
 
         assert isinstance(found, Outcome)
         assert found.state is State.FAILED
@@ -170,7 +170,7 @@ def test_a_relative_revision_counts_from_the_origin(line: Scripts) -> None:
 
 
 def test_looking_only_tells_where_it_stands(line: Scripts) -> None:
-    found = judge(line, job(Verb.UPGRADE, origin=("r0",), look_only=True), ("r2",))
+    found = judge(line, job(Verb.UPGRADE, origin=("r0",), verify_only=True), ("r2",))
     assert isinstance(found, Outcome)
     assert found.state is State.FAILED
     assert found.failure is not None

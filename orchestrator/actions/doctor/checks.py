@@ -38,7 +38,7 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of DESIGN.md."""
+        """What the program exits with."""
         if self.interrupted:
             return 130
         return 2 if any(check.verdict is Verdict.FAULT for check in self.checks) else 0

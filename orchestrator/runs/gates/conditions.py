@@ -10,7 +10,7 @@ from orchestrator.rollout.events import GateKind
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.state_machine import StateMachine
 from orchestrator.runs.context import RunContext
-from orchestrator.runs.gates import trying
+from orchestrator.runs.gates import checks as checks
 from orchestrator.runs.planning.layout import gate_of
 from orchestrator.runs.recorded_run import RecordedRun
 
@@ -29,12 +29,12 @@ class Conditions:
         waves = range(len(self.run.plan.waves))
         self.settings = {at: gate for at in waves if (gate := self._gate(at)) is not None}
 
-    def attempt(self, wave: int, kind: GateKind) -> Callable[[], trying.Verdict]:
+    def check(self, wave: int, kind: GateKind) -> Callable[[], checks.Verdict]:
         """Return the try of a query or command of the gate after a wave, for a thread to call."""
         gate, project = self.settings[wave], self.context.project
         if kind is GateKind.COMMAND and gate.command is not None:
             state, folder = self._state(wave), project.file.folder
-            return partial(trying.command, gate.command, folder, state, project.secrets)
+            return partial(checks.command, gate.command, folder, state, project.secrets)
         assert gate.query is not None
         return partial(self._query, gate.query, wave, self._done(wave))
 
@@ -44,14 +44,14 @@ class Conditions:
         name = wave.name.partition("/")[2]
         return gate_of(rollout, next((own for own in rollout.waves if own.name == name), None))
 
-    def _query(self, query: GateQuery, wave: int, done: Sequence[str]) -> trying.Verdict:
+    def _query(self, query: GateQuery, wave: int, done: Sequence[str]) -> checks.Verdict:
         project = self.context.project
         if query.url is not None:
             environment = self.run.plan.waves[wave].environment
-            asked = [trying.elsewhere(query, environment, project.file.folder, project.secrets)]
+            asked = [checks.elsewhere(query, environment, project.file.folder, project.secrets)]
         else:
             asked = [self._asked(name) for name in done]
-        return trying.query(query, asked, project.secrets)
+        return checks.query(query, asked, project.secrets)
 
     def _done(self, wave: int) -> list[str]:
         """Return the targets that a query is run on: those that the wave has changed.
@@ -63,10 +63,10 @@ class Conditions:
         wanted = State.DONE if State.DONE in states.values() else State.UNCHANGED
         return [name for name, state in states.items() if state is wanted]
 
-    def _asked(self, name: str) -> trying.Asked:
+    def _asked(self, name: str) -> checks.QueryTarget:
         target = self.run.targets[name]
         location = target.address.resolve(self.context.project.secrets.value)
-        return trying.Asked(name, location, self.context.limits(target).lock_timeout)
+        return checks.QueryTarget(name, location, self.context.limits(target).lock_timeout)
 
     def _state(self, wave: int) -> Mapping[str, Any]:
         plan = self.run.plan

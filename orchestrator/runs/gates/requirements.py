@@ -15,7 +15,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class UnmetCondition:
     """Why a condition does not hold yet; without a reason, it is only not its turn."""
 
     reason: str
@@ -30,7 +30,7 @@ class Requirements:
     context: RunContext
     run: RecordedRun
 
-    def missing(self, wave: int, now: int) -> Missing | None:
+    def unmet(self, wave: int, now: int) -> UnmetCondition | None:
         """Return what the environment of a wave requires and has not, or ``None`` for nothing."""
         environment = self.run.plan.waves[wave].environment
         requires = self.context.config.environments[environment].requires
@@ -42,7 +42,7 @@ class Requirements:
         except OrchestratorError as error:
             # Nobody there: nothing could be tried first, so nothing may pass. The run waits.
             what = f"{requires.environment} must have its revisions first"
-            return Missing(f"{what}, and has no targets to see: {error}")
+            return UnmetCondition(f"{what}, and has no targets to see: {error}")
         for database, wanted in self._revisions(environment).items():
             names = [target.name for target in targets if target.database == database]
             standings = self.context.ledger.standings(requires.environment, database)
@@ -54,7 +54,7 @@ class Requirements:
                 round(requires.soak * 1000),
                 now,
             )
-        return _missing(requires, found) if found else None
+        return _unmet(requires, found) if found else None
 
     def _revisions(self, environment: str) -> Mapping[str, Sequence[str]]:
         """Return what is about to be applied in an environment, by database."""
@@ -75,7 +75,7 @@ class Requirements:
         return tuple(upto) or tuple(revision.id for revision in history.pending(()))
 
 
-def _missing(requires: Requires, found: Sequence[Lack]) -> Missing:
+def _unmet(requires: Requires, found: Sequence[Lack]) -> UnmetCondition:
     what = f"{requires.environment} must have its revisions"
     if requires.soak:
         what += f" for {duration(requires.soak)}"
@@ -83,4 +83,4 @@ def _missing(requires: Requires, found: Sequence[Lack]) -> Missing:
     more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
     opens = opens_at(found)
     when = "" if opens is None else f" (until {moment(opens)})"
-    return Missing(f"{what}{when}: {shown}{more}", opens)
+    return UnmetCondition(f"{what}{when}: {shown}{more}", opens)

@@ -22,25 +22,25 @@ from orchestrator.rollout.state_machine import OVER, ClosedGate, StateMachine
 from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
 from orchestrator.runs.context import RunContext
+from orchestrator.runs.gates.checks import Verdict
 from orchestrator.runs.gates.conditions import Conditions
-from orchestrator.runs.gates.requirements import Missing, Requirements
-from orchestrator.runs.gates.trying import Verdict
+from orchestrator.runs.gates.requirements import Requirements, UnmetCondition
 from orchestrator.runs.recorded_run import RecordedRun
 from orchestrator.runs.recording import Recorder
 
-_TRIED = (GateKind.QUERY, GateKind.COMMAND)
+_CHECKED = (GateKind.QUERY, GateKind.COMMAND)
 _REQUIRED_AGAIN = 5_000
 """Milliseconds between two looks at another environment."""
 
 
 @dataclass(slots=True)
-class Try:
+class GateCheck:
     """A query or command of a gate that is being tried, off the loop."""
 
     verdict: Verdict | None = None
 
     @classmethod
-    def of(cls, attempt: Callable[[], Verdict], redact: Callable[[str], str]) -> "Try":
+    def of(cls, attempt: Callable[[], Verdict], redact: Callable[[str], str]) -> "GateCheck":
         """Start it in a thread that keeps nobody from ending. Verdicts hold no secret."""
         found = cls()
 
@@ -61,7 +61,7 @@ class Gates:
     context: RunContext
     run: RecordedRun
     machine: StateMachine
-    leaves: bool = False
+    stops_waiting: bool = False
     """Whether the run is to be left as it is."""
     reason: str = ""
     """What it waits for."""
@@ -69,10 +69,10 @@ class Gates:
     """Why the first closed gate is to be passed all the same."""
     conditions: Conditions = field(init=False)
     requirements: Requirements = field(init=False)
-    _tries: dict[tuple[int, GateKind], Try] = field(default_factory=dict)
-    _windowless: set[str] = field(default_factory=set)
+    _checks: dict[tuple[int, GateKind], GateCheck] = field(default_factory=dict)
+    _overridden_windows: set[str] = field(default_factory=set)
     """Environments whose closed window somebody passed."""
-    _required: dict[int, tuple[int, Missing | None]] = field(default_factory=dict)
+    _required: dict[int, tuple[int, UnmetCondition | None]] = field(default_factory=dict)
     """When it was looked what the environment of a wave requires, and what was missing."""
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class Gates:
     def open(self, now: int) -> bool:
         """Whether targets may start at this time of the day."""
         window = self._window
-        if window is None or self._environment(self.machine.position) in self._windowless:
+        if window is None or self._environment(self.machine.position) in self._overridden_windows:
             return True
         return is_open(window, now)
 
@@ -101,11 +101,11 @@ class Gates:
         if self.override is not None:
             return self._overridden(gate, now)
         events: list[Event] = []
-        waits: list[Missing] = []
+        waits: list[UnmetCondition] = []
         verdicts = self._verdicts(gate)
         for kind in gate.kinds:
             found = self._condition(recorder, gate, kind, verdicts)
-            if isinstance(found, Missing):
+            if isinstance(found, UnmetCondition):
                 waits.append(found)
             else:
                 events += found
@@ -123,38 +123,38 @@ class Gates:
         gate: ClosedGate,
         kind: GateKind,
         verdicts: Mapping[GateKind, Verdict],
-    ) -> list[Event] | Missing:
+    ) -> list[Event] | UnmetCondition:
         now = recorder.now
         match kind:
             case GateKind.REQUIRES:
-                missing = self._requires(gate.wave, now)
-                if missing is not None:
-                    return missing
+                unmet = self._requires(gate.wave, now)
+                if unmet is not None:
+                    return unmet
                 return [GatePassed(now, gate.wave, kind, name=self._name(gate))]
             case GateKind.SOAK:
                 return self._soak(gate, now)
             case GateKind.APPROVAL:
                 return self._approval(recorder, gate)
             case GateKind.QUERY | GateKind.COMMAND:
-                return self._tried(gate, kind, verdicts.get(kind), now)
+                return self._checked(gate, kind, verdicts.get(kind), now)
             case GateKind.WINDOW:  # of an environment, not of a wave
                 raise ValueError(f"{kind} is no gate of a wave")
 
-    def _requires(self, wave: int, now: int) -> Missing | None:
+    def _requires(self, wave: int, now: int) -> UnmetCondition | None:
         # Of the difference: somebody may set the clock back.
         if wave not in self._required or abs(now - self._required[wave][0]) >= _REQUIRED_AGAIN:
-            self._required[wave] = now, self.requirements.missing(wave, now)
+            self._required[wave] = now, self.requirements.unmet(wave, now)
         return self._required[wave][1]
 
-    def _soak(self, gate: ClosedGate, now: int) -> list[Event] | Missing:
+    def _soak(self, gate: ClosedGate, now: int) -> list[Event] | UnmetCondition:
         soak = self.conditions.settings[gate.wave].soak
         opens = (gate.since or now) + round(soak * 1000)
         name = self._name(gate)
         if now >= opens:
             return [GatePassed(now, gate.wave, GateKind.SOAK, name=name)]
-        return Missing(f"{name} soaks until {moment(opens)}", opens)
+        return UnmetCondition(f"{name} soaks until {moment(opens)}", opens)
 
-    def _approval(self, recorder: Recorder, gate: ClosedGate) -> list[Event] | Missing:
+    def _approval(self, recorder: Recorder, gate: ClosedGate) -> list[Event] | UnmetCondition:
         now, by, name = recorder.now, self.context.options.by, self._name(gate)
         for approval in recorder.approvals:
             if approval.wave == gate.wave:
@@ -167,35 +167,35 @@ class Gates:
                 Approved(now, gate.wave, by, "on the terminal"),
                 GatePassed(now, gate.wave, GateKind.APPROVAL, f"by {by}", name),
             ]
-        self.leaves = self.leaves or answer is False
-        return Missing(f"{name} waits for approval")
+        self.stops_waiting = self.stops_waiting or answer is False
+        return UnmetCondition(f"{name} waits for approval")
 
     def _verdicts(self, gate: ClosedGate) -> dict[GateKind, Verdict]:
         """Return what the queries and commands of a gate came to, once all of them are through:
         what failed is told together. They are tried once the soak is over, to see its result."""
-        kinds = [kind for kind in gate.kinds if kind in _TRIED]
+        kinds = [kind for kind in gate.kinds if kind in _CHECKED]
         if not kinds or GateKind.SOAK in gate.kinds:
             return {}
         redact = Redactor(self.context.project.secrets.values)
         for kind in kinds:
-            if (gate.wave, kind) not in self._tries:
-                self._tries[gate.wave, kind] = Try.of(
-                    self.conditions.attempt(gate.wave, kind), redact
+            if (gate.wave, kind) not in self._checks:
+                self._checks[gate.wave, kind] = GateCheck.of(
+                    self.conditions.check(gate.wave, kind), redact
                 )
-        found = {kind: self._tries[gate.wave, kind].verdict for kind in kinds}
+        found = {kind: self._checks[gate.wave, kind].verdict for kind in kinds}
         verdicts = {kind: verdict for kind, verdict in found.items() if verdict is not None}
         if len(verdicts) < len(kinds):
             return {}
-        self._tries.clear()
+        self._checks.clear()
         return verdicts
 
-    def _tried(
+    def _checked(
         self, gate: ClosedGate, kind: GateKind, verdict: Verdict | None, now: int
-    ) -> list[Event] | Missing:
+    ) -> list[Event] | UnmetCondition:
         name = self._name(gate)
         if verdict is None:
             waits = GateKind.SOAK in gate.kinds
-            return Missing("" if waits else f"the {kind} after {name} is being tried")
+            return UnmetCondition("" if waits else f"the {kind} after {name} is being tried")
         holds, detail = verdict
         if holds:
             return [GatePassed(now, gate.wave, kind, detail, name)]
@@ -216,12 +216,12 @@ class Gates:
         environment = self._environment(wave)
         if self.override is not None:
             reason, self.override = self.override, None
-            self._windowless.add(environment)
+            self._overridden_windows.add(environment)
             return [Overridden(now, wave, GateKind.WINDOW, by, reason)]
         opens = opens_at(window, now)
         until = "" if opens is None else f" until {moment(opens)}"
         reason = f"the window of {environment} is closed{until}"
-        return self._wait(now, [Missing(reason, opens)])
+        return self._wait(now, [UnmetCondition(reason, opens)])
 
     @property
     def _window(self) -> Window | None:
@@ -235,13 +235,13 @@ class Gates:
         waited = self.machine.state is RunState.WAITING
         return [RunResumed(now, self.context.options.by)] if waited else []
 
-    def _wait(self, now: int, waits: Sequence[Missing]) -> list[Event]:
+    def _wait(self, now: int, waits: Sequence[UnmetCondition]) -> list[Event]:
         """Say what is waited for, once, and leave unless we are to wait for it here."""
-        if any(try_.verdict is None for try_ in self._tries.values()):
+        if any(check.verdict is None for check in self._checks.values()):
             return []  # it is over soon
-        self.leaves = self.leaves or not self.context.options.wait
-        reason = "; ".join(missing.reason for missing in waits if missing.reason)
-        known = [missing.opens_at for missing in waits if missing.reason]
+        self.stops_waiting = self.stops_waiting or not self.context.options.wait
+        reason = "; ".join(unmet.reason for unmet in waits if unmet.reason)
+        known = [unmet.opens_at for unmet in waits if unmet.reason]
         until = max((at for at in known if at is not None), default=None)
         if self.machine.state is RunState.WAITING and reason == self.reason:
             return []

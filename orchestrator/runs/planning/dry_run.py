@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.dispatch.results import Result
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
@@ -24,7 +24,7 @@ def dry_run(project: ProjectContext, order: Order) -> Result:
     with project.workers(order.targets) as workers:
         project.observer.begin(order.verb.value, order.targets)
         planner = Planner(workers, order, classes=False)
-        paths = planner.paths(Silent())
+        paths = planner.paths(NullObserver())
         found = {t.name: told for t in order.targets if (told := _told(planner, paths, t))}
         found |= _confirmed(planner, [t for t in order.targets if _idle(planner, paths, t)])
         for target in order.targets:
@@ -67,5 +67,5 @@ def _told(planner: Planner, paths: Mapping[str, PlannedPath], target: Target) ->
 
 def _confirmed(planner: Planner, idle: Sequence[Target]) -> dict[str, Outcome]:
     """Return the outcomes of those that are surely at head; the others are asked themselves."""
-    at_head = AtHead(planner.snapshot, idle if planner.order.is_plain else [])
+    at_head = AtHead(planner.snapshot, idle if planner.order.is_upgrade_to_heads else [])
     return {target.name: outcome for target in idle if (outcome := at_head.outcome(target))}

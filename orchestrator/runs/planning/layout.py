@@ -24,7 +24,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lot:
+class _WaveDraft:
     """The targets of one wave, before it is known which waves there are."""
 
     environment: str
@@ -58,7 +58,7 @@ def lay_out(
     to be applied in its environment has ``passed`` it before.
     """
     of = {target.name: target for target in targets}
-    lots: list[_Lot] = []
+    drafts: list[_WaveDraft] = []
     notes: list[str] = []
     for environment in dict.fromkeys(target.environment for target in targets):
         own = [target for target in planned if target.environment == environment]
@@ -67,18 +67,18 @@ def lay_out(
             gated = {
                 wave.name for wave in listed if wave.gate and not passed(environment, wave.name)
             }
-            lots += _lots(environment, own, of, listed, gated, needs, seed, notes)
+            drafts += _drafts(environment, own, of, listed, gated, needs, seed, notes)
         else:
-            lots.append(_Lot(environment, environment, None, own))
-    last = max((at for at, lot in enumerate(lots) if lot.busy), default=-1)
-    made = tuple(_wave(config, lots, at, last, waves, passed) for at in range(len(lots)))
+            drafts.append(_WaveDraft(environment, environment, None, own))
+    last = max((at for at, draft in enumerate(drafts) if draft.busy), default=-1)
+    made = tuple(_wave(config, drafts, at, last, waves, passed) for at in range(len(drafts)))
     ordered = tuple(
-        replace(target, wave=at) for at, lot in enumerate(lots) for target in lot.targets
+        replace(target, wave=at) for at, draft in enumerate(drafts) for target in draft.targets
     )
     return Layout(made, ordered, tuple(notes))
 
 
-def _lots(
+def _drafts(
     environment: str,
     planned: Sequence[PlannedTarget],
     of: Mapping[str, Target],
@@ -87,7 +87,7 @@ def _lots(
     needs: Needs,
     seed: str,
     notes: list[str],
-) -> list[_Lot]:
+) -> list[_WaveDraft]:
     busy = [_candidate(target, of, needs) for target in planned if not target.idle]
     places = dict(zip((c.name for c in busy), assign(busy, waves, seed), strict=True))
     last = max(places.values(), default=len(waves))
@@ -103,7 +103,7 @@ def _lots(
             if places.get(need, at + 1) > at:
                 places[need] = at
     _keep_gates(planned, of, waves, gated, needs, places, last)
-    lots = []
+    drafts = []
     for at, wave in enumerate((*waves, None)):
         own = [target for target in planned if places[target.name] == at]
         name = REST if wave is None else wave.name
@@ -113,11 +113,11 @@ def _lots(
             candidates = [_candidate(target, of, needs) for target in own]
             by_name = {target.name: target for target in own}
             names = own if wave is None else [by_name[n] for n in ordered_wave(candidates, wave)]
-            lots.append(_Lot(environment, f"{environment}/{name}", wave, names))
+            drafts.append(_WaveDraft(environment, f"{environment}/{name}", wave, names))
         if wave is not None and wave.pick is not None:
             missed = uncovered(busy, [places[c.name] for c in busy], at, waves)
             notes += (f"wave {environment}/{name} has no target of {what}" for what in missed)
-    return lots
+    return drafts
 
 
 def _keep_gates(
@@ -159,29 +159,29 @@ def _candidate(target: PlannedTarget, of: Mapping[str, Target], needs: Needs) ->
 
 def _wave(
     config: Config,
-    lots: Sequence[_Lot],
+    drafts: Sequence[_WaveDraft],
     at: int,
     last: int,
     gated: bool,
     passed: Callable[[str, str], bool],
 ) -> PlannedWave:
-    lot = lots[at]
-    settings = config.environments[lot.environment]
-    same = [other for other in lots if other.environment == lot.environment]
+    draft = drafts[at]
+    settings = config.environments[draft.environment]
+    same = [other for other in drafts if other.environment == draft.environment]
     busy = [other for other in same if other.busy]
-    entry = gated and busy and lot is same[0] and settings.requires is not None
-    gate = gate_of(settings.rollout, lot.wave) if gated and busy else None
-    if gate is not None and not lot.busy:
-        name = lot.name.partition("/")[2]
-        before = same.index(lot) < same.index(busy[-1])
-        gate = gate if before and not passed(lot.environment, name) else None
+    entry = gated and busy and draft is same[0] and settings.requires is not None
+    gate = gate_of(settings.rollout, draft.wave) if gated and busy else None
+    if gate is not None and not draft.busy:
+        name = draft.name.partition("/")[2]
+        before = same.index(draft) < same.index(busy[-1])
+        gate = gate if before and not passed(draft.environment, name) else None
     return PlannedWave(
-        name=lot.name,
-        environment=lot.environment,
-        budget=_budget(settings.rollout, lot),
-        targets=len(lot.targets),
-        max_parallel=lot.wave.max_parallel if lot.wave else None,
-        max_per_server=lot.wave.max_per_server if lot.wave else None,
+        name=draft.name,
+        environment=draft.environment,
+        budget=_budget(settings.rollout, draft),
+        targets=len(draft.targets),
+        max_parallel=draft.wave.max_parallel if draft.wave else None,
+        max_per_server=draft.wave.max_per_server if draft.wave else None,
         entry=(GateKind.REQUIRES,) if entry else (),
         gate=() if gate is None else tuple(_kinds(gate, last=at >= last)),
     )
@@ -192,9 +192,9 @@ def gate_of(rollout: Rollout, wave: Wave | None) -> Gate | None:
     return rollout.gate if wave is None else wave.gate
 
 
-def _budget(rollout: Rollout, lot: _Lot) -> int:
-    own = None if lot.wave is None else lot.wave.max_failures
-    return count_of(rollout.max_failures if own is None else own, lot.busy)
+def _budget(rollout: Rollout, draft: _WaveDraft) -> int:
+    own = None if draft.wave is None else draft.wave.max_failures
+    return count_of(rollout.max_failures if own is None else own, draft.busy)
 
 
 def _kinds(gate: Gate, *, last: bool) -> list[GateKind]:

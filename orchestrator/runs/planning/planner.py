@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config.models import Config
-from orchestrator.dispatch.observer import Observer, Silent
+from orchestrator.dispatch.observer import NullObserver, Observer
 from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.ledger import Ledger
@@ -172,14 +172,14 @@ class Planner:
         return outcome.state in _READ and bool(sure)
 
     def _at_head(self, target: Target) -> bool:
-        return self.order.is_plain and self.read[target.name].state is State.CURRENT
+        return self.order.is_upgrade_to_heads and self.read[target.name].state is State.CURRENT
 
     def _asked(self, targets: Sequence[Target]) -> dict[str, PlannedPath]:
         """Let Alembic tell the ways from where targets were read to stand. Runs no ``env.py``."""
         outcomes = self.workers.run(
             self.order.verb,
             targets,
-            Silent(),
+            NullObserver(),
             each=lambda target: {
                 "heads": self.read[target.name].heads,
                 "back_to": self.order.back_to.get(target.name),

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from orchestrator.config.models import Config
-from orchestrator.dispatch.observer import Silent
+from orchestrator.dispatch.observer import NullObserver
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
 from orchestrator.ledger.codec import path_of
@@ -63,7 +63,7 @@ def preview(project: ProjectContext, order: Order) -> Planned:
         workers = stack.enter_context(project.workers(order.targets))
         project.observer.begin("plan", order.targets)
         planner = Planner(workers, order, ledger)
-        plan = planner.plan(Silent())
+        plan = planner.plan(NullObserver())
         interrupted = workers.interrupted
         seconds = _seconds(project.config, ledger, plan)
     unread = tuple(planner.read[t.name] for t in plan.targets if t.heads is None or t.goal is None)

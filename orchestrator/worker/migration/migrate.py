@@ -53,7 +53,7 @@ def migrate(job: Job, target: str, context: Context) -> Outcome:
 
 
 def _migrate(job: Job, target: str, context: Context) -> Outcome:
-    give_up = time.monotonic() + job.patience
+    give_up = time.monotonic() + job.lock_wait
     if job.database not in context.profiles:
         with _held(job, context, give_up) as session:
             outcome = _before_env_py(job, target, context, session)
@@ -96,7 +96,7 @@ def _locked_at_last(
 
 def _before_env_py(job: Job, target: str, context: Context, session: Session) -> Outcome | None:
     """Where an earlier attempt may have left something half done, look before anything is run."""
-    if not job.committing and not job.look_only:
+    if not job.committing and not job.verify_only:
         return None
     scripts = context.scripts(job)
     heads, _ = read_heads(job, scripts, session, context)

@@ -74,7 +74,7 @@ def path_or_outcome(job: Job, target: str, scripts: Scripts, now: Heads) -> Outc
         return _nothing_to_do(job, target, scripts, path)
     if now == path.expected and now != path.before:  # stamp --purge could be done again
         return _reached(target, path)
-    return _stands(job, target, scripts, path) if job.look_only else path
+    return _stands(job, target, scripts, path) if job.verify_only else path
 
 
 def _overlapping(target: str, scripts: Scripts, now: Heads) -> Failure | None:

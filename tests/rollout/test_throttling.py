@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.rollout.crowding import Crowding
+from orchestrator.rollout.throttling import Throttle
 
 
-def begun(*names: str) -> Crowding:
-    crowding = Crowding()
+def begun(*names: str) -> Throttle:
+    crowding = Throttle()
     for name in names:
         crowding.begin("db1", name)
     return crowding
@@ -44,7 +44,7 @@ def test_what_fails_alone_or_of_something_else_changes_nothing() -> None:
 @given(st.integers(1, 64), st.integers(1, 64))
 def test_whatever_a_server_bears_all_come_through(count: int, bears: int) -> None:
     """Each attempt fails where more are at work than the server bears; then it is tried again."""
-    crowding, waiting = Crowding(), [str(n) for n in range(count)]
+    crowding, waiting = Throttle(), [str(n) for n in range(count)]
     rounds = 0
     while waiting:
         rounds += 1

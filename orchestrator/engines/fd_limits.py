@@ -2,7 +2,7 @@
 
 import resource
 
-_OWN = 40
+_RESERVED = 40
 """Files that a command has open besides: streams, ledger, events, the scripts it reads."""
 _PER_WORKER = 6
 """A worker takes three, and as many workers may be idle as may be busy."""
@@ -20,4 +20,4 @@ def raise_limit() -> None:
 def workers_allowed() -> int:
     """Return how many workers may be busy at once; at least one."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _WANTED if soft == resource.RLIM_INFINITY else max(1, (soft - _OWN) // _PER_WORKER)
+    return _WANTED if soft == resource.RLIM_INFINITY else max(1, (soft - _RESERVED) // _PER_WORKER)

@@ -29,7 +29,7 @@ _LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryTarget:
     """A database that a gate's query is run on."""
 
     name: str
@@ -37,7 +37,7 @@ class Asked:
     lock_timeout: float
 
 
-def query(gate: GateQuery, asked: Sequence[Asked], secrets: Secrets) -> Verdict:
+def query(gate: GateQuery, asked: Sequence[QueryTarget], secrets: Secrets) -> Verdict:
     """Run a gate's query on each database until all give what is expected.
 
     Those that did are not asked again. Details hold no secret.
@@ -56,7 +56,7 @@ def query(gate: GateQuery, asked: Sequence[Asked], secrets: Secrets) -> Verdict:
     return False, "; ".join(wrong[:_SHOWN]) + more
 
 
-def _of_each(work: Callable[[Asked], str], asked: Sequence[Asked]) -> list[str]:
+def _of_each(work: Callable[[QueryTarget], str], asked: Sequence[QueryTarget]) -> list[str]:
     """Do it for several at once. No thread keeps the program from ending, as a pool's would."""
     left = list(enumerate(asked))
     found = [""] * len(left)
@@ -75,7 +75,7 @@ def _of_each(work: Callable[[Asked], str], asked: Sequence[Asked]) -> list[str]:
     return found
 
 
-def _mismatch(gate: GateQuery, one: Asked, secrets: Secrets) -> str:
+def _mismatch(gate: GateQuery, one: QueryTarget, secrets: Secrets) -> str:
     password = {one.location.password} if one.location.password else set[str]()
     redact = Redactor(secrets.values | password)
     try:
@@ -103,11 +103,11 @@ def _equal(value: Any, expected: str | int | float | bool) -> bool:
         return str(value).lower() == str(expected).lower()
 
 
-def elsewhere(gate: GateQuery, environment: str, folder: Path, secrets: Secrets) -> Asked:
+def elsewhere(gate: GateQuery, environment: str, folder: Path, secrets: Secrets) -> QueryTarget:
     """Return the database of a gate that names its own. Raises ``ValueError`` where it is none."""
     template = AddressTemplate.parse(gate.url or "", None, folder)
     location = template.fill({"environment": environment}).resolve(secrets.value)
-    return Asked(location.server, location, gate.timeout)
+    return QueryTarget(location.server, location, gate.timeout)
 
 
 def command(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Crowding:
+class Throttle:
     """Counts what is at work on each server, and halves how much may be when one runs out.
 
     Guarantees: failures of attempts that ran side by side halve the number once; it never goes
