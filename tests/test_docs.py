@@ -275,7 +275,7 @@ def test_the_architecture_names_what_is_there() -> None:
     rows = page.partition("## Four questions")[2].partition("## ")[0]
     for names, path in re.findall(r"((?:`[\w.]+`(?: and |, )?)+) in `([\w/.]+)`", rows):
         text = (ROOT / path).read_text()
-        for name in re.findall(r"[\w.]+", names.replace("and", "")):
+        for name in re.findall(r"`([\w.]+)`", names):
             assert re.search(rf"(def|class) {name.rpartition('.')[2]}\b", text), (name, path)
 
 

@@ -115,21 +115,21 @@ class Controller:
 
     def _step(self) -> None:
         """Record what happened and what follows, then start what may start."""
-        news = self.settler.drain()
-        self._apply(news)
+        events = self.settler.drain()
+        self._apply(events)
         self._put_back_retries()
-        news += self._follow(recorded=not news and self.recorder.complete)
+        events += self._follow(recorded=not events and self.recorder.complete)
         settled, starts = self._next() if self._may_start() else ([], [])
-        # What was asked comes before how its attempt ended, which may be among the news.
+        # What was asked comes before how its attempt ended, which may be among the events.
         commit_requests = self.settler.drain_commit_requests()
-        happened = [*self.settler.committing(commit_requests), *news, *settled]
+        happened = [*self.settler.committing(commit_requests), *events, *settled]
         written = self.recorder.write(happened, starts)
         self.settler.answer(commit_requests, go=written)
         if written:
             self._start(starts)
         else:
             self._start_later(starts)
-        self._more = bool(settled or news)
+        self._more = bool(settled or events)
 
     def _follow(self, *, recorded: bool) -> list[Event]:
         """Let the run decide what follows of itself, and say what it waits for.

@@ -1,5 +1,5 @@
 """What is checked before anything is touched.
 
-Imports ``snapshot``, ``dispatch`` and what lies below.
+May import ``snapshot``, ``dispatch`` and what lies below.
 Never changes a target.
 """
