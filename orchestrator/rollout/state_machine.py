@@ -6,7 +6,6 @@ anything is made again from what the ledger has of it: its ``Past``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 from orchestrator.rollout.events import (
@@ -30,50 +29,13 @@ from orchestrator.rollout.events import (
     WaveState,
 )
 from orchestrator.rollout.outcomes import SUCCEEDED, Outcome, State
-from orchestrator.rollout.schedule import Blocked, Schedule, Work
+from orchestrator.rollout.schedule import Blocked, Schedule
+from orchestrator.rollout.stages import ClosedGate, Past, Stage
 
 OVER = frozenset({RunState.FAILED, RunState.ABORTED, RunState.DONE})
 """Nothing more happens by itself. ``retry`` and ``skip`` may fix what failed."""
 FAILURES = frozenset({State.FAILED, State.IN_DOUBT, State.LOCKED})
 """What counts against the budget. What is blocked does not: its cause counts already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A wave of a run, with what it may cost and what must hold before and after it."""
-
-    name: str
-    """``prod/canary``, or the environment's alone where it has no waves."""
-    environment: str
-    works: tuple[Work, ...]
-    budget: int = 0
-    """How many of its targets may fail."""
-    entry: tuple[GateKind, ...] = ()
-    """What must hold before its first target starts."""
-    gate: tuple[GateKind, ...] = ()
-    """What must hold after it, before the next wave or the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What the ledger knows of a run that is to go on."""
-
-    settled: Mapping[str, State] = field(default_factory=dict)
-    waves: Mapping[int, tuple[WaveState, int | None]] = field(default_factory=dict)
-    """Where each wave stood, and since when where it had ended, in ms."""
-    gates: frozenset[tuple[int, GateKind]] = frozenset()
-    """Conditions that held, or were overridden."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedGate:
-    """What a run waits for."""
-
-    wave: int
-    kinds: tuple[GateKind, ...]
-    """What is still to hold."""
-    since: int | None = None
-    """When the wave before it ended, in ms; ``None`` at the entry of a wave."""
 
 
 class StateMachine:

@@ -8,7 +8,8 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import DoubtRecord
 from orchestrator.rollout.events import RunAborted
 from orchestrator.rollout.outcomes import State
-from orchestrator.rollout.plan import Plan, differences
+from orchestrator.rollout.plan import Plan
+from orchestrator.rollout.plan_changes import differences
 
 _SHOWN = 20
 

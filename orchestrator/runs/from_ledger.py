@@ -9,7 +9,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import LOST, AttemptRecord, RunRecord, TargetRecord
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan, of_json
-from orchestrator.rollout.state_machine import Past
+from orchestrator.rollout.stages import Past
 from orchestrator.runs.attempts import Attempts
 
 ENDED_BEFORE = "the orchestrator process that ran it died"

@@ -11,7 +11,7 @@ from orchestrator.fleet.target import Target
 from orchestrator.rollout.events import GateKind
 from orchestrator.rollout.plan import Plan
 from orchestrator.rollout.revisions import Revisions
-from orchestrator.rollout.state_machine import Past, Stage
+from orchestrator.rollout.stages import Past, Stage
 from orchestrator.runs.attempts import Attempts
 from orchestrator.snapshot.at_head import AtHead
 from orchestrator.worker.jobs import Job, Verb

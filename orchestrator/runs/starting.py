@@ -13,7 +13,8 @@ from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.records import NewRun, NewTarget, NewWave, Standing
 from orchestrator.rollout.events import RunStarted
 from orchestrator.rollout.outcomes import Outcome, State
-from orchestrator.rollout.plan import Plan, appeared, vanished
+from orchestrator.rollout.plan import Plan
+from orchestrator.rollout.plan_changes import appeared, vanished
 from orchestrator.runs.conflicts import refuse_doubts, refuse_other, refuse_unfinished
 from orchestrator.runs.context import ProjectContext, RunContext, RunOptions, limits_of
 from orchestrator.runs.controller import control

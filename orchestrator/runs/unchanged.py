@@ -9,7 +9,8 @@ from pathlib import Path
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import Refused
 from orchestrator.fleet.target import Target
-from orchestrator.rollout.plan import Plan, changes
+from orchestrator.rollout.plan import Plan
+from orchestrator.rollout.plan_changes import changes
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.runs.from_ledger import StoredRun
 from orchestrator.runs.planning.planner import arguments_digest, place_of, settings_of

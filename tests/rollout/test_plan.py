@@ -15,13 +15,10 @@ from orchestrator.rollout.plan import (
     PlannedRevision,
     PlannedTarget,
     PlannedWave,
-    appeared,
-    changes,
-    differences,
     of_json,
     unsealed,
-    vanished,
 )
+from orchestrator.rollout.plan_changes import appeared, changes, differences, vanished
 from tests.effort import examples
 
 TEXT = st.text(st.characters(), max_size=8) | st.sampled_from(['"', "\0", "\ud800", "é\u2028", ""])

@@ -11,7 +11,8 @@ from orchestrator.rollout import events as e
 from orchestrator.rollout.events import GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Slot, Work
-from orchestrator.rollout.state_machine import OVER, Past, Stage, StateMachine
+from orchestrator.rollout.stages import Past, Stage
+from orchestrator.rollout.state_machine import OVER, StateMachine
 from tests.effort import examples
 from tests.rollout.world import World
 

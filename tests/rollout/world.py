@@ -8,7 +8,8 @@ from orchestrator.rollout import events as e
 from orchestrator.rollout.events import Event, GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.rollout.schedule import Slot
-from orchestrator.rollout.state_machine import OVER, Past, Stage, StateMachine
+from orchestrator.rollout.stages import Past, Stage
+from orchestrator.rollout.state_machine import OVER, StateMachine
 
 GOOD = {State.DONE, State.UNCHANGED}
 BAD = {State.FAILED, State.LOCKED, State.IN_DOUBT}

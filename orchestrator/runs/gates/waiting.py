@@ -18,7 +18,8 @@ from orchestrator.rollout.events import (
     RunState,
     RunWaiting,
 )
-from orchestrator.rollout.state_machine import OVER, ClosedGate, StateMachine
+from orchestrator.rollout.stages import ClosedGate
+from orchestrator.rollout.state_machine import OVER, StateMachine
 from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
 from orchestrator.runs.context import RunContext
