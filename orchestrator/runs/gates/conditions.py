@@ -35,8 +35,9 @@ class Conditions:
         if kind is GateKind.COMMAND and gate.command is not None:
             state, folder = self._state(wave), project.file.folder
             return partial(checks.command, gate.command, folder, state, project.secrets)
-        assert gate.query is not None
-        return partial(self._query, gate.query, wave, self._done(wave))
+        if kind is GateKind.QUERY and gate.query is not None:
+            return partial(self._query, gate.query, wave, self._done(wave))
+        raise ValueError(f"the gate after wave {wave} has no {kind}")
 
     def _gate(self, at: int) -> Gate | None:
         wave = self.run.plan.waves[at]
