@@ -507,7 +507,7 @@ def test_a_revision_that_was_interrupted_is_never_run_again(
     asleep = tenant.fleet.project.folder / "asleep"
     asked = died(tenant, new_worker(tenant), asleep.exists)
 
-    for extra in ({}, {"look_only": True}):
+    for extra in ({}, {"verify_only": True}):
         outcome = tenant.run(committing=(asked.revision,), origin=("a1",), lock_wait=30, **extra)
 
         assert outcome.state is State.IN_DOUBT
