@@ -51,6 +51,7 @@ class Answer(BaseModel):
         extra="forbid",
         use_attribute_docstrings=True,
         json_schema_serialization_defaults_required=True,
+        protected_namespaces=(),  # `model_value` is a key
     )
 
 

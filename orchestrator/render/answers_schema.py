@@ -49,7 +49,10 @@ def json_schema(*, closed: bool = False) -> dict[str, Any]:
 
 
 def render() -> str:
-    """Return the schema as the text of a file."""
+    """Return the schema as the text of a file.
+
+    Equal models give equal text, whatever the version of Pydantic.
+    """
     return json.dumps(json_schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
@@ -61,3 +64,15 @@ def _tidy(definition: Object, *, closed: bool) -> None:
         definition["description"] = definition["description"].replace("``", "`")
     for key in definition.get("properties", {}).values():
         key.pop("title", None)
+    _say_once(definition)
+
+
+def _say_once(node: Any) -> None:
+    """Leave out what says nothing: some versions of Pydantic write it, others don't."""
+    if isinstance(node, dict):
+        if node.get("additionalProperties") is True:
+            del node["additionalProperties"]
+        if "const" in node:
+            node.pop("enum", None)
+    for item in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _say_once(item)
