@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from orchestrator.render.answering import Object
 from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.times import iso
-
-Object = dict[str, Any]
 
 
 def _or_none(value: Any) -> Any:
@@ -53,22 +52,6 @@ class Answer(BaseModel):
         json_schema_serialization_defaults_required=True,
         protected_namespaces=(),  # `model_value` is a key
     )
-
-
-def dump(model: type[Answer], value: object, **context: Any) -> Object:
-    """Return what an answer says of a value.
-
-    ``context``: ``debug``, where tracebacks are wanted; ``waves``, their names by position.
-    """
-    found = model.model_validate(value, context=context)
-    return found.model_dump(mode="json", by_alias=True)
-
-
-def answer(model: type[Answer], **keys: Any) -> Object:
-    """Return a whole answer. Raises ``ValueError`` where its keys are not those of its model."""
-    if keys.keys() != model.model_fields.keys():
-        raise ValueError(f"{model.__name__}: {keys.keys() ^ model.model_fields.keys()}")
-    return keys
 
 
 class Target(Answer):

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
+from orchestrator.render.answering import Object
 from orchestrator.render.answers import (
     Answer,
     Counts,
     Failure,
     Moment,
     Names,
-    Object,
     Outcome,
     WaveName,
     of,

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from orchestrator.render import answers, answers_runs
-from orchestrator.render.answers import Answer, Object
+from orchestrator.render.answering import Object
+from orchestrator.render.answers import Answer
 
 ANSWERS: dict[str, type[Answer]] = {
     **dict.fromkeys(("check", "downgrade", "stamp", "status", "upgrade", "wait"), answers.Result),

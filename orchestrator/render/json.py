@@ -14,8 +14,7 @@ from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.dispatch.results import Result
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
-from orchestrator.render import answers
-from orchestrator.render.answers import Object, answer, dump
+from orchestrator.render.answering import Object, answer, answers, dump
 from orchestrator.render.drift import line
 from orchestrator.render.text import labels
 from orchestrator.rollout.outcomes import Outcome, State
@@ -24,6 +23,7 @@ from orchestrator.snapshot.classes import SchemaClass, schema_classes
 if TYPE_CHECKING:
     from orchestrator.actions.init import InitResult
     from orchestrator.config.models import Config
+    from orchestrator.render.answers import Answer
 
 
 def targets(found: Sequence[Target]) -> Object:
@@ -191,7 +191,7 @@ def _head(command: str, of: Diagnosis | IdentifyResult | DriftResult) -> Object:
     }
 
 
-def _all(model: type[answers.Answer], of: Sequence[object], **context: Any) -> list[Object]:
+def _all(model: "type[Answer]", of: Sequence[object], **context: Any) -> list[Object]:
     return [dump(model, one, **context) for one in of]
 
 

@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.ledger.records import RunRecord
-from orchestrator.render import answers
-from orchestrator.render import answers_runs as models
-from orchestrator.render.answers import Answer, Object, answer, dump
+from orchestrator.render.answering import Object, answer, answers, dump
+from orchestrator.render.answering import answers_runs as models
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan
 from orchestrator.runs.planning.preview import Planned
 from orchestrator.runs.report import RunReport, Trouble
 from orchestrator.runs.requests import Done
 from orchestrator.runs.rollback import Rollback
+
+if TYPE_CHECKING:
+    from orchestrator.render.answers import Answer
 
 
 def plan(of: Planned, out: Path | None, *, debug: bool = False) -> Object:
@@ -71,7 +73,7 @@ def run_report(of: RunReport, *, debug: bool = False) -> Object:
     )
 
 
-def _all(model: type[Answer], of: Sequence[object], **context: Any) -> list[Object]:
+def _all(model: "type[Answer]", of: Sequence[object], **context: Any) -> list[Object]:
     return [dump(model, one, **context) for one in of]
 
 

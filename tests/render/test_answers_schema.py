@@ -1,12 +1,14 @@
 """The schema of answers: published, complete, and open to later keys."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli.app import build
 from orchestrator.render import answers
-from orchestrator.render.answers import answer, dump
+from orchestrator.render.answering import answer, dump
 from orchestrator.render.answers_schema import ANSWERS, json_schema, render
 from orchestrator.rollout.outcomes import Failure
 from tests.validate import is_valid
@@ -48,3 +50,12 @@ def test_a_traceback_is_for_debugging_only() -> None:
     failure = Failure("no", traceback="line 1")
     assert dump(answers.Failure, failure)["traceback"] is None
     assert dump(answers.Failure, failure, debug=True)["traceback"] == "line 1"
+
+
+def test_a_command_that_answers_in_text_does_not_wait_for_the_models() -> None:
+    code = (
+        "import sys, orchestrator.render.json, orchestrator.render.json_runs;"
+        "print([name for name in sys.modules if name.startswith('orchestrator.render.answers')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
