@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orchestrator
 from benchmarks.checking import check
+from benchmarks.peers import peers
 from benchmarks.planning import planning
 from benchmarks.reading import growth, status
 from benchmarks.rolling import rolling
@@ -22,6 +23,7 @@ from benchmarks.upgrading import at_head, start_up, upgrades
 
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "upgrade": upgrades,
+    "peers": peers,
     "at-head": at_head,
     "start": lambda _, options: start_up(options.rounds),
     "check": check,

@@ -19,20 +19,20 @@ BIN = Path(sys.executable).parent
 
 def orchestrator(subject: Subject, *arguments: str) -> float:
     """``orchestrator upgrade``."""
-    return _timed([str(BIN / "orchestrator"), "upgrade", *arguments], subject.folder)
+    return timed([str(BIN / "orchestrator"), "upgrade", *arguments], subject.folder)
 
 
 def shell_loop(subject: Subject, urls: tuple[str, ...]) -> float:
     """``for url in …; do alembic upgrade head; done``."""
     loop = 'while read -r url; do DATABASE_URL="$url" "$ALEMBIC" upgrade head || exit 1; done'
-    return _timed(["sh", "-c", loop], subject.folder, "\n".join(urls) + "\n")
+    return timed(["sh", "-c", loop], subject.folder, "\n".join(urls) + "\n")
 
 
 def xargs(subject: Subject, urls: tuple[str, ...]) -> float:
     """``xargs -P``, at the concurrency that the orchestrator has."""
     each = 'DATABASE_URL="$1" "$ALEMBIC" upgrade head'
     command = ["xargs", "-P", str(subject.parallel), "-I{}", "sh", "-c", each, "-", "{}"]
-    return _timed(command, subject.folder, "\n".join(urls) + "\n")
+    return timed(command, subject.folder, "\n".join(urls) + "\n")
 
 
 def replay(subject: Subject, statements: list[str]) -> float:
@@ -56,20 +56,25 @@ def recorded_sql(subject: Subject) -> list[str]:
 
 
 def _replay(statements: list[str], url: str) -> None:
-    with closing(_connect(url)) as connection:
+    with closing(connect(url)) as connection:
         cursor = connection.cursor()
         for statement in statements:
             cursor.execute(statement)
         connection.commit()
 
 
-def _connect(url: str) -> Any:
+def connect(url: str) -> Any:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         import sqlite3
 
         Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
         return sqlite3.connect(parsed.database or "")
+    if parsed.get_backend_name() == "postgresql":
+        import psycopg
+
+        plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(plain)
     import pymysql
 
     return pymysql.connect(
@@ -81,7 +86,7 @@ def _connect(url: str) -> Any:
     )
 
 
-def _timed(command: list[str], folder: Path, text: str = "") -> float:
+def timed(command: list[str], folder: Path, text: str = "") -> float:
     environ = {**os.environ, "ALEMBIC": str(BIN / "alembic")}
     began = time.monotonic()
     done = subprocess.run(

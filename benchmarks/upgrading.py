@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from benchmarks import contenders, tables
 from benchmarks.subject import Subject, write
-from tests.servers import MariaDBServer, MySQLServer
+from tests.servers import MariaDBServer, MySQLServer, PostgresServer
 
-Private = TypeVar("Private", MariaDBServer, MySQLServer)
+Private = TypeVar("Private", MariaDBServer, MySQLServer, PostgresServer)
 LOOPED_AT_HEAD = 20
 
 
@@ -25,9 +25,9 @@ def upgrades(folder: Path, options: argparse.Namespace) -> None:
     title = f"Upgrade of {size}, {options.workload} statement(s) each"
     tables.begin(title, "server", "way", "seconds", "against the orchestrator", texts=2)
     with private(MariaDBServer()) as server:
-        _compare("MariaDB", on_mysql(server, folder / "mariadb"), options)
+        _compare("MariaDB", on_server(server, folder / "mariadb"), options)
     with private(MySQLServer()) as server:
-        _compare("MySQL", on_mysql(server, folder / "mysql"), options)
+        _compare("MySQL", on_server(server, folder / "mysql"), options)
     _compare("SQLite", on_sqlite(folder), options)
     tables.end()
 
@@ -61,8 +61,10 @@ def start_up(rounds: int) -> None:
     tables.end()
 
 
-def on_mysql(server: MariaDBServer | MySQLServer, folder: Path) -> Callable[..., Subject]:
-    """Make fresh subjects on a MariaDB or MySQL server."""
+def on_server(
+    server: MariaDBServer | MySQLServer | PostgresServer, folder: Path
+) -> Callable[..., Subject]:
+    """Make fresh subjects on a server."""
 
     def new(count: int, options: argparse.Namespace) -> Subject:
         tenants = [f"t{number:04}" for number in range(count)]
