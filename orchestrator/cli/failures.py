@@ -1,5 +1,6 @@
 """Errors as people read them: one message on stderr, and an exit code."""
 
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,10 +42,18 @@ def _explain(error: BaseException, invocation: Invocation) -> int:
         error.show()  # type: ignore[attr-defined]
         return int(error.exit_code)  # type: ignore[attr-defined]
     if invocation.debug:
-        traceback.print_exception(error)
+        sys.stderr.write(_traceback(error))
     if isinstance(error, OrchestratorError):
         return _report(str(error), error.exit_code, invocation)
     return _report(_internal(error, invocation), 1, invocation)
+
+
+def _traceback(error: BaseException) -> str:
+    """Return a traceback without secrets: what an exception says was looked at by nobody."""
+    from orchestrator.config.redaction import Redactor
+    from orchestrator.config.secrets import known_values
+
+    return Redactor(known_values())("".join(traceback.format_exception(error)))
 
 
 def _internal(error: BaseException, invocation: Invocation) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from weakref import WeakSet
 
 from orchestrator.config.template import Filled, Secret
 from orchestrator.errors import SecretError
@@ -15,7 +16,13 @@ from orchestrator.errors import SecretError
 _TIMEOUT = 60
 _COMMANDS_AT_ONCE = 8
 _SHOWN_TARGETS = 5
+_of_this_process: "WeakSet[Secrets]" = WeakSet()
 _SLOT = re.compile(r"\{v(\d+)\}")
+
+
+def known_values() -> frozenset[str]:
+    """Return every value that anybody in this process has resolved, for a last look at output."""
+    return frozenset(value for secrets in tuple(_of_this_process) for value in secrets.values)
 
 
 class Secrets:
@@ -35,6 +42,7 @@ class Secrets:
         self._folder = folder
         self._environ = environ
         self._known: dict[tuple[str, str], str] = {}
+        _of_this_process.add(self)
 
     @property
     def values(self) -> frozenset[str]:

@@ -241,6 +241,25 @@ def test_nothing_is_changed_unasked(project: Path, arguments: list[str], questio
     )
 
 
+def test_a_traceback_for_debugging_holds_no_secret(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path;"
+        "from orchestrator.cli.failures import explained;"
+        "from orchestrator.cli.invocation import Invocation;"
+        "from orchestrator.config.secrets import Secrets;"
+        "from orchestrator.config.template import Secret;"
+        "secrets = Secrets(Path('.'), {'PASSWORD': 'tr0ub4dor&3'});"
+        "value = secrets.value(Secret('env', 'PASSWORD'));\n"
+        "with explained(Invocation(debug=True)):\n"
+        "    raise RuntimeError(f'{value!r} was refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "RuntimeError: '***' was refused" in done.stderr
+    assert "tr0ub4dor" not in done.stderr
+
+
 def test_internal_errors_are_explained(project: Path) -> None:
     broken = (
         "import sys; from orchestrator.actions import Project;"
