@@ -144,7 +144,8 @@ class Dispatcher:
     def cancel_retries(self, given_up: Callable[[str], bool] = lambda _: True) -> list[str]:
         """Forget the retries of such targets, and return their names, the next one first."""
         names = [name for _, name in sorted(self._retries) if given_up(name)]
-        self._retries = [entry for entry in self._retries if entry[1] not in set(names)]
+        cancelled = set(names)
+        self._retries = [entry for entry in self._retries if entry[1] not in cancelled]
         heapify(self._retries)
         return names
 

@@ -1,10 +1,10 @@
 """What ``-o json`` answers about plans and runs, as models."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from orchestrator.render.answering import Object
+from orchestrator.render.answering import Object, counts
 from orchestrator.render.answers import (
     Answer,
     Counts,
@@ -107,10 +107,6 @@ class Done(Answer):
     text: str
 
 
-def _known(tally: Any) -> Counts:
-    return {state.value: tally[state] for state in State if tally.get(state)}
-
-
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
@@ -131,7 +127,7 @@ class Run(Answer):
     parent: int | None
     digest: str
     targets: int = of("total")
-    states: Annotated[Counts, BeforeValidator(_known)] = of("tally")
+    states: Annotated[Counts, BeforeValidator(counts)] = of("tally")
     pending: Annotated[int, BeforeValidator(lambda tally: tally.get(None, 0))] = of("tally")
     holder: str | None
     heartbeat_at: Moment

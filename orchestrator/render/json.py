@@ -14,7 +14,7 @@ from orchestrator.actions.sqlfiles import SqlFiles
 from orchestrator.dispatch.results import Result
 from orchestrator.fleet.drift import Drift
 from orchestrator.fleet.target import Target
-from orchestrator.render.answering import Object, answer, answers, dump
+from orchestrator.render.answering import Object, answer, answers, counts, dump, dump_all
 from orchestrator.render.drift import line
 from orchestrator.render.text import labels
 from orchestrator.rollout.outcomes import Outcome, State
@@ -23,7 +23,6 @@ from orchestrator.snapshot.classes import SchemaClass, schema_classes
 if TYPE_CHECKING:
     from orchestrator.actions.init import InitResult
     from orchestrator.config.models import Config
-    from orchestrator.render.answers import Answer
 
 
 def targets(found: Sequence[Target]) -> Object:
@@ -64,7 +63,7 @@ def sql(of: SqlFiles, *, debug: bool = False) -> Object:
 
 def doctor(of: Diagnosis) -> Object:
     """Return the answer of ``doctor``."""
-    return answer(answers.Doctor, **_head("doctor", of), checks=_all(answers.Check, of.checks))
+    return answer(answers.Doctor, **_head("doctor", of), checks=dump_all(answers.Check, of.checks))
 
 
 def identify(of: IdentifyResult, *, debug: bool = False) -> Object:
@@ -117,7 +116,7 @@ def history(of: History, *, debug: bool = False) -> Object:
         summary=summary,
         revisions=revisions,
         empty=_standing(of, ""),
-        unreadable=_all(answers.Outcome, of.unreadable, debug=debug),
+        unreadable=dump_all(answers.Outcome, of.unreadable, debug=debug),
     )
 
 
@@ -130,7 +129,7 @@ def revision(written: NewRevision, command: str = "revision") -> Object:
         revision=written.id,
         path=written.path,
         empty=written.empty,
-        revisions=_all(answers.Revision, written.revisions),
+        revisions=dump_all(answers.Revision, written.revisions),
         warnings=list(written.warnings),
     )
 
@@ -145,7 +144,7 @@ def init(made: "InitResult", folder: Path) -> Object:
         written=[str(path) for path in made.written],
         kept=[str(path) for path in made.kept],
         adopted=of.config_file if of else None,
-        exports=_all(answers.Export, of.exports if of else ()),
+        exports=dump_all(answers.Export, of.exports if of else ()),
         found=[{"what": what, "value": text} for what, text in of.found] if of else [],
         left_out=[{"what": what, "why": text} for what, text in of.left_out] if of else [],
     )
@@ -177,11 +176,6 @@ def error(message: str, exit_code: int) -> Object:
     return answer(answers.Error, error={"message": message, "exit_code": exit_code})
 
 
-def counts(tally: Mapping[State, int]) -> dict[str, int]:
-    """Return how many targets are in each state that occurs."""
-    return {state.value: tally[state] for state in State if tally.get(state)}
-
-
 def _head(command: str, of: Diagnosis | IdentifyResult | DriftResult) -> Object:
     return {
         "command": command,
@@ -189,10 +183,6 @@ def _head(command: str, of: Diagnosis | IdentifyResult | DriftResult) -> Object:
         "interrupted": of.interrupted,
         "seconds": round(of.seconds, 3),
     }
-
-
-def _all(model: "type[Answer]", of: Sequence[object], **context: Any) -> list[Object]:
-    return [dump(model, one, **context) for one in of]
 
 
 def _target(target: Target) -> Object:

@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from orchestrator.ledger.records import RunRecord
-from orchestrator.render.answering import Object, answer, answers, dump
+from orchestrator.render.answering import Object, answer, answers, dump, dump_all
 from orchestrator.render.answering import answers_runs as models
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan
@@ -14,9 +13,6 @@ from orchestrator.runs.planning.preview import Planned
 from orchestrator.runs.report import RunReport, Trouble
 from orchestrator.runs.requests import Done
 from orchestrator.runs.rollback import Rollback
-
-if TYPE_CHECKING:
-    from orchestrator.render.answers import Answer
 
 
 def plan(of: Planned, out: Path | None, *, debug: bool = False) -> Object:
@@ -30,7 +26,7 @@ def plan(of: Planned, out: Path | None, *, debug: bool = False) -> Object:
         warnings=list(of.warnings),
         file=None if out is None else str(out),
         **_plan(of.plan, of.seconds),
-        unread=_all(answers.Outcome, of.unread, debug=debug),
+        unread=dump_all(answers.Outcome, of.unread, debug=debug),
     )
 
 
@@ -47,7 +43,7 @@ def rollback(of: Rollback) -> Object:
 
 def runs(of: Sequence[RunRecord]) -> Object:
     """Return the answer of ``runs``."""
-    return answer(models.Runs, command="runs", runs=_all(models.Run, of))
+    return answer(models.Runs, command="runs", runs=dump_all(models.Run, of))
 
 
 def done(command: str, of: Done) -> Object:
@@ -62,19 +58,15 @@ def run_report(of: RunReport, *, debug: bool = False) -> Object:
         models.Show,
         command="show",
         run=dump(models.Run, of.run),
-        waves=_all(models.Wave, of.waves),
-        gates=_all(models.Gate, of.gates, waves=waves),
-        approvals=_all(models.Approval, of.approvals, waves=waves),
-        overrides=_all(models.Override, of.overrides, waves=waves),
-        remarks=_all(models.Remark, of.remarks),
+        waves=dump_all(models.Wave, of.waves),
+        gates=dump_all(models.Gate, of.gates, waves=waves),
+        approvals=dump_all(models.Approval, of.approvals, waves=waves),
+        overrides=dump_all(models.Override, of.overrides, waves=waves),
+        remarks=dump_all(models.Remark, of.remarks),
         troubles=[_trouble(one, debug=debug) for one in of.troubles],
-        open=_all(models.Attempt, of.open, debug=debug),
-        slowest=_all(models.Attempt, of.slowest, debug=debug),
+        open=dump_all(models.Attempt, of.open, debug=debug),
+        slowest=dump_all(models.Attempt, of.slowest, debug=debug),
     )
-
-
-def _all(model: "type[Answer]", of: Sequence[object], **context: Any) -> list[Object]:
-    return [dump(model, one, **context) for one in of]
 
 
 def _trouble(of: Trouble, *, debug: bool) -> Object:
@@ -114,7 +106,7 @@ def _plan(of: Plan, seconds: Mapping[int, float | None]) -> Object:
             {**dump(models.PlannedWave, wave), "busy": busy[at], "estimate": seconds.get(at)}
             for at, wave in enumerate(of.waves)
         ],
-        "targets": _all(models.PlannedTarget, of.targets, waves=waves),
+        "targets": dump_all(models.PlannedTarget, of.targets, waves=waves),
     }
 
 

@@ -38,7 +38,8 @@ class Order:
 
     def without(self, names: Collection[str]) -> "Order":
         """Return it without some targets."""
-        left = tuple(target for target in self.targets if target.name not in set(names))
+        without = set(names)
+        left = tuple(target for target in self.targets if target.name not in without)
         return replace(self, targets=left)
 
     def picks_by_class(self, config: Config) -> bool:

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.config.redaction import Redactor
 from orchestrator.config.rollouts import Window
 from orchestrator.rollout.events import (
     Approved,
@@ -22,7 +21,7 @@ from orchestrator.rollout.stages import ClosedGate
 from orchestrator.rollout.state_machine import OVER, StateMachine
 from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
-from orchestrator.runs.context import RunContext
+from orchestrator.runs.context import ProjectContext, RunContext
 from orchestrator.runs.gates.checks import Verdict
 from orchestrator.runs.gates.conditions import Conditions
 from orchestrator.runs.gates.requirements import Requirements, UnmetCondition
@@ -41,15 +40,16 @@ class GateCheck:
     verdict: Verdict | None = None
 
     @classmethod
-    def of(cls, attempt: Callable[[], Verdict], redact: Callable[[str], str]) -> "GateCheck":
+    def of(cls, check: Callable[[], Verdict], project: ProjectContext) -> "GateCheck":
         """Start it in a thread that keeps nobody from ending. Verdicts hold no secret."""
         found = cls()
 
         def work() -> None:
             try:
-                found.verdict = attempt()
+                found.verdict = check()
             except Exception as error:  # noqa: BLE001 - whatever it is, the gate did not pass
-                found.verdict = False, redact(f"{type(error).__name__}: {error}")
+                said = project.redacted(f"{type(error).__name__}: {error}", None)
+                found.verdict = False, said
 
         threading.Thread(target=work, name="gate", daemon=True).start()
         return found
@@ -177,12 +177,10 @@ class Gates:
         kinds = [kind for kind in gate.kinds if kind in _CHECKED]
         if not kinds or GateKind.SOAK in gate.kinds:
             return {}
-        redact = Redactor(self.context.project.secrets.values)
         for kind in kinds:
             if (gate.wave, kind) not in self._checks:
-                self._checks[gate.wave, kind] = GateCheck.of(
-                    self.conditions.check(gate.wave, kind), redact
-                )
+                check = self.conditions.check(gate.wave, kind)
+                self._checks[gate.wave, kind] = GateCheck.of(check, self.context.project)
         found = {kind: self._checks[gate.wave, kind].verdict for kind in kinds}
         verdicts = {kind: verdict for kind, verdict in found.items() if verdict is not None}
         if len(verdicts) < len(kinds):
