@@ -57,6 +57,11 @@ class Dialect(Protocol):
     def on_connect(self, timeouts: Timeouts, schema: str | None, label: str) -> Sequence[str]:
         """SQL to run first on a new connection; ``label`` tells who we are where that shows."""
 
+    def greeting(self) -> str | None:
+        """SQL for one row of what is to be known as a session begins: the lock's key as by
+        ``lock_key``; the default schema; the server's process; not NULL if the database has types
+        that a driver must learn; then all else that SQLAlchemy asks a server. ``None``: nothing."""
+
     def use_schema(self, schema: str) -> str | None:
         """SQL that makes ``schema`` the one that unqualified names are looked up and made in."""
 

@@ -68,6 +68,14 @@ class MySQL:
             sql += f"/*!80000 , max_execution_time={timeouts.statement * 1000:.0f} */"
         return (sql,)
 
+    def greeting(self) -> str:
+        """The isolation level is a variable of another name on each server."""
+        return (
+            f"SELECT ({self.lock_key()}), DATABASE(), CONNECTION_ID(), NULL, VERSION(),"
+            " @@sql_mode, @@lower_case_table_names"
+            "/*M! , @@tx_isolation *//*!80000 , @@transaction_isolation */"
+        )
+
     def use_schema(self, schema: str) -> None:
         """There is none."""
 

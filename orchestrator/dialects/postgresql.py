@@ -66,6 +66,14 @@ class PostgreSQL:
             sql.append(self.use_schema(schema))
         return sql
 
+    def greeting(self) -> str:
+        """Of types, hstore: its number is another one in each database."""
+        return (
+            f"SELECT ({self.lock_key()}), current_schema(), pg_backend_pid(),"
+            " to_regtype('hstore')::text, version(), current_setting('transaction_isolation'),"
+            " current_setting('standard_conforming_strings')"
+        )
+
     def use_schema(self, schema: str) -> str:
         """Nothing else is on the path."""
         return f"SET search_path TO {_identifier(schema)}"

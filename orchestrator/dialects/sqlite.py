@@ -15,6 +15,9 @@ class SQLite:
         """How long to wait for other writers."""
         return (f"PRAGMA busy_timeout = {round(timeouts.lock * 1000)}",)
 
+    def greeting(self) -> None:
+        """A file says nothing."""
+
     def use_schema(self, schema: str) -> None:
         """There is none."""
 

@@ -81,9 +81,11 @@ def run(connection: Any, sql: str) -> None:
 
 
 def rows(connection: Any, sql: str) -> Rows:
-    """Return the rows of a query."""
+    """Return the rows of a query, of several statements those of the last."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(sql)
+        while cursor.description is None and cursor.nextset():
+            pass
         found: Rows = cursor.fetchall()
     return found
 

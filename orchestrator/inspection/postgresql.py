@@ -25,6 +25,7 @@ _TABLES_PER_UNION = 250
 _SCHEMAS_PER_LOOK = 250
 _TRAITS = ("search path", "encoding", "collation", "character type")
 _SETTINGS = ("date style", "interval style", "time zone", "quote all identifiers")
+_SEND_SEVERAL = frozenset({"psycopg", "psycopg2"})
 _BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE, Fault.CONNECTIONS})
 
 
@@ -81,11 +82,18 @@ def things(sources: Sequence[Source]) -> Iterator[tuple[str, tuple[Thing, ...]]]
 
 
 class _Session:
-    """Asks in transactions of their own, in which every name is written in full."""
+    """Asks in transactions of their own, in which every name is written in full.
+
+    Each is one round trip where the driver can send several statements at once: the server makes
+    one transaction of them.
+    """
 
     def __init__(self, connection: Any, timeouts: Timeouts) -> None:
         self._connection = connection
         self._limits = postgresql_schema.settings(limited(timeouts))
+        self._at_once = type(connection).__module__.partition(".")[0] in _SEND_SEVERAL
+        if self._at_once:
+            connection.autocommit = True
         *answer, version_number = rows(connection, postgresql_schema.SESSION)[0]
         self._version = int(version_number)
         own, path, version, *locale = answer[: len(_TRAITS) + 2]
@@ -96,10 +104,13 @@ class _Session:
         """Of the database."""
         self.settings = _named(_SETTINGS, answer[len(_TRAITS) + 2 :])
         """By which the server reads and writes the text of a default."""
-        connection.commit()
+        if not self._at_once:
+            connection.commit()
 
     def rows(self, sql: str) -> Rows:
         """Return the rows of a query, and hold no lock after it."""
+        if self._at_once:
+            return rows(self._connection, "; ".join([*self._limits, sql]))
         try:
             for setting in self._limits:
                 run(self._connection, setting)
@@ -150,6 +161,8 @@ def _heads(session: _Session, sources: Sequence[Source]) -> Iterator[Reading]:
 
 def _missing_schemas(session: _Session, sources: Sequence[Source]) -> set[str]:
     wanted = {name for source in sources if (name := source.location.schema) is not None}
+    if not wanted:
+        return wanted
     return wanted - {row[0] for row in session.rows(postgresql_schema.OWN_SCHEMAS)}
 
 

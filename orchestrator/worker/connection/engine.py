@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,12 @@ from sqlalchemy.pool import NullPool
 
 from orchestrator.dialects import Dialect, Timeouts
 from orchestrator.fleet.location import Location
+from orchestrator.worker.connection.aside import (
+    AUTOCOMMIT_AT_WILL,
+    last_row,
+    outside_transactions,
+)
+from orchestrator.worker.connection.greeting import greeting_of, learn_once
 from orchestrator.worker.connection.urls import own_url_of
 
 _CONNECT_TIMEOUT = 10
@@ -56,7 +62,8 @@ def engine_of(
     arguments |= more or {}
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
     statements = dialect.on_connect(timeouts, location.schema, _label())
-    _prepare_connections(engine, statements)
+    _prepare_connections(engine, statements, dialect.greeting())
+    learn_once(engine, arguments)
     if location.driver == "postgresql+asyncpg":
         _keep_percent_signs(engine)
     if location.backend == "sqlite":
@@ -64,17 +71,22 @@ def engine_of(
     return engine
 
 
-def _prepare_connections(engine: Engine, statements: Any) -> None:
+def _prepare_connections(engine: Engine, statements: Sequence[str], greeting: str | None) -> None:
+    asked = [*statements, *([] if greeting is None else [greeting])]
+    at_once = engine.dialect.driver in AUTOCOMMIT_AT_WILL
+
     # First in line: SQLAlchemy's own first-connect reads the default schema.
     @event.listens_for(engine, "connect", insert=True)
-    def connect(dbapi_connection: Any, _record: Any) -> None:
+    def connect(dbapi_connection: Any, record: Any) -> None:
         if hasattr(dbapi_connection, "_read_timeout"):
             dbapi_connection._read_timeout = None  # PyMySQL's; statements have their own limits
-        cursor = dbapi_connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        dbapi_connection.commit()
+        with outside_transactions(dbapi_connection, engine.dialect.driver) as cursor:
+            for statement in ["; ".join(asked)] if at_once else asked:
+                cursor.execute(statement)
+            if greeting is not None:
+                record.record_info["greeting"] = greeting_of(
+                    last_row(cursor, engine.dialect.driver)
+                )
 
 
 def _keep_percent_signs(engine: Engine) -> None:

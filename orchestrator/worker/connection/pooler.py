@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from orchestrator.fleet.location import Location
+from orchestrator.worker.connection.greeting import greeting_on
 
 _PROBES = 3
 _PROBE_SECONDS = 3.0
@@ -21,7 +22,7 @@ def refuse_transaction_pooling(connection: Connection, location: Location) -> bo
 
     Returns whether there is a pooler at all, which may be reconfigured at any moment.
 
-    A direct connection costs one query: the backend's process id is the one that libpq was told
+    On a direct connection the backend's process id in its greeting is the one that libpq was told
     when it connected. Through a pooler the two differ; then we look whether a second connection
     can be given our backend while we are connected, which a pooler in session mode never does.
     """
@@ -29,7 +30,8 @@ def refuse_transaction_pooling(connection: Connection, location: Location) -> bo
     promised = getattr(info, "backend_pid", None)
     if location.backend != "postgresql" or promised is None:
         return False
-    backend = _backend(connection)
+    greeting = greeting_on(connection)
+    backend = _backend(connection) if greeting is None else greeting.backend
     if backend == promised:
         return False
     for _ in range(_PROBES):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alembic.runtime.migration import MigrationContext
+import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -15,10 +15,13 @@ from orchestrator.dialects import Dialect, Fault, Timeouts, dialect_of
 from orchestrator.dialects.faults import no_schema
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.version_table import VersionTable
+from orchestrator.worker.connection.aside import ask
 from orchestrator.worker.connection.engine import engine_of, openable
+from orchestrator.worker.connection.greeting import greeting_on
 from orchestrator.worker.connection.lock_file import FileLocked, file_lock
 from orchestrator.worker.connection.pooler import refuse_transaction_pooling
-from orchestrator.worker.process.logs import unlogged
+
+_NO_SUCH = frozenset({Fault.NO_TABLE, Fault.MISSING})
 
 
 class Locked(Exception):
@@ -59,9 +62,8 @@ class Session:
 
     def value(self, sql: str) -> Any:
         """Return the first value of the first row, and leave no transaction open."""
-        row = self.connection.exec_driver_sql(sql).first()
-        self.connection.rollback()
-        return None if row is None else row[0]
+        rows = ask(self.connection, sql)
+        return rows[0][0] if rows else None
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows, and leave no transaction open, whatever state one was in before."""
@@ -72,13 +74,17 @@ class Session:
 
     def heads(self, table: VersionTable) -> tuple[str, ...]:
         """Read the heads from the version table, sorted; empty where there is none."""
-        options = {"version_table": table.name, "version_table_schema": table.schema}
-        with unlogged():
-            context = MigrationContext.configure(self.connection, opts=options)
+        self.connection.rollback()
+        name = self.connection.dialect.identifier_preparer.format_table(
+            sqlalchemy.table(table.name, schema=table.schema)
+        )
         try:
-            return tuple(sorted(context.get_current_heads()))
-        finally:
-            self.connection.rollback()
+            rows = ask(self.connection, f"SELECT version_num FROM {name}", of_tables=True)  # noqa: S608 - quoted
+        except DBAPIError as error:
+            if error.orig is None or self.dialect.fault(error.orig) not in _NO_SUCH:
+                raise
+            return ()
+        return tuple(sorted(row[0] for row in rows))
 
     def assert_there(self) -> None:
         """Raise ``NoSchema`` where there is no such database or schema."""
@@ -105,22 +111,27 @@ class Session:
 
     def assert_in_place(self, place: str | None) -> None:
         """Raise ``LeftTarget`` unless unqualified names still mean what they meant at ``place``."""
-        if self.place_of(self.connection) != place:
-            raise LeftTarget(
-                "the revision left the session in another schema or database (search_path, USE)"
-            )
+        self._assert_place(self.place_of(self.connection), place)
 
-    def assert_locked(self) -> None:
-        """Raise ``LostLock`` unless the connection that answers now holds the lock.
+    def assert_own(self, place: str | None) -> None:
+        """Raise ``LostLock`` unless the connection that answers now holds the lock, ``LeftTarget``.
 
         Asked inside the transaction that is about to change something, so that the answer is
         about the very backend that will do it. Costs one round trip.
         """
         if self.key is None:
             return
-        row = self.connection.exec_driver_sql(self.dialect.held(self.key)).first()
-        if row is None or not row[0]:
+        sql = f"SELECT ({self.dialect.held(self.key)}), ({self.dialect.lock_key()})"
+        held, now = ask(self.connection, sql)[0]
+        if not held:
             raise LostLock("the connection that held the target's lock was lost or swapped")
+        self._assert_place(None if now is None else str(now), place)
+
+    def _assert_place(self, now: str | None, place: str | None) -> None:
+        if now != place:
+            raise LeftTarget(
+                "the revision left the session in another schema or database (search_path, USE)"
+            )
 
 
 @contextlib.contextmanager
@@ -174,16 +185,17 @@ def locked(session: Session) -> Iterator[Session]:
 
 
 def _place(connection: Connection, dialect: Dialect) -> str | None:
-    try:
-        return _asked(connection, dialect)
-    finally:
-        connection.rollback()
+    engine = connection.engine
+    if engine.dispatch.engine_connect or engine.pool.dispatch.checkout:
+        return _asked(connection, dialect)  # somebody has had the connection since its greeting
+    greeting = greeting_on(connection)
+    return None if greeting is None else greeting.place
 
 
 def _asked(connection: Connection, dialect: Dialect) -> str | None:
     sql = dialect.lock_key()
-    row = None if sql is None else connection.exec_driver_sql(sql).first()
-    return None if row is None or row[0] is None else str(row[0])
+    rows = [] if sql is None else ask(connection, sql)
+    return None if not rows or rows[0][0] is None else str(rows[0][0])
 
 
 def _acquire(session: Session, key: str) -> None:

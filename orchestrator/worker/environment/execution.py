@@ -162,8 +162,7 @@ def _watched(
     def migration_fn(**arguments: Any) -> None:
         try:
             if check:
-                run.session.assert_locked()
-                run.session.assert_in_place(run.place)
+                run.session.assert_own(run.place)
             if recorder.begin(revision) and not (journal and journal.covers(revision)):
                 os._exit(0)  # as if killed: what was not recorded would be done unseen
             with run.connections.revising(), _journaled(revision, journal):

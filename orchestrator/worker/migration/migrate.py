@@ -148,7 +148,6 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     recorder = StatementRecorder(session.engine, context.notify)
     try:
         paths, table = _run(job, scripts, session, context, recorder)
-        session.assert_locked()
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         first = None if path.now or not path.revisions else path.revisions[0].id
@@ -195,8 +194,7 @@ def _run(
     finally:
         if journal is not None:
             journal.close()
-    session.assert_in_place(run.place)
-    session.end_transaction()
+    session.assert_own(run.place)
     return paths, run.table
 
 

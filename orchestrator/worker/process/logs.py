@@ -10,17 +10,6 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def unlogged() -> Iterator[None]:
-    """Within it Alembic does not log which context it makes: it is ours, and none of ``env.py``."""
-    logger = logging.getLogger("alembic.runtime.migration")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-@contextlib.contextmanager
 def forgiving_file_config() -> Iterator[None]:
     """Within it ``fileConfig`` leaves logging as it is where a file says nothing of it.
 
