@@ -55,8 +55,8 @@ else:
 """
 
 REVISION = '''"""{message}"""
-import os, sys, time
-from alembic import context, op
+{imports}
+from alembic import op
 import sqlalchemy as sa
 {header}
 revision = {id!r}
@@ -188,7 +188,11 @@ class ProjectFolder:
         message: str = "a revision",
     ) -> Path:
         path = self.folder / "migrations" / database / "versions" / f"{id}.py"
+        said = header + upgrade + downgrade
+        imports = {"os": "import os", "sys": "import sys", "time": "import time"}
+        imports["context"] = "from alembic import context"
         body = REVISION.format(
+            imports="\n".join(line for name, line in imports.items() if f"{name}." in said),
             message=message,
             id=id,
             down=down,

@@ -145,6 +145,9 @@ class Database(Model):
     what ``heads`` means. Left out: all heads."""
     after: tuple[str, ...] = Field(default=(), examples=[["catalog"]])
     """Databases that must be done first, within one tenant."""
+    replay: Flag = True
+    """Send what a revision sent to two targets alike to the next ones as it is, where its text and
+    watching it prove that it is the same for all of them."""
     version_table: Text | None = None
     """The name of Alembic's version table. Left out: what ``env.py`` passes to
     ``context.configure``, else ``alembic_version``."""

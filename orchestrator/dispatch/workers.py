@@ -44,6 +44,8 @@ class Workers:
     """How many workers may be busy at once."""
     warning: str | None = None
     """Why they are fewer than the file asks for."""
+    replays: bool = True
+    """Whether revisions may be replayed."""
     interrupts: Interrupts = field(default_factory=Interrupts)
     _engine: Engine | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -99,7 +101,8 @@ class Workers:
 
     def job(self, verb: Verb, database: str, **fields: Any) -> Job:
         """Return a job, with what all jobs of the command have in common."""
-        return Job(verb, self.file.path, self.file.digest, database, x=self.x, **fields)
+        file = self.file
+        return Job(verb, file.path, file.digest, database, x=self.x, replay=self.replays, **fields)
 
     def run(
         self,

@@ -213,7 +213,7 @@ class RemarkRecord:
     """Somebody decided something about a target."""
 
     target: str
-    what: Literal["skipped", "retried", "created", "dropped", "kept"]
+    what: Literal["skipped", "retried", "created", "dropped", "kept", "differs"]
     by: str
     reason: str
     at: int

@@ -141,7 +141,7 @@ def _open(of: RunReport) -> Iterator[Group]:
 
 def _made(of: RunReport) -> Iterator[Group]:
     """Yield which databases and schemas were created, dropped or kept."""
-    for what in ("created", "dropped", "kept"):
+    for what in ("created", "dropped", "kept", "differs"):
         made = [one for one in of.remarks if one.what == what]
         if not made:
             continue

@@ -226,12 +226,15 @@ class TargetSkipped(Event):
 
 @dataclass(frozen=True, slots=True)
 class TargetMade(Event):
-    """A target's database or schema was made, taken away again, or kept since it is not empty."""
+    """A target's database or schema was made, taken away again, or kept since it is not empty.
+
+    Or it ``differs`` from what building its revisions would have left.
+    """
 
     target: str
-    what: Literal["created", "dropped", "kept"]
+    what: Literal["created", "dropped", "kept", "differs"]
     detail: str
-    """Which one it is: ``schema acme``."""
+    """Which one it is: ``schema acme``; how it came to differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,8 @@ class Outcome:
     """INVALID ones of PostgreSQL, where it was read: their building failed, or goes on."""
     failure: Failure | None = None
     blocked_by: str | None = None
+    replayed: int = 0
+    """Of its revisions, those that were sent as they were recorded on other targets."""
     attempts: int = 0
     seconds: float = 0.0
     output: str = ""

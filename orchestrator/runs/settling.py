@@ -150,6 +150,8 @@ class Settler:
                 if self.stopping:
                     self._stop_waiting()
             case Made(what, detail):
+                if what == "differs":
+                    self.context.workers.replays = False
                 self.pending.append(TargetMade(self.recorder.now, name, what, detail))
 
     def _ended(self, outcome: Outcome) -> None:

@@ -24,6 +24,8 @@ from orchestrator.worker.connection.urls import url_of
 from orchestrator.worker.environment.command_line import command_options
 from orchestrator.worker.environment.execution import EnvPyProfile
 from orchestrator.worker.jobs import Committing, Job
+from orchestrator.worker.replay.confirming import Confirmations
+from orchestrator.worker.replay.recordings import Recordings
 from orchestrator.worker.scripts.directory import Scripts, load_scripts
 
 
@@ -47,6 +49,8 @@ class Context:
     """What the ``env.py`` of each database does, as far as it was seen."""
     _file: ConfigFile | None = None
     _secrets: Secrets | None = None
+    _recordings: dict[str, Recordings] = field(default_factory=dict)
+    _confirmations: dict[str, Confirmations] = field(default_factory=dict)
     _scripts: dict[str, Scripts] = field(default_factory=dict)
     _passwords: set[str] = field(default_factory=set)
     _redactor: tuple[frozenset[str], Redactor] | None = None
@@ -58,6 +62,7 @@ class Context:
             if file.digest != job.digest:
                 raise Refused(f"{job.config} was changed while the command ran; run it again")
             self._file, self._scripts, self.profiles = file, {}, {}
+            self._recordings, self._confirmations = {}, {}
             self._secrets = Secrets(file.folder, commands=self.commands)
         if str(self._file.folder) not in sys.path:
             sys.path.insert(0, str(self._file.folder))
@@ -146,6 +151,14 @@ class Context:
             return f"{driver}://", command_options("current", job.x, verbose=False)
         url = url_of(self.location(job)).render_as_string(hide_password=False)
         return url, command_options("current", self.x_arguments(job), verbose=False)
+
+    def recordings(self, job: Job) -> Recordings:
+        """What was recorded of the job's database's revisions."""
+        return self._recordings.setdefault(job.database, Recordings())
+
+    def confirmations(self, job: Job) -> Confirmations:
+        """What is known of where replaying leads the job's database."""
+        return self._confirmations.setdefault(job.database, Confirmations())
 
     def x_arguments(self, job: Job) -> tuple[str, ...]:
         """What ``context.get_x_argument()`` gives for the job's target. Raises ``Refused``."""

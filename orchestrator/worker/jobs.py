@@ -110,6 +110,8 @@ class Job:
     """``examine``: without running ``env.py``."""
     walked: Walked | None = None
     """``walk`` only."""
+    replay: bool = True
+    """Whether revisions may be replayed, if the file lets them."""
     verify_only: bool = False
     """Tell what became of an earlier attempt, and change nothing."""
 
@@ -136,9 +138,10 @@ class Committing:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Sent by a worker that has made a database or schema, or taken one away, or has not."""
+    """Sent by a worker that has made a database or schema, taken one away, or has not."""
 
-    what: Literal["created", "dropped", "kept"]
+    what: Literal["created", "dropped", "kept", "differs"]
+    """``differs``: replaying left it in another state than building would have."""
     detail: str
 
 

@@ -16,7 +16,8 @@ from orchestrator.worker.connection.urls import url_of
 from orchestrator.worker.environment.command_line import argv
 from orchestrator.worker.environment.configure import assert_own, configured, settled_options
 from orchestrator.worker.environment.connections import only_the_target
-from orchestrator.worker.environment.execution import EnvPyProfile, Execution, Steps, told
+from orchestrator.worker.environment.execution import EnvPyProfile, Execution, Steps
+from orchestrator.worker.environment.watching import told
 from orchestrator.worker.process.logs import forgiving_file_config
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.recorder import StatementRecorder

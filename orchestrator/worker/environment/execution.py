@@ -1,10 +1,7 @@
 """One run of ``env.py`` for one target: what it asked for, and what becomes of it."""
 
-import contextlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,6 @@ from orchestrator.worker.environment.configure import Configured
 from orchestrator.worker.environment.connections import Connections
 from orchestrator.worker.environment.refusals import NotRun
 from orchestrator.worker.scripts.directory import Scripts
-from orchestrator.worker.statements.journal import Journal
-from orchestrator.worker.statements.recorder import StatementRecorder
 
 Steps = Callable[[tuple[str, ...], "Execution"], Iterable[Any]]
 
@@ -114,75 +109,3 @@ class Execution:
             f"{self.env_py} ran no migrations: it must call context.configure() and "
             "context.run_migrations()"
         )
-
-
-def watched(
-    steps: list[Any], run: Execution, recorder: StatementRecorder, journal: Journal | None = None
-) -> Iterator[Any]:
-    """Give out steps that tell recorder and journal when they start and end; watch the session.
-
-    A lock is lost only with its connection, and the session's own never reconnects: on a
-    direct one the first check is enough. A pooler could swap the server's session at any time.
-    Where unqualified names lead is asked after each revision.
-    """
-    run.connections.journal = journal
-    if journal is not None:
-        journal.expect([step.revision.revision for step in steps])
-    for number, step in enumerate(steps):
-        check = run.session.pooled or not number
-        step.migration_fn = _watched(step, run, recorder, check=check)
-        yield step
-
-
-def told(steps: list[Any], recorder: StatementRecorder) -> Iterator[Any]:
-    """Give out steps that tell ``recorder`` when they start and end, and nobody else."""
-    for step in steps:
-        step.migration_fn = _told(step, recorder)
-        yield step
-
-
-def _told(step: Any, recorder: StatementRecorder) -> Callable[..., None]:
-    revision, function = step.revision.revision, step.migration_fn
-
-    @wraps(function)
-    def migration_fn(**arguments: Any) -> None:
-        recorder.begin(revision)
-        function(**arguments)
-        recorder.end()
-
-    return migration_fn
-
-
-def _watched(
-    step: Any, run: Execution, recorder: StatementRecorder, *, check: bool
-) -> Callable[..., None]:
-    revision, journal = step.revision.revision, run.connections.journal
-
-    @wraps(step.migration_fn)  # Alembic logs it by its name
-    def migration_fn(**arguments: Any) -> None:
-        try:
-            if check:
-                run.session.assert_own(run.place)
-            if recorder.begin(revision) and not (journal and journal.covers(revision)):
-                os._exit(0)  # as if killed: what was not recorded would be done unseen
-            with run.connections.revising(), _journaled(revision, journal):
-                run.scripts.fresh(step)(**arguments)
-            recorder.end()
-            run.session.assert_in_place(run.place)
-        except BaseException as error:
-            run.error = error
-            raise
-
-    return migration_fn
-
-
-@contextlib.contextmanager
-def _journaled(revision: str, journal: Journal | None) -> Iterator[None]:
-    if journal is None:
-        yield
-        return
-    journal.begin(revision)
-    try:
-        yield
-    finally:
-        journal.end()

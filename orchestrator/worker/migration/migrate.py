@@ -14,7 +14,8 @@ from orchestrator.worker.connection.session import Locked, NoSchema, Session, lo
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment.command_line import command_options
 from orchestrator.worker.environment.env_py import run_environment
-from orchestrator.worker.environment.execution import EnvPyProfile, Execution, watched
+from orchestrator.worker.environment.execution import EnvPyProfile, Execution
+from orchestrator.worker.environment.watching import watched
 from orchestrator.worker.failures import at_the_beginning, failure_of, with_left_behind
 from orchestrator.worker.jobs import Job, Verb
 from orchestrator.worker.migration.creating import create, drop_if_empty, is_missing
@@ -26,6 +27,8 @@ from orchestrator.worker.migration.path import (
     path_or_outcome,
     words,
 )
+from orchestrator.worker.replay.confirming import Change, Confirmation, fingerprint
+from orchestrator.worker.replay.player import Player
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.journal import Journal
 from orchestrator.worker.statements.recorder import StatementRecorder
@@ -124,7 +127,7 @@ def bring_to_head(
     recorder = StatementRecorder(session.engine, lambda _: None)
 
     def steps(heads: Heads, run: Execution) -> Any:
-        return watched(scripts.steps(Verb.UPGRADE, destination, heads), run, recorder)
+        return watched(scripts.steps(Verb.UPGRADE, destination, heads), heads, run, recorder)
 
     arguments = command_options("upgrade", x, revision=destination)
     run = run_environment(
@@ -146,8 +149,11 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     if isinstance(path, Outcome):
         return path
     recorder = StatementRecorder(session.engine, context.notify)
+    player = _player(job, scripts, session, context, recorder)
+    confirmation = None if player is None else context.confirmations(job).of((job.verb, path.way))
+    first = _fingerprint(target, session, confirmation)
     try:
-        paths, table = _run(job, scripts, session, context, recorder)
+        paths, table = _run(job, scripts, session, context, recorder, player)
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
         failure = failure_of(error, session.location.backend, scripts.folders, recorder)
         first = None if path.now or not path.revisions else path.revisions[0].id
@@ -166,21 +172,52 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         return Outcome(target, State.FAILED, path.before, after, failure=failure)
     revisions = tuple(revision for path in paths for revision in path.revisions)
     began = paths[0].before if job.origin is None else path.before
-    return Outcome(target, State.DONE, began, after, revisions)
+    replayed = 0 if player is None else player.replayed
+    if player is not None and confirmation is not None:
+        last = _fingerprint(target, session, confirmation)
+        _compare(player, confirmation, Change(target, first, last), context)
+    return Outcome(target, State.DONE, began, after, revisions, replayed=replayed)
+
+
+def _fingerprint(target: str, session: Session, confirmation: Confirmation | None) -> str | None:
+    if confirmation is None or not confirmation.wants_fingerprints:
+        return None
+    return fingerprint(target, session)
+
+
+def _compare(player: Player, confirmation: Confirmation, change: Change, context: Context) -> None:
+    """Compare a target's schema with one whose revisions were built; say where they differ."""
+    if not player.replayed:
+        if player.recorded:
+            confirmation.note_built(change)
+        return
+    if not confirmation.is_done and confirmation.differs(change) and confirmation.built:
+        player.refuse()
+        other = confirmation.built.target
+        context.made("differs", f"its revisions were replayed, and its schema is not {other}'s")
 
 
 def _run(
-    job: Job, scripts: Scripts, session: Session, context: Context, recorder: StatementRecorder
+    job: Job,
+    scripts: Scripts,
+    session: Session,
+    context: Context,
+    recorder: StatementRecorder,
+    player: Player | None,
 ) -> tuple[list[MigrationPath], VersionTable]:
     """Run ``env.py``, and tell how it moved the heads that it found, each time it asked."""
     paths: list[MigrationPath] = []
     journal = _journal(job, session, context)
+    if player is not None:
+        player.journal = journal
 
     def steps(heads: Heads, run: Execution) -> Any:
         path = path_of(job, scripts, tuple(sorted(heads)))
         paths.append(path)
         stamps = job.verb is Verb.STAMP
-        return path.steps if stamps else watched(list(path.steps), run, recorder, journal)
+        if stamps:
+            return path.steps
+        return watched(list(path.steps), heads, run, recorder, journal, player)
 
     arguments, options = asked(job, context)
     if job.purge:
@@ -192,10 +229,21 @@ def _run(
             scripts, session, steps, arguments, profile=profile, commits=True, **options
         )
     finally:
+        if player is not None:
+            player.close()
         if journal is not None:
             journal.close()
     session.assert_own(run.place)
     return paths, run.table
+
+
+def _player(
+    job: Job, scripts: Scripts, session: Session, context: Context, recorder: StatementRecorder
+) -> Player | None:
+    """What replays revisions, where that is wanted: a stamp has none."""
+    if job.verb is Verb.STAMP or not job.replay or not scripts.database.replay:
+        return None
+    return Player(context.recordings(job), session, scripts, recorder)
 
 
 def _journal(job: Job, session: Session, context: Context) -> Journal | None:

@@ -38,6 +38,11 @@ class MigrationPath:
     """What is left to do."""
 
     @property
+    def way(self) -> tuple[Heads, Heads]:
+        """From where it stands, to where."""
+        return self.now, self.expected
+
+    @property
     def is_needed(self) -> bool:
         """Whether anything is to be done."""
         return bool(self.steps) or self.expected != self.now

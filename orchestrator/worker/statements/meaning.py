@@ -86,3 +86,8 @@ def shown(statement: str) -> str:
     """Return a statement on one line, without what it quotes, which may be a password."""
     text = " ".join(_LITERAL.sub("'…'", _NOISE.sub(" ", statement)).split())
     return text[:_SHOWN] + ("…" if len(text) > _SHOWN else "")
+
+
+def is_plain_statement(text: str) -> bool:
+    """Whether a text is surely one statement, before and after which another may be written."""
+    return not any(mark in text for mark in (";", "--", "#", "/*"))

@@ -1,7 +1,7 @@
 """What a migration is doing: the revision, its statements, and which of them stay."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -57,6 +57,15 @@ class StatementRecorder:
         self.revision, self._within, self._start = revision, True, len(self.executed)
         return self._on_revision(revision)
 
+    def replayed(self, revision: str, executed: Sequence[str], failed: str | None) -> None:
+        """What a revision sent was sent again: these were executed, and ``failed`` failed."""
+        self.revision, self._within, self._start = revision, True, len(self.executed)
+        self.autocommit = False
+        for statement in executed:
+            self._executed(statement)
+        self.statement = failed
+        self._within = failed is not None
+
     def end(self) -> None:
         """Its function returned; Alembic's own commit follows, now or after later revisions."""
         self._within = False
@@ -78,6 +87,9 @@ class StatementRecorder:
             self.statement, self.autocommit = statement, in_autocommit(connection)
 
     def _after(self, _connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        self._executed(statement)
+
+    def _executed(self, statement: str) -> None:
         self.statement = None
         if self.revision is None or _CHANGES_NOTHING.match(statement):
             return

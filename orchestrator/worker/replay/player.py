@@ -1,0 +1,252 @@
+"""Takes the place of a revision's own function where what it sends was recorded and proved."""
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy.sql.dml import UpdateBase
+
+from orchestrator.worker.connection.session import Session
+from orchestrator.worker.replay.recording import Recorder, Recording, Sent
+from orchestrator.worker.replay.recordings import Recordings, Situation
+from orchestrator.worker.replay.sending import Failed, Sender
+from orchestrator.worker.replay.surroundings import surroundings_of
+from orchestrator.worker.scripts.directory import Scripts, heads_after
+from orchestrator.worker.statements.journal import Journal
+from orchestrator.worker.statements.recorder import StatementRecorder
+
+_SLOW = 0.1
+"""Seconds from which on a revision is sent alone, so that it is told which one runs."""
+
+
+@dataclass
+class _Staged:
+    """A revision that is to be sent, and what of its version row Alembic has asked for so far."""
+
+    recording: Recording
+    version: list[Sent] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.version) == len(self.recording.version)
+
+
+class Run(Protocol):
+    """What the player must know of the run of ``env.py`` that it is part of."""
+
+    environment: EnvironmentContext
+    place: str | None
+    error: BaseException | None
+
+
+class _Moved:
+    """Stands for the result of a statement that is sent later, and is checked then."""
+
+    rowcount = 1
+
+
+class Player:
+    """Records the revisions of one target as they are built, or sends what is recorded of them.
+
+    Guarantees: what is sent is what two other targets got, in the same order, for the same heads,
+    under the same configuration of Alembic, on a server that says the same of itself. Alembic moves
+    its version row by its own rules; each such statement must change one row. The journal has seen
+    each statement before it is sent.
+    """
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        session: Session,
+        scripts: Scripts,
+        recorder: StatementRecorder,
+    ) -> None:
+        self.replayed = 0
+        """Revisions that were sent from recordings."""
+        self.recorded = 0
+        """Revisions that were built, and of which what they sent is kept."""
+        self.journal: Journal | None = None
+        """Asked before anything is sent that can't be rolled back with its version row."""
+        self._run: Run
+        self._recordings = recordings
+        self._session = session
+        self._scripts = scripts
+        self._recorder = recorder
+        self._heard = Recorder(session)
+        self._sender = Sender(session.connection)
+        self._staged: list[_Staged] = []
+        self._surroundings: Any = None
+        self._heads: tuple[str, ...] = ()
+        self._situation: Situation | None = None
+        """Of the revision that is being recorded."""
+        self._context: MigrationContext | None = None
+        self._joins = False
+        self._open = contextlib.ExitStack()
+
+    def begin(self, run: "Run", heads: tuple[str, ...]) -> None:
+        """Migrations are about to run from ``heads``."""
+        self._run, self._heads = run, tuple(sorted(heads))
+        self._surroundings = None
+        context = run.environment.get_context()
+        if not self._recordings.refused:
+            self._surroundings = surroundings_of(self._session, context)
+        if self._surroundings is None:
+            return
+        self._joins = (
+            self._sender.joins_revisions
+            and context.impl.transactional_ddl
+            and not context._transaction_per_migration
+        )
+        if self._context is not context:
+            self._context = context
+            self._take_over(context)
+            self._open.enter_context(self._heard.listening())
+
+    def recording_of(self, step: Any) -> Recording | None:
+        """Return what is to be sent in place of what a step's revision would build."""
+        if self._surroundings is None:
+            return None
+        return self._recordings.proved(self._situation_of(step))
+
+    def stage(self, recording: Recording) -> None:
+        """Send a recording, or soon: at the latest with ``flush``."""
+        if recording.seconds > _SLOW:
+            self.flush()
+        self._staged.append(_Staged(recording))
+
+    def builds(self, step: Any) -> None:
+        """A step's revision is about to be built."""
+        self.flush()
+        self._sender.close()
+        self._situation = None
+        if self._surroundings is None:
+            return
+        situation = self._situation_of(step)
+        code = self._scripts.code.get(str(step.revision.path))
+        if self._recordings.may_record(situation, step, code):
+            self._situation = situation
+            self._heard.begin(step.revision.revision)
+
+    def was_built(self) -> None:
+        """The revision's function returned."""
+        self._heard.end()
+
+    def is_about_to_move(self) -> None:
+        """All that comes now moves Alembic's version row."""
+        self._heard.hear_version()
+
+    def moved(self, step: Any) -> None:
+        """Alembic has moved its version row."""
+        self._heads = heads_after(self._heads, [step])
+        if self._situation is not None:
+            recording = self._heard.recording()
+            self._recordings.note(self._situation, recording, self._heard.doubt)
+            self.recorded += recording is not None
+            self._situation = None
+        if self._staged and not self._staged[-1].is_complete:
+            raise CommandError("Alembic moved the version row in another way than it did before")
+
+    def flush(self) -> None:
+        """Send what is staged."""
+        staged, self._staged = self._staged, []
+        if not staged:
+            return
+        try:
+            self._send(staged)
+        except BaseException as error:
+            self._run.error = error
+            raise
+        self.replayed += len(staged)
+
+    def refuse(self) -> None:
+        """Replaying did not lead where building does: nothing of the history is replayed more."""
+        self._recordings.refused = True
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        self._staged = []
+        self._open.close()
+        with contextlib.suppress(Exception):  # one that is lost is told when it is next used
+            self._sender.close()
+
+    def _situation_of(self, step: Any) -> Situation:
+        revision = step.revision.revision
+        return Situation(revision, step.is_upgrade, self._heads, self._surroundings)
+
+    def _take_over(self, context: MigrationContext) -> None:
+        """Let what moves the version row of a recorded revision be sent with it."""
+        impl: Any = context.impl
+        execute = impl._exec
+
+        def executed(construct: Any, *arguments: Any, **options: Any) -> Any:
+            staged = self._staged[-1] if self._staged else None
+            if staged is None or staged.is_complete or not _moves(construct, context):
+                return execute(construct, *arguments, **options)
+            staged.version.append(staged.recording.version[len(staged.version)])
+            slow = staged.recording.seconds > _SLOW
+            if staged.is_complete and (slow or not self._joins):
+                self.flush()
+            return _Moved
+
+        impl._exec = executed
+
+    def _send(self, staged: list[_Staged]) -> None:
+        revision = staged[0].recording.revision
+        if self._recorder.begin(revision) and not self._covers(revision):
+            os._exit(0)  # as if killed: what was not recorded would be done unseen
+        if self.journal is not None:
+            for one in staged:
+                self._ask(self.journal, one.recording)
+        everything = [sent for one in staged for sent in (*one.recording.statements, *one.version)]
+        try:
+            counts = self._sender.send(everything)
+        except Failed as failed:
+            self._tell(staged, failed.at)
+            raise failed.error from failed.error.orig
+        finally:
+            if self.journal is not None:
+                self.journal.end()
+        self._tell(staged, len(everything))
+        self._assert_moved(staged, counts)
+        if self._joins:
+            self._session.assert_in_place(self._run.place)
+
+    def _covers(self, revision: str) -> bool:
+        return self.journal is not None and self.journal.covers(revision)
+
+    def _ask(self, journal: Journal, recording: Recording) -> None:
+        journal.begin(recording.revision)
+        for sent in recording.statements:
+            journal.session(self._session.connection, sent.statement)
+
+    def _tell(self, staged: list[_Staged], done: int) -> None:
+        """Tell the report which statements were executed, and at which one it ended."""
+        for one in staged:
+            sent = [each.statement for each in (*one.recording.statements, *one.version)]
+            failed = sent[done] if done < len(sent) else None
+            self._recorder.replayed(one.recording.revision, sent[:done], failed)
+            if failed is not None:
+                return
+            done -= len(sent)
+
+    def _assert_moved(self, staged: list[_Staged], counts: list[int]) -> None:
+        if not self._session.connection.dialect.supports_sane_rowcount:
+            return
+        at = 0
+        for one in staged:
+            at += len(one.recording.statements)
+            for sent in one.version:
+                if counts[at] != 1 and not sent.statement.startswith("INSERT"):
+                    raise CommandError(
+                        f"{counts[at]} version rows were changed, not one, after revision "
+                        f"{one.recording.revision}: {sent.statement}"
+                    )
+                at += 1
+
+
+def _moves(construct: Any, context: MigrationContext) -> bool:
+    return isinstance(construct, UpdateBase) and construct.table is context._version

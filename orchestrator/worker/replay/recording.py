@@ -1,0 +1,143 @@
+"""What a revision sent, as values; and what listens to it."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from orchestrator.worker.connection.session import Session
+from orchestrator.worker.statements.journal import in_autocommit
+from orchestrator.worker.statements.meaning import Kind, kinds
+
+_MOST = 256 * 1024
+
+
+class How(Enum):
+    """How the driver was given a statement."""
+
+    ONCE = auto()
+    MANY = auto()  # for each of several sets of parameters
+    BARE = auto()  # without parameters: a % is a %
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One statement, as it reached the driver."""
+
+    statement: str
+    parameters: Any
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What one revision sent, and how Alembic then moved the version row."""
+
+    revision: str
+    statements: tuple[Sent, ...]
+    version: tuple[Sent, ...]
+    seconds: float
+    """How long all of it took."""
+
+    def says_what(self, other: "Recording") -> bool:
+        """Whether both sent the same, to the letter and to the type of each parameter."""
+        return repr((self.statements, self.version)) == repr((other.statements, other.version))
+
+
+class Recorder:
+    """Listens to a session while one revision after another is built and executed.
+
+    A revision that did anything but send statements that return nothing, on the session's
+    connection and within the transaction that it found, has no recording.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._mysql = session.location.backend in {"mysql", "mariadb"}
+        self._revision: str | None = None
+        self._statements: list[Sent] = []
+        self._version: list[Sent] = []
+        self._to: list[Sent] | None = None
+        self._began = 0.0
+        self._size = 0
+        self.doubt: str | None = None
+        """Why the latest revision can't be recorded."""
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what the session's engine executes."""
+        engine = self._session.engine
+        heard = {
+            "after_cursor_execute": self._executed,
+            "commit": self._ended,
+            "rollback": self._ended,
+            "savepoint": self._ended,
+        }
+        for name, function in heard.items():
+            event.listen(engine, name, function)
+        try:
+            yield
+        finally:
+            for name, function in heard.items():
+                event.remove(engine, name, function)
+
+    def begin(self, revision: str) -> None:
+        """A revision starts."""
+        self._revision, self._statements, self._version = revision, [], []
+        self._to, self._began, self._size = self._statements, time.monotonic(), 0
+        self.doubt = None
+        if in_autocommit(self._session.connection):
+            self.doubt = "each of its statements commits itself"
+
+    def end(self) -> None:
+        """Its function returned."""
+        self._to = None
+
+    def hear_version(self) -> None:
+        """What moves the version row follows."""
+        self._to = self._version
+
+    def recording(self) -> Recording | None:
+        """Return what was heard since ``begin``, and hear no more; ``None`` where in doubt."""
+        self._to = None
+        revision, self._revision = self._revision, None
+        if revision is None or self.doubt is not None or not self._version:
+            return None
+        seconds = time.monotonic() - self._began
+        return Recording(revision, tuple(self._statements), tuple(self._version), seconds)
+
+    def _executed(
+        self,
+        connection: Connection,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        context: Any,
+        many: bool,
+    ) -> None:
+        if self._to is None:
+            return
+        if connection is not self._session.connection:
+            self.doubt = "it uses another connection"
+        elif self._to is self._statements:
+            self._look_at(statement, parameters, returns=cursor.description is not None)
+        bare = not many and not parameters and context.no_parameters
+        how = How.MANY if many else How.BARE if bare else How.ONCE
+        self._to.append(Sent(statement, parameters, how))
+
+    def _look_at(self, statement: str, parameters: Any, *, returns: bool) -> None:
+        self._size += len(statement) + len(repr(parameters))
+        if returns:
+            self.doubt = "it reads"
+        elif Kind.ENDS in kinds(statement, mysql=self._mysql):
+            self.doubt = "it ends a transaction"
+        elif self._size > _MOST:
+            self.doubt = "it sends too much to be kept"
+
+    def _ended(self, connection: Connection, *_: Any) -> None:
+        if connection is self._session.connection and self._to is self._statements:
+            self.doubt = "it ends a transaction"

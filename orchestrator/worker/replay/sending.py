@@ -1,0 +1,162 @@
+"""Sends recorded statements to a driver, in as few round trips as it can."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator.worker.replay.recording import How, Sent
+from orchestrator.worker.statements.meaning import is_plain_statement
+
+_SEND_SEVERAL = frozenset({"psycopg", "pymysql"})
+
+
+class Failed(Exception):
+    """A statement failed; those before it were executed, none after it was."""
+
+    def __init__(self, at: int, error: DBAPIError) -> None:
+        self.at, self.error = at, error
+        super().__init__(str(error))
+
+
+class Sender:
+    """Sends recorded statements on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._driver_name = connection.dialect.driver
+        self._lets_several = False
+
+    @property
+    def joins_revisions(self) -> bool:
+        """Whether several revisions gain from being sent together."""
+        return self._driver_name == "psycopg"
+
+    def send(self, all_of: Sequence[Sent]) -> list[int]:
+        """Execute statements in their order, and return how many rows each is said to have changed.
+
+        In one round trip through psycopg's pipeline, or where PyMySQL can send several at once.
+        Raises ``Failed`` with the first error; nothing after that statement was executed.
+        """
+        driver: Any = self._connection.connection.dbapi_connection
+        done: list[int] = []
+        for group in _groups(self._driver_name, all_of):
+            counts: list[int] = []
+            try:
+                self._send(driver, group, counts)
+            except self._connection.dialect.loaded_dbapi.Error as error:
+                at = len(counts)
+                wrapped = _wrapped(self._connection, driver, group[at], error)
+                raise Failed(len(done) + at, wrapped) from error
+            done += counts
+        return done
+
+    def close(self) -> None:
+        """Let the connection be as it was: what is built must not find that one text may be
+        several statements."""
+        if self._lets_several and not self._connection.invalidated:
+            _let_several(self._connection.connection.dbapi_connection, on=False)
+        self._lets_several = False
+
+    def _send(self, driver: Any, group: Sequence[Sent], counts: list[int]) -> None:
+        if len(group) == 1:
+            _one_by_one(self._connection, driver, group, counts)
+        elif self._driver_name == "psycopg":
+            _pipelined(self._connection, driver, group, counts)
+        else:
+            if not self._lets_several:
+                _let_several(driver, on=True)
+                self._lets_several = True
+            _joined(driver, group, counts)
+
+
+def _groups(driver: str, all_of: Sequence[Sent]) -> list[list[Sent]]:
+    """Put together what can go together."""
+    groups: list[list[Sent]] = []
+    together = False
+    for sent in all_of:
+        can = driver in _SEND_SEVERAL and is_plain_statement(sent.statement)
+        can = can and not (driver == "pymysql" and sent.how is How.MANY)
+        if can and together:
+            groups[-1].append(sent)
+        else:
+            groups.append([sent])
+        together = can
+    return groups
+
+
+def _one_by_one(
+    connection: Connection, driver: Any, group: Sequence[Sent], counts: list[int]
+) -> None:
+    for sent in group:
+        cursor = driver.cursor()
+        try:
+            _execute(connection, cursor, sent)
+            counts.append(cursor.rowcount)
+        finally:
+            cursor.close()
+
+
+def _pipelined(
+    connection: Connection, driver: Any, group: Sequence[Sent], counts: list[int]
+) -> None:
+    cursors = []
+    try:
+        with driver.pipeline():
+            for sent in group:
+                cursors.append(driver.cursor())
+                _execute(connection, cursors[-1], sent)
+    finally:
+        for cursor in cursors:
+            if cursor.statusmessage is None:
+                break  # this one failed: what comes after it was not executed
+            counts.append(cursor.rowcount)
+
+
+def _joined(driver: Any, group: Sequence[Sent], counts: list[int]) -> None:
+    cursor = driver.cursor()
+    text = ";\n".join(
+        cursor.mogrify(sent.statement, None if sent.how is How.BARE else sent.parameters)
+        for sent in group
+    )
+    cursor.execute(text)
+    counts.append(cursor.rowcount)
+    while cursor.nextset():
+        counts.append(cursor.rowcount)
+    cursor.close()
+
+
+def _let_several(driver: Any, *, on: bool) -> None:
+    # COM_SET_OPTION, of which PyMySQL knows only the number.
+    driver._execute_command(0x1B, struct.pack("<H", 0 if on else 1))
+    driver._read_packet()
+
+
+def _execute(connection: Connection, cursor: Any, sent: Sent) -> None:
+    dialect = connection.dialect
+    match sent.how:
+        case How.ONCE:
+            dialect.do_execute(cursor, sent.statement, sent.parameters, None)
+        case How.MANY:
+            dialect.do_executemany(cursor, sent.statement, sent.parameters, None)
+        case How.BARE:
+            dialect.do_execute_no_params(cursor, sent.statement, None)
+
+
+def _wrapped(connection: Connection, driver: Any, sent: Sent, error: Any) -> DBAPIError:
+    """Return the error as SQLAlchemy would have raised it."""
+    dialect = connection.dialect
+    if lost := dialect.is_disconnect(error, driver, None):
+        connection.invalidate(error)
+    wrapped = DBAPIError.instance(
+        sent.statement,
+        sent.parameters,
+        error,
+        dialect.loaded_dbapi.Error,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )
+    assert isinstance(wrapped, DBAPIError)
+    return wrapped
