@@ -12,7 +12,30 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 
 _Learnt = dict[str, Any]
 
-_learnt: dict[tuple[Any, ...], _Learnt] = {}
+_MOST_COMPILED = 2000
+
+
+class _Compiled(dict[Any, Any]):
+    """Statements as they were compiled, for all engines whose dialects have learnt the same.
+
+    SQLAlchemy keeps them by dialect, and each target's engine has one of its own. Those that are
+    translated to a schema are not kept: that may be the default schema of the dialect that they
+    were compiled for.
+    """
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        """Return what was compiled of a statement, by whichever dialect."""
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        if len(self) >= _MOST_COMPILED:
+            self.clear()
+        _, _, _, is_translated, *_ = key
+        if not is_translated:
+            super().__setitem__(key[1:], compiled)
+
+
+_learnt: dict[tuple[Any, ...], tuple[_Learnt, _Compiled]] = {}
 """What SQLAlchemy's dialects learnt of servers, by all that it depends on."""
 
 
@@ -49,7 +72,7 @@ def learn_once(engine: Engine, arguments: Mapping[str, Any]) -> None:
 
     SQLAlchemy asks each engine's first connection for five to eight things, and each target has an
     engine of its own. All that they depend on is in the greeting; only the default schema is the
-    target's own.
+    target's own, and of what is compiled, no statement depends on it.
     """
     dialect: Any = engine.dialect
     initialize = dialect.initialize
@@ -67,11 +90,13 @@ def learn_once(engine: Engine, arguments: Mapping[str, Any]) -> None:
             before = dict(vars(dialect))
             initialize(connection)
             if (learnt := _shareable(before, vars(dialect))) is not None:
-                _learnt[key] = learnt
-            return
-        for name, value in known.items():
-            setattr(dialect, name, _own(value, dialect))
-        dialect.default_schema_name = greeting.schema
+                known = _learnt[key] = learnt, _Compiled()
+        else:
+            for name, value in known[0].items():
+                setattr(dialect, name, _own(value, dialect))
+            dialect.default_schema_name = greeting.schema
+        if known is not None:
+            engine._compiled_cache = known[1]
 
     dialect.initialize = learn
 
