@@ -250,6 +250,7 @@ _NOTHING: Mapping[str, Any] = {
     "revisions": None,
     "milliseconds": None,
     "path": None,
+    "replayed": None,
 }
 
 
@@ -267,4 +268,5 @@ def _ended(event: e.AttemptEnded, verb: str) -> Row:
         "failure": codec.failure_text(outcome.failure),
         # Only of what succeeded: estimates look for nothing else.
         "path": codec.path_of(verb, revisions) if succeeded else None,
+        "replayed": outcome.replayed,
     }

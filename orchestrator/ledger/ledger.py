@@ -178,6 +178,11 @@ class Ledger:
         with self._database.reading() as connection:
             return read.attempts_of(connection, statement)
 
+    def replayed(self, run: int) -> int:
+        """How many revisions the attempts of a run replayed."""
+        with self._database.reading() as connection:
+            return read.replayed_of(connection, run)
+
     def gates(self, run: int) -> list[r.GateRecord]:
         """How each condition of each gate went last."""
         with self._database.reading() as connection:

@@ -179,7 +179,14 @@ def _attempt(row: Row[Any]) -> r.AttemptRecord:
         committing=codec.committing_of(row.committing),
         failure=codec.failure_of(row.failure),
         milliseconds=row.milliseconds,
+        replayed=row.replayed,
     )
+
+
+def replayed_of(connection: Connection, run: int) -> int:
+    """Read how many revisions all attempts of a run replayed together."""
+    total = select(func.sum(attempts.c.replayed)).where(attempts.c.run == run)
+    return int(connection.execute(total).scalar() or 0)
 
 
 def gates_of(connection: Connection, run: int) -> list[r.GateRecord]:

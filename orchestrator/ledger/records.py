@@ -172,6 +172,8 @@ class AttemptRecord:
     committing: tuple[CommittingRecord, ...]
     failure: Failure | None
     milliseconds: int | None
+    replayed: int | None
+    """How many of the revisions were sent as they were recorded on other targets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,7 @@ attempts = _table(
     _key("environment"),
     _key("database"),
     Column("path", String(64)),
+    Column("replayed", Integer),
 )
 gates = _table(
     "gates",

@@ -104,6 +104,7 @@ class Outcome(Answer):
     server_version: Text
     invalid_indexes: Names
     revisions: list[Revision]
+    replayed: int
     differences: list[Difference]
     failure: Failure | None
     blocked_by: str | None

@@ -199,6 +199,7 @@ class Attempt(Answer):
     heads_before: Names | None
     heads: Names | None = of("heads_after")
     revisions: Names
+    replayed: int | None
     committing: list[Committing]
     failure: Failure | None
 
@@ -218,6 +219,7 @@ class Show(Answer):
     approvals: list[Approval]
     overrides: list[Override]
     remarks: list[Remark]
+    replayed: int
     troubles: list[Trouble]
     open: list[Attempt]
     slowest: list[Attempt]

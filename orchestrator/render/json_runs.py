@@ -63,6 +63,7 @@ def run_report(of: RunReport, *, debug: bool = False) -> Object:
         approvals=dump_all(models.Approval, of.approvals, waves=waves),
         overrides=dump_all(models.Override, of.overrides, waves=waves),
         remarks=dump_all(models.Remark, of.remarks),
+        replayed=of.replayed,
         troubles=[_trouble(one, debug=debug) for one in of.troubles],
         open=dump_all(models.Attempt, of.open, debug=debug),
         slowest=dump_all(models.Attempt, of.slowest, debug=debug),

@@ -26,7 +26,7 @@ _SIGN_OF_LIFE = 15_000
 def report(of: RunReport, *, debug: bool = False) -> Group:
     """Return what happened in a run, and last how to go on with it."""
     return spaced(
-        _head(of.run),
+        _head(of.run, of.replayed),
         *_waves(of),
         *_decisions(of),
         *_made(of),
@@ -54,7 +54,7 @@ def about_to_abort(run: RunRecord) -> Group:
     return Group(title, Text.assemble("  ", counts(run.tally)))
 
 
-def _head(run: RunRecord) -> Group:
+def _head(run: RunRecord, replayed: int) -> Group:
     what = f"{run.verb} to {run.revision}"
     if run.parent is not None:
         what = f"rollback of run {run.parent}"
@@ -65,6 +65,8 @@ def _head(run: RunRecord) -> Group:
         rows.append(["ended", f"{moment(run.ended_at)}, after {took}"])
     if run.stopped_by:
         rows.append(["stopped", f"by {run.stopped_by}"])
+    if replayed:
+        rows.append(["replayed", count(replayed, "revision")])
     table = [[Text(name, style="dim"), Text(safe(text))] for name, text in rows]
     table.append([Text("targets", style="dim"), counts(run.tally)])
     return Group(title, Columns(["", ""], table, headed=False))

@@ -43,6 +43,8 @@ class RunReport:
     open: Sequence[AttemptRecord]
     """Attempts whose end nobody has recorded: they run, or their process died."""
     slowest: Sequence[AttemptRecord]
+    replayed: int
+    """Revisions that were sent as they were recorded on other targets, over all targets."""
     now: int
     """The time by the ledger's clock, in ms."""
 
@@ -61,5 +63,6 @@ def run_report(ledger: Ledger, id_: int) -> RunReport:
         troubles=[Trouble(t, failed.get(t.name)) for t in ledger.targets(id_, _TROUBLE)],
         open=ledger.attempts(id_, Which.OPEN),
         slowest=ledger.attempts(id_, Which.SLOWEST, limit=_SLOWEST),
+        replayed=ledger.replayed(id_),
         now=ledger.now(),
     )

@@ -1,5 +1,5 @@
 """One job on one target: runs the user's ``env.py`` and revisions, in a process of its own.
 
-Imports ``dialects``, ``rollout``, ``fleet`` and ``config``; rooms import downwards.
+Imports ``inspection``, ``dialects``, ``rollout``, ``fleet`` and ``config``; rooms import downwards.
 Never opens the ledger, never sees another target, never prints.
 """

@@ -60,8 +60,8 @@ def test_four_programs_may_open_a_new_ledger_at_once(place: Place) -> None:
     said = [child.communicate()[0] for child in children]
     assert all(child.returncode == 0 for child in children), "\n".join(said)
     assert place.execute("SELECT version_num FROM orchestrator_version") in (
-        [("0001",)],
-        (("0001",),),
+        [("0002",)],
+        (("0002",),),
     )
 
 
@@ -85,6 +85,19 @@ def test_the_revisions_make_what_the_program_reads_and_writes(ledger: Ledger, pl
             assert column.name[-3:] != "_at" or kind.startswith("BIGINT"), column
     assert len(found.get_indexes("orchestrator_attempts")) == 3
     engine.dispose()
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["as it was", "by a killed program"])
+def test_a_ledger_of_an_older_program_is_upgraded(place: Place, *, left: bool) -> None:
+    Ledger.open(place.location).close()
+    if not left:
+        place.execute("ALTER TABLE orchestrator_attempts DROP COLUMN replayed")
+    place.execute("UPDATE orchestrator_version SET version_num = '0001'")
+
+    Ledger.open(place.location).close()
+
+    columns = inspect(create_engine(place.url)).get_columns("orchestrator_attempts")
+    assert columns[-1]["name"] == "replayed"
 
 
 def test_head_is_the_newest_revision() -> None:

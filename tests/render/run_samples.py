@@ -216,6 +216,7 @@ def attempt(tenant: str, state: Any, **fields: Any) -> AttemptRecord:
         "committing": (),
         "failure": None,
         "milliseconds": 1_200,
+        "replayed": None,
     }
     return AttemptRecord(12, 0, f"prod/orders/{tenant}", 1, **{**values, **fields})
 
@@ -254,6 +255,7 @@ def run_report() -> RunReport:
         troubles=troubles,
         open=[attempt("[red]ivy", None, ended_at=None, milliseconds=None, committing=begun)],
         slowest=[attempt("acme", State.DONE, milliseconds=61_000)],
+        replayed=20_900,
         now=START + 60_000,
     )
 

@@ -20,6 +20,7 @@ OUTCOME = TARGET | {
     "server_version",
     "invalid_indexes",
     "revisions",
+    "replayed",
     "differences",
     "failure",
     "blocked_by",

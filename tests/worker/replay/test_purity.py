@@ -87,7 +87,7 @@ IMPURE = {
     "its own place": "op.execute(__file__)",
     "output": "print('done')",
     "try": "try:\n            op.execute('x')\n        except Exception:\n            pass",
-    "an option of execution": "op.execute('x', execution_options={'isolation_level': 'AUTOCOMMIT'})",
+    "an option of execution": "op.execute('x', execution_options={'a': 1})",
     "with": "with sa.text('x') as y:\n            pass",
     "an operation of a plug-in": "op.create_view('x')",
     "a class": "class A(sa.Integer):\n            pass",
