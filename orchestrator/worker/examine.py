@@ -6,7 +6,7 @@ import sysconfig
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,7 +18,7 @@ from orchestrator.worker.connection.session import open_session
 from orchestrator.worker.context import Context
 from orchestrator.worker.environment.env_py import run_environment
 from orchestrator.worker.failures import failure_of
-from orchestrator.worker.jobs import Job
+from orchestrator.worker.jobs import Examined, Job
 from orchestrator.worker.migration.heads import asked
 from orchestrator.worker.scratch.database import scratch
 from orchestrator.worker.scripts.directory import Scripts
@@ -31,24 +31,6 @@ _ALL = "*"
 _READERS = frozenset(
     {"pydantic_settings", "decouple", "environs", "environ", "dotenv", "dynaconf", "starlette"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What is to be known of a database before its first run."""
-
-    heads: tuple[str, ...] = ()
-    revisions: int = 0
-    unreadable: str | None = None
-    """Why its revisions can't be loaded."""
-    one_way: tuple[str, ...] = ()
-    """Revisions without ``downgrade()``."""
-    reads: tuple[str, ...] = ()
-    """Environment variables that its code asked for; ``*`` stands for all that there are."""
-    unset: tuple[str, ...] = ()
-    """Those of them that are not set."""
-    of_its_own: tuple[str, ...] = ()
-    """Why what autogenerate finds is one target's alone, if it is."""
 
 
 def examine(job: Job, target: str, context: Context) -> Outcome:

@@ -117,6 +117,24 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What is to be known of a database before its first run."""
+
+    heads: tuple[str, ...] = ()
+    revisions: int = 0
+    unreadable: str | None = None
+    """Why its revisions can't be loaded."""
+    one_way: tuple[str, ...] = ()
+    """Revisions without ``downgrade()``."""
+    reads: tuple[str, ...] = ()
+    """Environment variables that its code asked for; ``*`` stands for all that there are."""
+    unset: tuple[str, ...] = ()
+    """Those of them that are not set."""
+    of_its_own: tuple[str, ...] = ()
+    """Why what autogenerate finds is one target's alone, if it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """Sent by a worker when it reaches a revision."""
 

@@ -340,3 +340,11 @@ def test_completion_says_nothing_where_something_is_wrong(tmp_path: Path, text: 
     if text is not None:
         (tmp_path / "environments.toml").write_text(text)
     assert completed(tmp_path, "status", "x/y/z") == []
+
+
+def test_upgrading_needs_nothing_of_alembic_in_the_process_that_was_called() -> None:
+    code = (
+        "import sys; import orchestrator.cli.app, orchestrator.actions.project;"
+        "sys.exit(1 if 'alembic' in sys.modules else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,8 +11,7 @@ from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.runs.context import ProjectContext
-from orchestrator.worker.examine import Examined
-from orchestrator.worker.jobs import Verb
+from orchestrator.worker.jobs import Examined, Verb
 
 _SHOWN = 12
 """Variables that are named."""
