@@ -1,0 +1,1 @@
+"""Other migration tools, each brought to migrate every target of a subject with one command."""
