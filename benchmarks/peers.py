@@ -11,6 +11,7 @@ from benchmarks.subject import Subject
 from benchmarks.tools.dbmate import dbmate
 from benchmarks.tools.installing import found
 from benchmarks.tools.own import orchestrator
+from benchmarks.tools.sqitch import sqitch
 from benchmarks.tools.tool import Revisions, Tool, revisions
 from benchmarks.upgrading import on_server, private
 from tests.servers import MariaDBServer, MySQLServer, PostgresServer
@@ -22,7 +23,7 @@ New = Callable[[int, argparse.Namespace], Subject]
 
 def peers(folder: Path, options: argparse.Namespace) -> None:
     """Empty targets to head with each tool, on MariaDB, MySQL and PostgreSQL."""
-    tools, notes = found((dbmate, orchestrator), folder)
+    tools, notes = found((dbmate, sqitch, orchestrator), folder)
     size = f"{options.targets} targets by {options.revisions} revisions"
     title = f"Upgrade of {size}, beside other tools"
     tables.begin(title, "server", "at once", "way", "seconds", "against the plain driver", texts=3)
