@@ -10,6 +10,7 @@ from benchmarks.counted import counted
 from benchmarks.subject import Subject
 from benchmarks.tools.dbmate import dbmate
 from benchmarks.tools.installing import found
+from benchmarks.tools.liquibase import liquibase
 from benchmarks.tools.own import orchestrator
 from benchmarks.tools.sqitch import sqitch
 from benchmarks.tools.tool import Revisions, Tool, revisions
@@ -23,7 +24,7 @@ New = Callable[[int, argparse.Namespace], Subject]
 
 def peers(folder: Path, options: argparse.Namespace) -> None:
     """Empty targets to head with each tool, on MariaDB, MySQL and PostgreSQL."""
-    tools, notes = found((dbmate, sqitch, orchestrator), folder)
+    tools, notes = found((dbmate, sqitch, liquibase, orchestrator), folder)
     size = f"{options.targets} targets by {options.revisions} revisions"
     title = f"Upgrade of {size}, beside other tools"
     tables.begin(title, "server", "at once", "way", "seconds", "against the plain driver", texts=3)
