@@ -9,12 +9,13 @@ from benchmarks import contenders, tables
 from benchmarks.counted import counted
 from benchmarks.subject import Subject
 from benchmarks.tools.dbmate import dbmate
+from benchmarks.tools.django_tenants import django_tenants
 from benchmarks.tools.installing import found
 from benchmarks.tools.liquibase import liquibase
 from benchmarks.tools.own import orchestrator
 from benchmarks.tools.sqitch import sqitch
 from benchmarks.tools.tool import Revisions, Tool, revisions
-from benchmarks.upgrading import on_server, private
+from benchmarks.upgrading import on_schemas, on_server, private
 from tests.servers import MariaDBServer, MySQLServer, PostgresServer
 
 AT_ONCE = (2, 8)
@@ -25,6 +26,7 @@ New = Callable[[int, argparse.Namespace], Subject]
 def peers(folder: Path, options: argparse.Namespace) -> None:
     """Empty targets to head with each tool, on MariaDB, MySQL and PostgreSQL."""
     tools, notes = found((dbmate, sqitch, liquibase, orchestrator), folder)
+    of_schemas, more_notes = found((django_tenants, orchestrator), folder)
     size = f"{options.targets} targets by {options.revisions} revisions"
     title = f"Upgrade of {size}, beside other tools"
     tables.begin(title, "server", "at once", "way", "seconds", "against the plain driver", texts=3)
@@ -34,7 +36,9 @@ def peers(folder: Path, options: argparse.Namespace) -> None:
         _compare("MySQL", on_server(mysql, folder / "mysql"), options, tools)
     with private(PostgresServer()) as postgresql:
         _compare("PostgreSQL", on_server(postgresql, folder / "postgresql"), options, tools)
-    tables.end(*notes)
+        new = on_schemas(postgresql, folder / "schemas")
+        _compare("PostgreSQL, schemas", new, options, of_schemas)
+    tables.end(*notes, *more_notes)
 
 
 def _compare(name: str, new: New, options: argparse.Namespace, tools: Sequence[Tool]) -> None:

@@ -73,6 +73,7 @@ class Subject:
     folder: Path
     urls: tuple[str, ...]
     parallel: int
+    tenants: tuple[str, ...] = ()
 
     @property
     def dialect(self) -> str:
@@ -85,6 +86,7 @@ def write(
     urls: tuple[str, ...],
     tenants: list[str],
     options: argparse.Namespace,
+    schema: str = "",
 ) -> Subject:
     """Write ``environments.toml`` for us, ``alembic.ini`` for Alembic, and one set of revisions."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -110,6 +112,7 @@ script_location = "migrations/app"
 
 [environments.prod]
 url = '{template}'
+{f'schema = "{schema}"' if schema else ""}
 tenants = [{names}]
 
 [environments.prod.rollout]
@@ -117,4 +120,4 @@ max_parallel = {options.parallel}
 max_per_server = {options.parallel}
 """
     )
-    return Subject(folder, urls, options.parallel)
+    return Subject(folder, urls, options.parallel, tuple(tenants))

@@ -77,6 +77,21 @@ def on_server(
     return new
 
 
+def on_schemas(server: PostgresServer, folder: Path) -> Callable[..., Subject]:
+    """Make fresh subjects whose targets are schemas of one database."""
+
+    def new(count: int, options: argparse.Namespace) -> Subject:
+        tenants = [f"t{number:04}" for number in range(count)]
+        server.drop("shop")
+        server.create("shop")
+        server.execute_all([f"CREATE SCHEMA {tenant}" for tenant in tenants], "shop")
+        template = server.url("shop")
+        urls = tuple(f"{template}?options=-csearch_path%3D{tenant}" for tenant in tenants)
+        return write(folder, template, urls, tenants, options, schema="{tenant}")
+
+    return new
+
+
 def on_sqlite(folder: Path) -> Callable[..., Subject]:
     """Make fresh subjects of SQLite files."""
 
