@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orchestrator
 from benchmarks.checking import check
+from benchmarks.failing import failing
 from benchmarks.peers import peers
 from benchmarks.planning import planning
 from benchmarks.reading import growth, status
@@ -24,6 +25,7 @@ from benchmarks.upgrading import at_head, start_up, upgrades
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "upgrade": upgrades,
     "peers": peers,
+    "failing": failing,
     "at-head": at_head,
     "start": lambda _, options: start_up(options.rounds),
     "check": check,

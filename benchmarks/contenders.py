@@ -63,6 +63,13 @@ def _replay(statements: list[str], url: str) -> None:
         connection.commit()
 
 
+def execute(url: str, statement: str) -> None:
+    """Run one statement and commit it."""
+    with closing(connect(url)) as connection:
+        connection.cursor().execute(statement)
+        connection.commit()
+
+
 def connect(url: str) -> Any:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":

@@ -62,8 +62,15 @@ ADD = """\
 FILL = """\
     op.execute("UPDATE t{table} SET price = 0 WHERE price IS NULL")
 """
-WORKLOADS = {"one": ((CREATE,), (INDEX,), (ADD,), (FILL,)), "three": ((CREATE, INDEX, ADD),)}
-"""What the revisions do, in turns: one statement each, as most do, or three of DDL each."""
+PAIR = """\
+    op.create_table("p{table}", sa.Column("id", sa.Integer, primary_key=True))
+"""
+WORKLOADS = {
+    "one": ((CREATE,), (INDEX,), (ADD,), (FILL,)),
+    "three": ((CREATE, INDEX, ADD),),
+    "pair": ((CREATE, PAIR),),
+}
+"""What the revisions do, in turns: one statement each, as most; three of DDL each; two tables."""
 
 
 @dataclass(frozen=True)
