@@ -24,7 +24,7 @@ def found(
         try:
             tools.append(make(folder))
         except Missing as missing:
-            notes.append(f"Left out: {missing}")
+            notes.append(f"Without {make.__name__}: {missing}")
     return tuple(tools), tuple(notes)
 
 
