@@ -48,7 +48,7 @@ class Run(NamedTuple):
     @property
     def short(self) -> str:
         """What a later run did, in one cell."""
-        return f"exit code {self.code}, {self.done} done, {self.failed}"
+        return f"exit code {self.code}, {self.done} others done, this one {self.failed}"
 
 
 def failing(folder: Path, _: argparse.Namespace) -> None:
@@ -76,12 +76,20 @@ def _tried(name: str, new: New, tools: Sequence[Tool]) -> list[str]:
     for tool in tools:
         label = tool.label.format(at_once=options.parallel)
         subject = new(TARGETS, options)
-        first, again, after = _runs(tool, subject, sql)
-        which, why = first.said.which, first.said.why
-        row = (str(first.code), f"{first.done} done", first.failed, which, why)
-        tables.cells(name, label, *row, again.short, after.short)
-        quotes += [_quoted(f"{name}, {label}", subject, (first, again, after))]
+        runs = _runs(tool, subject, sql)
+        tables.cells(name, label, *_cells(tool, subject, runs))
+        quotes += [_quoted(f"{name}, {label}", subject, runs)]
     return quotes
+
+
+def _cells(tool: Tool, subject: Subject, runs: Sequence[Run]) -> list[str]:
+    first, again, mended = runs
+    cells = [str(first.code), f"{first.done} done", first.failed, first.said.which, first.said.why]
+    cells += [again.short, mended.short]
+    if mended.code and tool.retry:
+        retried = _run(tool.retry(subject, subject.tenants[FAILING]), subject, set())
+        cells[-1] += f"; as it tells to retry: {retried.short}"
+    return cells
 
 
 def _runs(tool: Tool, subject: Subject, sql: Revisions) -> tuple[Run, Run, Run]:

@@ -9,12 +9,12 @@ from benchmarks.tools.tool import Invocation, Revisions, Tool
 
 def orchestrator(_: Path) -> Tool:
     """``orchestrator upgrade``, as it is configured."""
-    return Tool("`orchestrator upgrade`", _upgrade)
+    return Tool("`orchestrator upgrade`", _upgrade, retry=_retry)
 
 
 def tolerant(_: Path) -> Tool:
     """``orchestrator upgrade``, which goes on where one target failed."""
-    return Tool("`orchestrator upgrade`, `max_failures = 1`", _tolerant)
+    return Tool("`orchestrator upgrade`, `max_failures = 1`", _tolerant, retry=_retry)
 
 
 def alembic(_: Path) -> Tool:
@@ -24,6 +24,11 @@ def alembic(_: Path) -> Tool:
 
 def _upgrade(subject: Subject, _: Revisions) -> Invocation:
     return Invocation((str(BIN / "orchestrator"), "upgrade"), subject.folder)
+
+
+def _retry(subject: Subject, tenant: str) -> Invocation:
+    command = (str(BIN / "orchestrator"), "retry", "1", f"prod/app/{tenant}")
+    return Invocation(command, subject.folder)
 
 
 def _tolerant(subject: Subject, revisions: Revisions) -> Invocation:

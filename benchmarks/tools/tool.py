@@ -57,6 +57,8 @@ class Tool:
     """Write what the tool reads, which no table counts, and return the command to count."""
     most: int | None = None
     """How many targets to time where it is slow. None: all."""
+    retry: Callable[[Subject, str], Invocation] | None = None
+    """What it tells to run, where that is another command, once a tenant is put right."""
 
 
 def xargs(
