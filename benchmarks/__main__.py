@@ -15,6 +15,7 @@ from pathlib import Path
 import orchestrator
 from benchmarks.checking import check
 from benchmarks.failing import failing
+from benchmarks.growing import layouts, upgrade_growth
 from benchmarks.peers import peers
 from benchmarks.planning import planning
 from benchmarks.reading import growth, status
@@ -26,6 +27,8 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "upgrade": upgrades,
     "peers": peers,
     "failing": failing,
+    "upgrade-growth": upgrade_growth,
+    "layouts": layouts,
     "at-head": at_head,
     "start": lambda _, options: start_up(options.rounds),
     "check": check,
@@ -63,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--targets", type=int, default=100, help="upgrade: databases, and as many files")
     add("--revisions", type=int, default=20, help="upgrade: revisions of each")
     add("--workload", choices=sorted(WORKLOADS), default="one", help="upgrade: what they do")
+    add("--fleets", default="10,100,1000,5000", help="upgrade-growth: numbers of targets")
+    add("--mariadb-fleet", type=int, default=5000, help="upgrade-growth: most MariaDB databases")
+    add("--postgresql-fleet", type=int, default=1000, help="… most PostgreSQL databases")
+    add("--schemas-fleet", type=int, default=5000, help="… most PostgreSQL schemas")
     add("--at-head", type=int, default=1000, help="at-head: SQLite files")
     add("--databases", type=int, default=1000, help="check: MariaDB databases")
     add("--mysql-databases", type=int, default=500, help="check: MySQL databases")
