@@ -16,6 +16,7 @@ import orchestrator
 from benchmarks.checking import check
 from benchmarks.failing import failing
 from benchmarks.growing import layouts, upgrade_growth
+from benchmarks.networks import networks
 from benchmarks.peers import peers
 from benchmarks.planning import planning
 from benchmarks.reading import growth, status
@@ -27,6 +28,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "upgrade": upgrades,
     "peers": peers,
     "failing": failing,
+    "network": networks,
     "upgrade-growth": upgrade_growth,
     "layouts": layouts,
     "at-head": at_head,
@@ -70,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--mariadb-fleet", type=int, default=5000, help="upgrade-growth: most MariaDB databases")
     add("--postgresql-fleet", type=int, default=1000, help="… most PostgreSQL databases")
     add("--schemas-fleet", type=int, default=5000, help="… most PostgreSQL schemas")
+    add("--distances", default="0,1,20", help="network: ms of its round trips")
+    add("--near-targets", type=int, default=100, help="network: databases")
+    add("--far-targets", type=int, default=20, help="network: databases from 10 ms on")
     add("--at-head", type=int, default=1000, help="at-head: SQLite files")
     add("--databases", type=int, default=1000, help="check: MariaDB databases")
     add("--mysql-databases", type=int, default=500, help="check: MySQL databases")

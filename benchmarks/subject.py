@@ -109,7 +109,6 @@ def write(
         (versions / f"r{number:03}.py").write_text(text)
     (folder / "alembic.ini").write_text("[alembic]\nscript_location = migrations/app\n")
     names = ", ".join(f'"{tenant}"' for tenant in tenants)
-    of_schema = f'schema = "{schema}"\n' if schema else ""
     (folder / "environments.toml").write_text(
         f"""
 [project]
