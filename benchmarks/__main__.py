@@ -17,6 +17,7 @@ from benchmarks.checking import check
 from benchmarks.failing import failing
 from benchmarks.growing import layouts, upgrade_growth
 from benchmarks.networks import networks
+from benchmarks.one_more import one_more
 from benchmarks.peers import peers
 from benchmarks.planning import planning
 from benchmarks.reading import growth, status
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "upgrade-growth": upgrade_growth,
     "layouts": layouts,
     "at-head": at_head,
+    "one-more": one_more,
     "start": lambda _, options: start_up(options.rounds),
     "check": check,
     "status": status,
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--near-targets", type=int, default=100, help="network: databases")
     add("--far-targets", type=int, default=20, help="network: databases from 10 ms on")
     add("--at-head", type=int, default=1000, help="at-head: SQLite files")
+    add("--one-more", default="100,300", help="one-more: two numbers of targets")
     add("--databases", type=int, default=1000, help="check: MariaDB databases")
     add("--mysql-databases", type=int, default=500, help="check: MySQL databases")
     add("--schemas", type=int, default=1000, help="check: PostgreSQL schemas")
