@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import contenders, tables
+from benchmarks.counted import counted
 from benchmarks.memory import Peak, watched
-from benchmarks.peers import _tables
 from benchmarks.places import Databases, Schemas
 from benchmarks.subject import Subject
 from benchmarks.tables import preparing
@@ -96,9 +96,9 @@ def _clear(place: Databases, count: int) -> None:
         place.clear(count)
 
 
-def _made(subject: Subject) -> list[int]:
+def _made(subject: Subject) -> list[tuple[int, int, int]]:
     """Count the tables of some targets."""
-    return [_tables(url) for url in subject.urls[:: max(1, len(subject.urls) // COUNTED)]]
+    return [counted(url) for url in subject.urls[:: max(1, len(subject.urls) // COUNTED)]]
 
 
 def _rows(label: str, count: int, found: Found, remembered: tuple[str, ...] = ()) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import contenders, tables
+from benchmarks.counted import counted
 from benchmarks.distance import Count, Distance, distance
-from benchmarks.peers import _dbmate, _tables, installed_dbmate
 from benchmarks.places import Databases
 from benchmarks.subject import Subject
+from benchmarks.tools.dbmate import dbmate
+from benchmarks.tools.tool import Revisions, Tool, revisions
 from benchmarks.upgrading import private
 from tests.servers import MariaDBServer, MySQLServer, PostgresServer
 
@@ -27,20 +29,20 @@ class Runs:
     """The runs of one way, round by round; what went through the network in the last of them."""
 
     seconds: list[float] = field(default_factory=list)
-    tables: list[int] = field(default_factory=list)
+    tables: list[tuple[int, int, int]] = field(default_factory=list)
     count: Count | None = None
 
 
 def networks(folder: Path, options: argparse.Namespace) -> None:
     """Empty databases to head, the server next to us and some time away."""
-    dbmate = installed_dbmate(folder)
+    tool = dbmate(folder / "dbmate")
     title = f"Upgrade through a network, {options.revisions} revisions, {options.parallel} at once"
     columns = ("targets", "seconds", "against the plain driver")
     counted = ("round trips per target", "connections per target", "network busy")
     tables.begin(title, "server", "round trip", "way", *columns, *counted, texts=3)
     for place in _servers():
         for away in (None, *(float(ms) / 1000 for ms in options.distances.split(","))):
-            _measure(place, away, folder, options, dbmate)
+            _measure(place, away, folder, options, tool)
     tables.end(
         "“Direct” is without a network. “Network busy” is the share of the time for which the "
         "network's own process used a CPU."
@@ -57,7 +59,7 @@ def _servers() -> Iterator[Databases]:
 
 
 def _measure(
-    place: Databases, away: float | None, folder: Path, options: argparse.Namespace, dbmate: Path
+    place: Databases, away: float | None, folder: Path, options: argparse.Namespace, tool: Tool
 ) -> None:
     """Run all ways in turns at one distance, and print a row of each."""
     count = options.far_targets if away and away >= FAR else options.near_targets
@@ -68,8 +70,8 @@ def _measure(
             "the same SQL on plain driver connections": partial(
                 contenders.replay, statements=statements
             ),
-            f"`xargs -P {options.parallel}` over dbmate": partial(
-                _dbmate, program=dbmate, statements=statements
+            tool.label.format(at_once=options.parallel): partial(
+                _peer, tool=tool, sql=tuple(revisions(statements))
             ),
             "`orchestrator upgrade`": contenders.orchestrator,
         }
@@ -81,10 +83,14 @@ def _measure(
                 _run(partial(run, subject), runs[way], network)
                 # Not through the network, whose traffic is counted.
                 near = place.write(folder / "near", count, options)
-                runs[way].tables = [_tables(url) for url in near.urls]
+                runs[way].tables = [counted(url) for url in near.urls]
     if any(found.tables != next(iter(runs.values())).tables for found in runs.values()):
         raise RuntimeError(f"{place.name}: not the same tables afterwards: {runs}")
     _rows(place.name, away, count, runs)
+
+
+def _peer(subject: Subject, tool: Tool, sql: Revisions) -> float:
+    return tool.ready(subject, sql).seconds()
 
 
 @contextmanager
