@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from orchestrator.worker.connection.session import Session
 from orchestrator.worker.replay.recording import Recorder, Recording, Sent
 from orchestrator.worker.replay.recordings import Recordings, Situation
-from orchestrator.worker.replay.sending import Failed, Sender
+from orchestrator.worker.replay.sending import COMMIT, ONE_ROW, Failed, Sender
 from orchestrator.worker.replay.surroundings import surroundings_of
 from orchestrator.worker.scripts.directory import Scripts, heads_after
 from orchestrator.worker.statements.journal import Journal
@@ -33,6 +34,14 @@ class _Staged:
     @property
     def is_complete(self) -> bool:
         return len(self.version) == len(self.recording.version)
+
+    def everything(self, *, guarded: bool) -> Iterator[Sent]:
+        """All that is to be sent; ``guarded``: no statement after one that moved no version row."""
+        yield from self.recording.statements
+        for sent in self.version:
+            yield sent
+            if guarded and not _inserts(sent):
+                yield ONE_ROW
 
 
 class Run(Protocol):
@@ -141,6 +150,7 @@ class Player:
 
     def moved(self, step: Any) -> None:
         """Alembic has moved its version row."""
+        self._sender.skip_no_commit()
         self._heads = heads_after(self._heads, [step])
         if self._situation is not None:
             recording = self._heard.recording()
@@ -201,19 +211,34 @@ class Player:
         if self.journal is not None:
             for one in staged:
                 self._ask(self.journal, one.recording)
-        everything = [sent for one in staged for sent in (*one.recording.statements, *one.version)]
+        commits = self._commits
+        everything = [sent for one in staged for sent in one.everything(guarded=commits)]
         try:
-            counts = self._sender.send(everything)
+            counts = self._sender.send([*everything, *([COMMIT] if commits else [])])
         except Failed as failed:
-            self._tell(staged, failed.at)
+            self._tell(staged, everything, failed.at)
+            if failed.at < len(everything) and everything[failed.at] is ONE_ROW:
+                raise _not_moved(staged[-1], "other than one") from failed.error.orig
             raise failed.error from failed.error.orig
         finally:
             if self.journal is not None:
                 self.journal.end()
-        self._tell(staged, len(everything))
-        self._assert_moved(staged, counts)
+        self._tell(staged, everything, len(everything))
+        self._assert_moved(staged, everything, counts)
+        if commits:
+            self._sender.skip_commit()
         if self._joins:
             self._session.assert_in_place(self._run.place)
+
+    @property
+    def _commits(self) -> bool:
+        """Whether Alembic commits right after the version row is moved, and nobody else does."""
+        return (
+            self._sender.takes_commit
+            and self._context is not None
+            and self._context._transaction is not None
+            and not self._context._in_external_transaction
+        )
 
     def _covers(self, revision: str) -> bool:
         return self.journal is not None and self.journal.covers(revision)
@@ -223,29 +248,41 @@ class Player:
         for sent in recording.statements:
             journal.session(self._session.connection, sent.statement)
 
-    def _tell(self, staged: list[_Staged], done: int) -> None:
+    def _tell(self, staged: list[_Staged], everything: list[Sent], done: int) -> None:
         """Tell the report which statements were executed, and at which one it ended."""
+        left = sum(sent is not ONE_ROW for sent in everything[:done])
+        ended = done < len(everything) and everything[done] is not ONE_ROW
         for one in staged:
-            sent = [each.statement for each in (*one.recording.statements, *one.version)]
-            failed = sent[done] if done < len(sent) else None
-            self._recorder.replayed(one.recording.revision, sent[:done], failed)
-            if failed is not None:
+            sent = [each.statement for each in one.everything(guarded=False)]
+            failed = sent[left] if ended and left < len(sent) else None
+            self._recorder.replayed(one.recording.revision, sent[:left], failed)
+            left -= len(sent)
+            if failed is not None or left < 0:
                 return
-            done -= len(sent)
 
-    def _assert_moved(self, staged: list[_Staged], counts: list[int]) -> None:
+    def _assert_moved(
+        self, staged: list[_Staged], everything: list[Sent], counts: list[int]
+    ) -> None:
         if not self._session.connection.dialect.supports_sane_rowcount:
             return
-        at = 0
+        changed = iter(
+            n for sent, n in zip(everything, counts, strict=False) if sent is not ONE_ROW
+        )
         for one in staged:
-            at += len(one.recording.statements)
+            for _ in one.recording.statements:
+                next(changed)
             for sent in one.version:
-                if counts[at] != 1 and not sent.statement.startswith("INSERT"):
-                    raise CommandError(
-                        f"{counts[at]} version rows were changed, not one, after revision "
-                        f"{one.recording.revision}: {sent.statement}"
-                    )
-                at += 1
+                if next(changed) != 1 and not _inserts(sent):
+                    raise _not_moved(one, "other than one")
+
+
+def _inserts(sent: Sent) -> bool:
+    return sent.statement.startswith("INSERT")
+
+
+def _not_moved(staged: _Staged, rows: str) -> CommandError:
+    revision = staged.recording.revision
+    return CommandError(f"after revision {revision}, {rows} row of the version table was changed")
 
 
 def _moves(construct: Any, context: MigrationContext) -> bool:

@@ -13,6 +13,14 @@ from orchestrator.worker.statements.meaning import is_plain_statement
 _SEND_SEVERAL = frozenset({"psycopg", "pymysql"})
 
 
+ONE_ROW = Sent(
+    "SET @orchestrator_moved = IF(ROW_COUNT() = 1, 1, (SELECT 1 UNION SELECT 2))", None, How.BARE
+)
+"""MySQL and MariaDB: fails unless the statement before it has changed exactly one row."""
+
+COMMIT = Sent("COMMIT", None, How.BARE)
+
+
 class Failed(Exception):
     """A statement failed; those before it were executed, none after it was."""
 
@@ -33,6 +41,24 @@ class Sender:
     def joins_revisions(self) -> bool:
         """Whether several revisions gain from being sent together."""
         return self._driver_name == "psycopg"
+
+    @property
+    def takes_commit(self) -> bool:
+        """Whether a COMMIT gains from being sent with what it commits."""
+        return self._driver_name == "pymysql"
+
+    def skip_commit(self) -> None:
+        """Let SQLAlchemy's next COMMIT send nothing: it was sent with what it commits."""
+        dialect: Any = self._connection.dialect
+
+        def do_commit(_: Any) -> None:
+            self.skip_no_commit()
+
+        dialect.do_commit = do_commit
+
+    def skip_no_commit(self) -> None:
+        """Let SQLAlchemy's COMMIT be sent, as ever."""
+        vars(self._connection.dialect).pop("do_commit", None)
 
     def send(self, all_of: Sequence[Sent]) -> list[int]:
         """Execute statements in their order, and return how many rows each is said to have changed.
@@ -56,6 +82,7 @@ class Sender:
     def close(self) -> None:
         """Let the connection be as it was: what is built must not find that one text may be
         several statements."""
+        self.skip_no_commit()
         if self._lets_several and not self._connection.invalidated:
             _let_several(self._connection.connection.dbapi_connection, on=False)
         self._lets_several = False
