@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from orchestrator.ledger import codec
 from orchestrator.ledger.changes import Sighting
@@ -13,6 +13,22 @@ from orchestrator.ledger.tables import standings
 _MANY = 500
 _Known = tuple[int, str]
 """Since when, at which heads."""
+
+
+def _last_of_names() -> Select[Any]:
+    newest = (
+        select(func.max(standings.c.id).label("id"))
+        .where(standings.c.name.in_(bindparam("names", expanding=True)))
+        .group_by(standings.c.name)
+        .subquery()
+    )
+    # Joined, as an IN would make MySQL walk through all there are.
+    found = select(standings.c.name, standings.c.since, standings.c.heads)
+    return found.join(newest, newest.c.id == standings.c.id)
+
+
+# Made once: with every target that is settled it is asked, and making it took as long as asking.
+_LAST = _last_of_names()
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], run: int | None) -> None:
@@ -40,15 +56,7 @@ def _record(connection: Connection, sightings: Sequence[Sighting], run: int | No
 
 
 def _last(connection: Connection, names: Iterable[str]) -> dict[str, _Known]:
-    newest = (
-        select(func.max(standings.c.id).label("id"))
-        .where(standings.c.name.in_(sorted(names)))
-        .group_by(standings.c.name)
-        .subquery()
-    )
-    # Joined, as an IN would make MySQL walk through all there are.
-    found = select(standings.c.name, standings.c.since, standings.c.heads)
-    rows = connection.execute(found.join(newest, newest.c.id == standings.c.id))
+    rows = connection.execute(_LAST, {"names": sorted(names)})
     return {row.name: (row.since, row.heads) for row in rows}
 
 

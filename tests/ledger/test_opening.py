@@ -96,8 +96,9 @@ def test_a_ledger_of_an_older_program_is_upgraded(place: Place, *, left: bool) -
 
     Ledger.open(place.location).close()
 
-    columns = inspect(create_engine(place.url)).get_columns("orchestrator_attempts")
-    assert columns[-1]["name"] == "replayed"
+    engine = create_engine(place.url)
+    assert inspect(engine).get_columns("orchestrator_attempts")[-1]["name"] == "replayed"
+    engine.dispose()
 
 
 def test_head_is_the_newest_revision() -> None:

@@ -151,6 +151,8 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     recorder = StatementRecorder(session.engine, context.notify)
     player = _player(job, scripts, session, context, recorder)
     confirmation = None if player is None else context.confirmations(job).of((job.verb, path.way))
+    if player is None or not player.knows_some:
+        confirmation = None
     first = _fingerprint(target, session, confirmation)
     try:
         paths, table = _run(job, scripts, session, context, recorder, player)
@@ -188,10 +190,8 @@ def _fingerprint(target: str, session: Session, confirmation: Confirmation | Non
 def _compare(player: Player, confirmation: Confirmation, change: Change, context: Context) -> None:
     """Compare a target's schema with one whose revisions were built; say where they differ."""
     if not player.replayed:
-        if player.recorded:
-            confirmation.note_built(change)
-        return
-    if not confirmation.is_done and confirmation.differs(change) and confirmation.built:
+        confirmation.note_built(change)
+    elif not confirmation.is_done and confirmation.differs(change) and confirmation.built:
         player.refuse()
         other = confirmation.built.target
         context.made("differs", f"its revisions were replayed, and its schema is not {other}'s")

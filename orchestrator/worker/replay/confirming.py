@@ -28,27 +28,25 @@ class Confirmation:
     drifted did not.
     """
 
-    recorded: int = 0
-    """Targets in which revisions were recorded."""
+    seen: int = 0
+    """Targets that went this way since something is recorded."""
     built: Change | None = None
-    tries: int = 0
     is_done: bool = False
 
     @property
     def wants_fingerprints(self) -> bool:
         """Whether the next target's schema is to be looked at, before and after."""
-        return bool(self.recorded) and not self.is_done
+        return self.seen < _TRIES and not self.is_done
 
     def note_built(self, change: Change) -> None:
         """A target's revisions were built."""
-        self.recorded += 1
+        self.seen += 1
         if change.before is not None and change.after is not None:
             self.built = change
 
     def differs(self, change: Change) -> bool:
         """Whether a target whose revisions were replayed is unlike the one that was built."""
-        self.tries += 1
-        self.is_done = self.tries >= _TRIES
+        self.seen += 1
         if self.built is None or change.before != self.built.before or change.after is None:
             return False
         self.is_done = True

@@ -76,8 +76,6 @@ class Player:
     ) -> None:
         self.replayed = 0
         """Revisions that were sent from recordings."""
-        self.recorded = 0
-        """Revisions that were built, and of which what they sent is kept."""
         self.journal: Journal | None = None
         """Asked before anything is sent that can't be rolled back with its version row."""
         self._run: Run
@@ -94,7 +92,11 @@ class Player:
         """Of the revision that is being recorded."""
         self._context: MigrationContext | None = None
         self._joins = False
-        self._open = contextlib.ExitStack()
+
+    @property
+    def knows_some(self) -> bool:
+        """Whether anything is recorded that may be replayed, on this target or a later one."""
+        return not self._recordings.is_empty
 
     def begin(self, run: "Run", heads: tuple[str, ...]) -> None:
         """Migrations are about to run from ``heads``."""
@@ -113,7 +115,6 @@ class Player:
         if self._context is not context:
             self._context = context
             self._take_over(context)
-            self._open.enter_context(self._heard.listening())
 
     def recording_of(self, step: Any) -> Recording | None:
         """Return what is to be sent in place of what a step's revision would build."""
@@ -155,7 +156,6 @@ class Player:
         if self._situation is not None:
             recording = self._heard.recording()
             self._recordings.note(self._situation, recording, self._heard.doubt)
-            self.recorded += recording is not None
             self._situation = None
         if self._staged and not self._staged[-1].is_complete:
             raise CommandError("Alembic moved the version row in another way than it did before")
@@ -179,7 +179,6 @@ class Player:
     def close(self) -> None:
         """Nothing is sent any more."""
         self._staged = []
-        self._open.close()
         with contextlib.suppress(Exception):  # one that is lost is told when it is next used
             self._sender.close()
 

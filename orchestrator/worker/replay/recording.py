@@ -1,8 +1,6 @@
 """What a revision sent, as values; and what listens to it."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -57,6 +55,7 @@ class Recorder:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._listens = False
         self._mysql = session.location.backend in {"mysql", "mariadb"}
         self._revision: str | None = None
         self._statements: list[Sent] = []
@@ -67,26 +66,18 @@ class Recorder:
         self.doubt: str | None = None
         """Why the latest revision can't be recorded."""
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear what the session's engine executes."""
-        engine = self._session.engine
-        heard = {
-            "after_cursor_execute": self._executed,
-            "commit": self._ended,
-            "rollback": self._ended,
-            "savepoint": self._ended,
-        }
-        for name, function in heard.items():
-            event.listen(engine, name, function)
-        try:
-            yield
-        finally:
-            for name, function in heard.items():
-                event.remove(engine, name, function)
+    def _listen(self) -> None:
+        """Hear what the session's engine executes, for as long as there is one."""
+        if self._listens:
+            return
+        self._listens = True
+        event.listen(self._session.engine, "after_cursor_execute", self._executed)
+        for name in ("commit", "rollback", "savepoint"):
+            event.listen(self._session.engine, name, self._ended)
 
     def begin(self, revision: str) -> None:
         """A revision starts."""
+        self._listen()
         self._revision, self._statements, self._version = revision, [], []
         self._to, self._began, self._size = self._statements, time.monotonic(), 0
         self.doubt = None

@@ -9,6 +9,8 @@ from typing import Any
 from orchestrator.worker.replay.purity import impurity_of
 from orchestrator.worker.replay.recording import Recording
 
+_MOST_SURROUNDINGS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -32,11 +34,20 @@ class Recordings:
         self._once: dict[Situation, Recording] = {}
         self._proved: dict[Situation, Recording] = {}
         self._doubts: dict[Situation, str] = {}
+        self._surroundings: set[Hashable] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing that was recorded may ever be replayed."""
+        return self.refused or not (self._once or self._proved)
 
     def may_record(self, situation: Situation, step: Any, code: CodeType | None) -> bool:
         """Whether it is worth while to record a revision; ``code`` is what was compiled of it."""
         if situation in self._doubts or situation in self._proved or self.refused:
             return False
+        self._surroundings.add(situation.surroundings)
+        if len(self._surroundings) > _MOST_SURROUNDINGS and not self._proved:
+            return False  # each target has its own, such as a schema for its version table
         path = str(step.revision.path)
         if code is not None and path not in self._impurities:
             self._impurities[path] = _impurity(path, code)
