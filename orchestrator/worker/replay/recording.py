@@ -1,9 +1,14 @@
 """What a revision sent, as values; and what listens to it."""
 
+import copy
 import time
 from dataclasses import dataclass
+from datetime import date, timedelta
+from datetime import time as time_of_day
+from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, event
 
@@ -12,6 +17,8 @@ from orchestrator.worker.statements.journal import in_autocommit
 from orchestrator.worker.statements.meaning import Kind, kinds
 
 _MOST = 256 * 1024
+_PLAIN = (str, int, float, bytes, Decimal, date, time_of_day, timedelta, UUID, type(None))
+"""What nobody can change, and of which ``repr`` tells all."""
 
 
 class How(Enum):
@@ -43,7 +50,52 @@ class Recording:
 
     def says_what(self, other: "Recording") -> bool:
         """Whether both sent the same, to the letter and to the type of each parameter."""
-        return repr((self.statements, self.version)) == repr((other.statements, other.version))
+        return _told(self) == _told(other)
+
+
+class _NotKept(Exception):
+    """A parameter of which it is not known whether it is another one later."""
+
+
+def _kept(value: Any) -> Any:
+    """Return a copy of parameters that stays as it is, whatever the revision does to its own."""
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, dict):
+        return {key: _kept(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_kept, value)) if type(value) in {list, tuple} else _refuse(value)
+    if _is_wrapper(value):
+        wrapper = copy.copy(value)
+        wrapper.obj = _kept(value.obj)
+        return wrapper
+    return _refuse(value)
+
+
+def _refuse(value: Any) -> Any:
+    raise _NotKept(type(value).__name__)
+
+
+def _is_wrapper(value: Any) -> bool:
+    """Whether it tells psycopg to write something as JSON, or as bytes.
+
+    Of those, ``repr`` tells only the beginning.
+    """
+    return type(value).__module__.startswith("psycopg.") and hasattr(value, "obj")
+
+
+def _told(of: Any) -> str:
+    """``repr``, of all that is in it."""
+    if isinstance(of, Recording):
+        sent = (*of.statements, None, *of.version)
+        return repr([one and (one.statement, _told(one.parameters), one.how) for one in sent])
+    if isinstance(of, dict):
+        return repr([(key, _told(value)) for key, value in of.items()])
+    if isinstance(of, list | tuple):
+        return repr((type(of).__name__, [_told(value) for value in of]))
+    return f"{type(of).__name__} {_told(of.obj)}" if _is_wrapper(of) else repr(of)
 
 
 class Recorder:
@@ -118,7 +170,10 @@ class Recorder:
             self._look_at(statement, parameters, returns=cursor.description is not None)
         bare = not many and not parameters and context.no_parameters
         how = How.MANY if many else How.BARE if bare else How.ONCE
-        self._to.append(Sent(statement, parameters, how))
+        try:
+            self._to.append(Sent(statement, _kept(parameters), how))
+        except _NotKept as error:
+            self.doubt = f"it sends a {error}"
 
     def _look_at(self, statement: str, parameters: Any, *, returns: bool) -> None:
         self._size += len(statement) + len(repr(parameters))
