@@ -1,5 +1,6 @@
 """Sends recorded statements to a driver, in as few round trips as it can."""
 
+import re
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,9 @@ from orchestrator.worker.replay.recording import How, Sent
 from orchestrator.worker.statements.meaning import is_plain_statement
 
 _SEND_SEVERAL = frozenset({"psycopg", "pymysql"})
+_ALONE = re.compile(r"\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE|CALL|EXECUTE)\b", re.IGNORECASE)
+"""Of MySQL: it keeps the text of some, with what separates it from the next; others may have
+several results."""
 
 
 ONE_ROW = Sent(
@@ -105,7 +109,8 @@ def _groups(driver: str, all_of: Sequence[Sent]) -> list[list[Sent]]:
     together = False
     for sent in all_of:
         can = driver in _SEND_SEVERAL and is_plain_statement(sent.statement)
-        can = can and not (driver == "pymysql" and sent.how is How.MANY)
+        if driver == "pymysql":
+            can = can and sent.how is not How.MANY and not _ALONE.search(sent.statement)
         if can and together:
             groups[-1].append(sent)
         else:
