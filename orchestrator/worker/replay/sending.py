@@ -109,8 +109,9 @@ def _groups(driver: str, all_of: Sequence[Sent]) -> list[list[Sent]]:
     together = False
     for sent in all_of:
         can = driver in _SEND_SEVERAL and is_plain_statement(sent.statement)
-        if driver == "pymysql":
-            can = can and sent.how is not How.MANY and not _ALONE.search(sent.statement)
+        # Of one for many rows, that its first rows are there does not tell that all are.
+        can = can and sent.how is not How.MANY
+        can = can and not (driver == "pymysql" and _ALONE.search(sent.statement))
         if can and together:
             groups[-1].append(sent)
         else:
