@@ -8,7 +8,17 @@ from typing import Any
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Integer, MetaData, Table
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.sql.visitors import Visitable
 
 from orchestrator.worker.connection.greeting import greeting_on
@@ -30,7 +40,22 @@ _DRIVER_EVENTS = (
 )
 _ATTACH_EVENTS = ("before_parent_attach", "after_parent_attach")
 _TABLE_EVENTS = ("before_create", "after_create", "before_drop", "after_drop", *_ATTACH_EVENTS)
-_TABLE: Any = Table("any", MetaData(), Column("any", Integer))
+_TABLE: Any = Table(
+    "any",
+    MetaData(),
+    Column("any", Integer, ForeignKey("any.any")),
+    UniqueConstraint("any"),
+    CheckConstraint("any"),
+    Index("by_any", "any"),
+)
+_PARTS = (
+    _TABLE.c.any,
+    Enum("any", name="kind"),
+    *_TABLE.constraints,
+    *_TABLE.indexes,
+    *_TABLE.foreign_keys,
+)
+"""One of each kind of what tables are made of."""
 _TRUSTED = ("orchestrator.", "sqlalchemy.", "alembic.")
 
 
@@ -38,14 +63,15 @@ def surroundings_of(session: Session, context: MigrationContext) -> Hashable | N
     """Return a value that is equal for targets where the same revision sends the same.
 
     ``None`` where somebody has a hand in what is sent that can't be known: listeners of an
-    application, plug-ins of Alembic or SQLAlchemy, a pooler.
+    application, plug-ins of Alembic or SQLAlchemy, functions that make names, a pooler.
     """
     if session.pooled or in_autocommit(session.connection) or context.on_version_apply_callbacks:
         return None
-    if any(_strangers(session)) or _has_plug_ins(len(sys.modules)):
+    metadata = context.opts.get("target_metadata")
+    convention = getattr(metadata, "naming_convention", None)
+    if any(_strangers(session)) or any(_plug_ins(context)) or _makes_names(convention):
         return None
     greeting = greeting_on(session.connection)
-    metadata = context.opts.get("target_metadata")
     return (
         session.connection.dialect.name,
         session.connection.dialect.driver,
@@ -56,7 +82,7 @@ def surroundings_of(session: Session, context: MigrationContext) -> Hashable | N
         context._transaction_per_migration,
         context.version_table,
         context.version_table_schema,
-        repr(getattr(metadata, "naming_convention", None)),
+        repr(convention),
     )
 
 
@@ -67,7 +93,7 @@ def _strangers(session: Session) -> Iterator[Any]:
     for dispatch, name in heard:
         yield from (f for f in getattr(dispatch, name) if not _is_ours(f))
     heard = [(_TABLE.dispatch, name) for name in _TABLE_EVENTS]
-    heard += [(_TABLE.c.any.dispatch, name) for name in _ATTACH_EVENTS]
+    heard += [(part.dispatch, name) for part in _PARTS for name in _ATTACH_EVENTS]
     for dispatch, name in heard:
         yield from (f for f in getattr(dispatch, name) if not _home(f).startswith(_TRUSTED))
     driver: Any = session.engine.dialect.dispatch
@@ -84,16 +110,17 @@ def _is_ours(function: Any) -> bool:
     return _home(function).startswith("orchestrator.")
 
 
-@cache
-def _has_plug_ins(_modules: int) -> bool:
-    """Whether there are some; what registers one is imported before."""
-    return any(_plug_ins())
+def _makes_names(convention: Any) -> bool:
+    """Whether functions have a hand in what constraints are called."""
+    return any(callable(part) for part in getattr(convention, "values", tuple)())
 
 
-def _plug_ins() -> Iterator[Any]:
+def _plug_ins(context: MigrationContext) -> Iterator[Any]:
     """Yield what replaces a part of Alembic's operations or of SQLAlchemy's compiler."""
+    if not _home(type(context.impl)).startswith("alembic."):
+        yield type(context.impl)
     yield from (f for f in _implementations() if not _home(f).startswith("alembic."))
-    for construct in _constructs(Visitable):
+    for construct in _known_constructs(len(sys.modules)):
         dispatcher = vars(construct).get("_compiler_dispatcher")
         if dispatcher is not None:
             yield from (f for f in dispatcher.specs.values() if not _home(f).startswith(_TRUSTED))
@@ -104,6 +131,12 @@ def _implementations() -> Iterable[Any]:
     registry: Any = Operations._to_impl._registry
     own = {key: f for key, f in registry.items() if _home(key[0]).startswith("alembic.")}
     return own.values()
+
+
+@cache
+def _known_constructs(_modules: int) -> Iterable[Any]:
+    """Those there are; others come with modules that are imported."""
+    return tuple(dict.fromkeys(_constructs(Visitable)))
 
 
 def _constructs(of: Any) -> Iterator[Any]:
