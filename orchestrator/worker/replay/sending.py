@@ -12,9 +12,11 @@ from orchestrator.worker.replay.recording import How, Sent
 from orchestrator.worker.statements.meaning import is_plain_statement
 
 _SEND_SEVERAL = frozenset({"psycopg", "pymysql"})
-_ALONE = re.compile(r"\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE|CALL|EXECUTE)\b", re.IGNORECASE)
+_ALONE = re.compile(
+    r"\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE|CALL|EXECUTE|SQL_MODE)\b", re.IGNORECASE
+)
 """Of MySQL: it keeps the text of some, with what separates it from the next; others may have
-several results."""
+several results; and how the parameters of what follows are quoted depends on ``sql_mode``."""
 
 
 ONE_ROW = Sent(
