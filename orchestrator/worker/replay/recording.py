@@ -1,6 +1,7 @@
 """What a revision sent, as values; and what listens to it."""
 
 import copy
+import re
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +18,10 @@ from orchestrator.worker.statements.journal import in_autocommit
 from orchestrator.worker.statements.meaning import Kind, kinds
 
 _MOST = 256 * 1024
+_GIVES_UP = re.compile(
+    r"(?:^|;|\*/|\n)\s*(?:ABORT|ROLLBACK)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b)", re.IGNORECASE
+)
+"""What ends a transaction, as what commits it does."""
 _PLAIN = (str, int, float, bytes, Decimal, date, time_of_day, timedelta, UUID, type(None))
 """What nobody can change, and of which ``repr`` tells all."""
 
@@ -179,7 +184,7 @@ class Recorder:
         self._size += len(statement) + len(repr(parameters))
         if returns:
             self.doubt = "it reads"
-        elif Kind.ENDS in kinds(statement, mysql=self._mysql):
+        elif _GIVES_UP.search(statement) or Kind.ENDS in kinds(statement, mysql=self._mysql):
             self.doubt = "it ends a transaction"
         elif self._size > _MOST:
             self.doubt = "it sends too much to be kept"
