@@ -158,6 +158,31 @@ def test_a_listener_hears_every_statement_of_every_target(fleet: Fleet) -> None:
         assert heard.count(f"{name} UPDATE alembic_version") == count
 
 
+PATCH = """
+from sqlalchemy.sql.compiler import DDLCompiler
+plain = DDLCompiler.visit_create_column
+def patched(self, create, **options):
+    return plain(self, create, **options).replace("MARK", tenant)
+DDLCompiler.visit_create_column = patched
+"""
+
+
+def test_what_two_targets_do_not_send_alike_is_never_replayed(
+    new_fleet: Callable[[str], Fleet],
+) -> None:
+    """Whatever it is that makes the difference."""
+    fleet = new_fleet("sqlite")
+    fleet.declare(4)
+    hook(fleet, PATCH, "hooks.tenant = name\n")
+    history(fleet, 'op.create_table("plain", sa.Column("n", sa.Integer))', first=MARKED)
+
+    with worker_of(fleet) as worker:
+        assert replayed(fleet, worker) == [0, 0, 1, 1]
+
+    for tenant in fleet.tenants:
+        assert tenant in schema(fleet, tenant)
+
+
 CALLED = """
 def called(*, ctx, step, heads, run_args):
     open("called", "a").write(f"{tenant} {step.up_revision_id}\\n")

@@ -102,6 +102,23 @@ def test_a_call_that_returns_rows_elsewhere_counts_as_one(
     assert fleet.rows("t002", "SELECT n FROM items ORDER BY n") == [(1,), (2,)]
 
 
+def test_what_is_built_after_it_is_sent_one_by_one(
+    new_fleet: Callable[[str], Fleet], mysql_like: str
+) -> None:
+    two = "INSERT INTO items VALUES (3, 'x'); INSERT INTO items VALUES (4, 'x')"
+    tries = f"""
+    try:
+        op.execute("{two}")
+    except sa.exc.DBAPIError:
+        {ROW.format(5, "refused")}
+    """
+    fleet = new_fleet(mysql_like)
+
+    assert counts(fleet, f"{ROW.format(1, 'a')}\n{ROW.format(2, 'b')}", tries) == [0, 0, 1]
+
+    assert fleet.rows("t002", "SELECT n FROM items ORDER BY n") == [(1,), (2,), (5,)]
+
+
 def test_replay_is_switched_off_in_the_file(fleet: Fleet) -> None:
     fleet.declare(4)
     history(fleet, *(ROW.format(n, n) for n in range(5)))
