@@ -99,7 +99,10 @@ def test_a_worker_that_is_killed_leaves_nothing_undone_unseen(
             assert (outcome.state, rows) == (State.DONE, [(2,), (3,), (4,), (5,)])
             return
         assert outcome.state is State.IN_DOUBT
-        assert (outcome.heads, outcome.failure and outcome.failure.revision) == (("r2",), "r3")
+        # A server goes on with what was sent at once, also when nobody waits for it any more.
+        doubts = {("r2",): "r3", ("r3",): "r4"} if replays else {("r2",): "r3"}
+        assert outcome.failure
+        assert outcome.failure.revision == doubts[outcome.heads]
         assert rows[:1] == [(2,)]
         assert (5,) not in rows
         assert len(rows) == len(set(rows))
@@ -121,8 +124,8 @@ def test_all_of_us_killed(server_fleet: Fleet) -> None:
     state = ran.states()["prod/app/t003"]
     if fleet.ddl_commits:
         assert state == "in_doubt"
-        assert fleet.heads("t003") == ["r2"]
-        mend(fleet, "t003")
+        if fleet.heads("t003") == ["r2"]:  # else the server went on, and r3 is complete
+            mend(fleet, "t003")
         fleet.project.run("retry", "2", "prod/app/t003", code=None)
         fleet.project.run("upgrade")
     for tenant in fleet.tenants:
