@@ -9,7 +9,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos.rounds import Setup, play, undisturbed
+from tests.chaos.rounds import play, undisturbed
+from tests.chaos.setups import Setup
 from tests.chaos.world import Servers
 
 

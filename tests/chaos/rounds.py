@@ -26,65 +26,13 @@ from tests.chaos.revisions import (
     history,
     untouched,
 )
-from tests.chaos.world import LEDGERS, AnyServer, Servers, World, away
+from tests.chaos.setups import Setup
+from tests.chaos.world import AnyServer, Servers, World, away
 from tests.project_folder import Ran, Started, wait_until
 
-KILLS = (
-    "orchestrator",
-    "group",
-    "worker",
-    "workers",
-    "fork server",
-    "mariadb",
-    "mysql",
-    "postgres",
-    "ledger",
-)
-_SPAN = 3.5
-"""About as many seconds as an undisturbed run takes once it has begun."""
 _COMMANDS = 25  # more than any round needs
 _FAILED = frozenset({State.FAILED, State.LOCKED})
 _CODES = frozenset({0, 3, 5, 6})
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a round is like; all of it follows from its seed."""
-
-    seed: int
-    ledger: str
-    budget: str
-    retries: int
-    kills: tuple[tuple[tuple[str, float], ...], ...]
-    """Of the first commands, one after the other: what is killed, and how many seconds after the
-    run was taken up (below 0: after the command was started)."""
-
-    @classmethod
-    def of(cls, seed: int, kill: str | None = None, ledger: str | None = None) -> "Setup":
-        """Return the round of a seed; the first kill and the ledger may be given."""
-        luck = random.Random(seed)
-        count = luck.choices((1, 2, 3), (5, 3, 2))[0]
-        kills = [_kills(luck) for _ in range(count)]
-        chosen = luck.choice(LEDGERS)
-        if kill is not None:
-            kills[0] = ((kill, kills[0][0][1]), *kills[0][1:])
-        return cls(
-            seed,
-            ledger or chosen,
-            luck.choice(('"100%"', '"100%"', "0")),
-            luck.choice((0, 1, 3)),
-            tuple(kills),
-        )
-
-
-def _kills(luck: random.Random) -> tuple[tuple[str, float], ...]:
-    several = luck.choices((1, 2, 3), (6, 3, 1))[0]
-    when = luck.choices((luck.uniform(-1.5, 0), luck.uniform(0, _SPAN)), (1, 6))[0]
-    found = []
-    for _ in range(several):
-        found.append((luck.choice(KILLS), round(when, 2)))
-        when = max(when, 0.0) + luck.uniform(0, 1.0)
-    return tuple(found)
 
 
 @dataclass(slots=True)

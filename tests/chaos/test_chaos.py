@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.rounds import KILLS, Setup, play, undisturbed
+from tests.chaos.rounds import play, undisturbed
+from tests.chaos.setups import KILLS, Setup
 from tests.chaos.world import Servers
 
 Rig = tuple[Servers, dict[str, Any]]

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.ledger.ledger import Ledger
 from tests.chaos.revisions import KINDS, MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE, history
+from tests.chaos.snapshots import SCHEMA_OF
 from tests.project_folder import ProjectFolder
 from tests.servers import MariaDBServer, MySQLServer, PostgresServer, Server, unique
 from tests.shared_servers import AnyServer
@@ -167,7 +168,7 @@ class World:
     def snapshot(self, target: str) -> Any:
         """Everything in a target: its schema, its rows, its version."""
         kind = target.split("/")[1]
-        rows = [sorted(map(tuple, self.execute(target, sql))) for sql in _SCHEMA[kind]]
+        rows = [sorted(map(tuple, self.execute(target, sql))) for sql in SCHEMA_OF[kind]]
         tables = ("counter", "marks", "items", "last", "alembic_version")
         return rows, {t: sorted(self.execute(target, f"SELECT * FROM {t}")) for t in tables}
 
@@ -279,27 +280,3 @@ def away(path: Path, seconds: float) -> Iterator[None]:
         yield
     finally:
         other.rename(path)
-
-
-_COLUMNS = (
-    "SELECT table_name, column_name, ordinal_position, data_type, is_nullable, "
-    "coalesce(column_default, 'none') FROM information_schema.columns WHERE table_schema = "
-)
-_PG = (
-    _COLUMNS + "current_schema()",
-    """SELECT tablename, indexname, i.indisvalid FROM pg_indexes
-    JOIN pg_index i ON i.indexrelid = to_regclass(indexname)
-    WHERE schemaname = current_schema()""",
-)
-_MY = (
-    _COLUMNS + "DATABASE()",
-    """SELECT table_name, index_name, column_name FROM information_schema.statistics
-    WHERE table_schema = DATABASE()""",
-)
-_SCHEMA = {
-    MARIADB: _MY,
-    MYSQL: _MY,
-    POSTGRES: _PG,
-    SCHEMAS: _PG,
-    SQLITE: ("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL",),
-}
