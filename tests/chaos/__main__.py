@@ -38,11 +38,16 @@ def main() -> int:
                 continue
             tally.update(what for kills in told.setup.kills for what, _ in kills)
             tally["in doubt"] += len(told.fixed)
+            tally["replayed"] += told.replayed.total()
+            tally["with replay"] += told.setup.replays
             tally["commands"] += told.commands
             print(told, flush=True)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s: {counts}")
     print(f"failed: {failed or 'none'}")
+    if tally["with replay"] and not tally["replayed"]:
+        print("nothing was replayed, so these rounds say nothing of it")
+        return 1
     return 1 if failed else 0
 
 

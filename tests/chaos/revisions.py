@@ -10,6 +10,8 @@ MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE = "maria", "mysql", "pgdb", "pgschema"
 KINDS = (MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE)
 DDL_COMMITS = frozenset({MARIADB, MYSQL})
 """Where each statement of DDL commits by itself."""
+_SLOW, _QUICK = 0.2, 0.02
+"""Seconds that a statement of either sort takes: replaying sends slow revisions by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Step:
     """It is in an ``autocommit_block``."""
     clean: str = ""
     """Removes what it may leave behind where it was not done."""
+    operation: str = ""
+    """What the revision calls, where it is not ``op.execute`` of ``sql``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +37,27 @@ class Revision:
     id: str
     down: str | None
     steps: tuple[Step, ...]
+    pure: bool
+    """It may be replayed: it pauses nowhere but in its statements."""
 
     @property
     def code(self) -> str:
         """The body of its ``upgrade()``, with pauses in which it may be killed."""
-        lines = ["import random"]
+        pause = [] if self.pure else ["time.sleep(random.uniform(0, 0.04))"]
+        lines = [] if self.pure else ["import random"]
         for step in self.steps:
-            lines.append("time.sleep(random.uniform(0, 0.04))")
-            run = f"op.execute({step.sql!r})"
+            lines += pause
+            run = step.operation or f"op.execute({step.sql!r})"
             if step.apart:
                 lines += ["with op.get_context().autocommit_block():", f"    {run}"]
             else:
                 lines.append(run)
-        lines.append("time.sleep(random.uniform(0, 0.04))")
-        return "\n".join(lines)
+        return "\n".join(lines + pause)
 
 
-def history(kind: str) -> tuple[Revision, ...]:
-    """Return the revisions of a kind of target."""
-    say = _Words(kind)
+def history(kind: str, *, pure: bool = False) -> tuple[Revision, ...]:
+    """Return the revisions of a kind of target; ``pure``: which may be replayed."""
+    say = _Words(kind, pure)
     in_block = kind in {POSTGRES, SCHEMAS}
     ids = ("a1", "b2", "c3", "d4", "d4x", "e5")
     rows = ", ".join(f"('{id_}', 0)" for id_ in ids)
@@ -59,6 +65,7 @@ def history(kind: str) -> tuple[Revision, ...]:
         f"INSERT INTO counter (revision, n) VALUES {rows}",
         f"SELECT count(*) / {len(ids)} FROM counter",
         "DELETE FROM counter",
+        operation=say.insert("counter", [{"revision": id_, "n": 0} for id_ in ids]),
     )
     parts: dict[str, tuple[Step, ...]] = {
         "a1": (
@@ -81,7 +88,8 @@ def history(kind: str) -> tuple[Revision, ...]:
     }
     downs = [None, *parts]
     return tuple(
-        Revision(id_, down, steps) for (id_, steps), down in zip(parts.items(), downs, strict=False)
+        Revision(id_, down, steps, pure)
+        for (id_, steps), down in zip(parts.items(), downs, strict=False)
     )
 
 
@@ -95,6 +103,7 @@ class _Words:
     """Statements in the words of one kind of server."""
 
     kind: str
+    pure: bool
 
     @property
     def _here(self) -> str:
@@ -131,15 +140,9 @@ class _Words:
         return Step(f"CREATE INDEX{how} {name} ON items (a)", there, gone, apart, clean=gone)
 
     def counts(self, id_: str, *, slow: bool = False, apart: bool = False) -> Step:
-        slowly = {
-            MARIADB: f"UPDATE counter SET n = n + 1 + SLEEP(0.2) WHERE revision = '{id_}'",
-            MYSQL: f"UPDATE counter SET n = n + 1 + SLEEP(0.2) WHERE revision = '{id_}'",
-            SQLITE: f"UPDATE counter SET n = n + 1 WHERE revision = '{id_}'",
-        }
-        plain = f"UPDATE counter SET n = n + 1 WHERE revision = '{id_}'"
-        waits = f"UPDATE counter SET n = n + 1 FROM pg_sleep(0.2) WHERE revision = '{id_}'"
+        pause = (_SLOW if slow else _QUICK) if self.pure else _SLOW if slow else 0
         return Step(
-            slowly.get(self.kind, waits) if slow else plain,
+            f"UPDATE counter SET n = n + 1{self._waits(pause)} WHERE revision = '{id_}'",
             f"SELECT n FROM counter WHERE revision = '{id_}'",
             f"UPDATE counter SET n = 0 WHERE revision = '{id_}'",
             apart,
@@ -150,7 +153,22 @@ class _Words:
             f"INSERT INTO marks (revision) VALUES ('{id_}')",
             f"SELECT count(*) FROM marks WHERE revision = '{id_}'",
             f"DELETE FROM marks WHERE revision = '{id_}'",
+            operation=self.insert("marks", [{"revision": id_}]),
         )
+
+    def insert(self, table: str, rows: list[dict[str, Any]]) -> str:
+        """Insert with parameters, in what may be replayed: several rows go by themselves there."""
+        if not self.pure:
+            return ""
+        columns = "".join(f", sa.column({name!r})" for name in rows[0])
+        return f"op.bulk_insert(sa.table({table!r}{columns}), {rows!r})"
+
+    def _waits(self, seconds: float) -> str:
+        if not seconds or self.kind == SQLITE:
+            return ""
+        if self.kind in DDL_COMMITS:
+            return f" + SLEEP({seconds})"
+        return f" FROM pg_sleep({seconds})"
 
 
 def fix(revision: Revision, execute: Execute, *, complete: bool) -> str:

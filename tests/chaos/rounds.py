@@ -23,34 +23,16 @@ from tests.chaos.revisions import (
     SCHEMAS,
     fix,
     heads,
-    history,
     untouched,
 )
-from tests.chaos.setups import Setup
+from tests.chaos.setups import MORE_TENANTS, Setup
+from tests.chaos.told import Told
 from tests.chaos.world import AnyServer, Servers, World, away
 from tests.project_folder import Ran, Started, wait_until
 
 _COMMANDS = 25  # more than any round needs
 _FAILED = frozenset({State.FAILED, State.LOCKED})
 _CODES = frozenset({0, 3, 5, 6})
-
-
-@dataclass(slots=True)
-class Told:
-    """How a round went."""
-
-    setup: Setup
-    log: list[str] = field(default_factory=list)
-    fixed: list[str] = field(default_factory=list)
-    commands: int = 0
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        doubt = f"in doubt: {', '.join(self.fixed)}" if self.fixed else "no doubt"
-        return (
-            f"seed {self.setup.seed}  ledger {self.setup.ledger}  budget {self.setup.budget}  "
-            f"retries {self.setup.retries}  {'; '.join(self.log)}  {doubt}  {self.seconds:.1f} s"
-        )
 
 
 @dataclass(slots=True)
@@ -125,7 +107,7 @@ class Round:
             return
         kind = target.split("/")[1]
         assert kind in DDL_COMMITS | {POSTGRES, SCHEMAS}, attempt
-        revision = next(r for r in history(kind) if r.id == failure.revision)
+        revision = next(r for r in self.world.history(kind) if r.id == failure.revision)
         assert kind in DDL_COMMITS or any(step.apart for step in revision.steps), attempt
         assert self._begun(target, revision.id), attempt
 
@@ -209,6 +191,7 @@ class Round:
         for target in self.world.targets:
             self._assert_right(target)
         self._assert_ledger_agrees()
+        self._assert_replayed()
         left = [p.name for p in (self.world.folder / "var").iterdir() if p.suffix != ".db"]
         assert not left, f"{left}: {told}"
         again = self.world.project.run("upgrade", "--yes", code=0)
@@ -244,6 +227,18 @@ class Round:
                 for target in self.world.targets:
                     if target.split("/")[1] == kind:
                         assert standings[target][0].heads == (HEAD,), f"{target}: {told}"
+
+    def _assert_replayed(self) -> None:
+        """Without it, a round proves nothing of replaying; it leads where building does."""
+        shown = self.world.project.run("show", "-o", "json")
+        with self.world.ledger() as ledger:
+            for attempt in ledger.attempts(ledger.runs()[0].id):
+                if attempt.replayed:
+                    self.told.replayed[attempt.target.split("/")[1]] += attempt.replayed
+        assert shown.json["replayed"] == self.told.replayed.total(), self.told
+        if self.setup.replays and self.told.commands <= 2:  # else all may have ended too early
+            assert self.told.replayed, self.told
+        assert '"differs"' not in shown.out, f"{self.told}\n{shown}"
 
     def _assert_no_secret(self) -> None:
         password = self.world.maria.password
@@ -295,7 +290,8 @@ def play(
     servers: Servers, folder: Path, setup: Setup, reference: Mapping[str, Any], tenants: int
 ) -> Told:
     """Play one round in an empty folder."""
-    world = World(servers, folder, setup.ledger, tuple(f"t{n}" for n in range(tenants)))
+    names = tuple(f"t{n}" for n in range(tenants + MORE_TENANTS * setup.replays))
+    world = World(servers, folder, setup.ledger, names, setup.replays)
     world.make(budget=setup.budget, retries=setup.retries)
     try:
         return Round(setup, world, reference).play()

@@ -16,8 +16,10 @@ KILLS = (
     "postgres",
     "ledger",
 )
-_SPAN = 3.5
-"""About as many seconds as an undisturbed run takes once it has begun."""
+_SPANS = {False: 3.5, True: 10.0}
+"""About as many seconds as an undisturbed run takes once it has begun, without and with replay."""
+MORE_TENANTS = 4
+"""In a round with replay: a worker builds each revision on two targets first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,16 @@ class Setup:
     kills: tuple[tuple[tuple[str, float], ...], ...]
     """Of the first commands, one after the other: what is killed, and how many seconds after the
     run was taken up (below 0: after the command was started)."""
+    replays: bool = False
+    """Its revisions may be replayed, and are."""
 
     @classmethod
     def of(cls, seed: int, kill: str | None = None, ledger: str | None = None) -> "Setup":
         """Return the round of a seed; the first kill and the ledger may be given."""
         luck = random.Random(seed)
+        replays = bool(seed % 2)
         count = luck.choices((1, 2, 3), (5, 3, 2))[0]
-        kills = [_kills(luck) for _ in range(count)]
+        kills = [_kills(luck, _SPANS[replays]) for _ in range(count)]
         chosen = luck.choice(LEDGERS)
         if kill is not None:
             kills[0] = ((kill, kills[0][0][1]), *kills[0][1:])
@@ -47,12 +52,13 @@ class Setup:
             luck.choice(('"100%"', '"100%"', "0")),
             luck.choice((0, 1, 3)),
             tuple(kills),
+            replays,
         )
 
 
-def _kills(luck: random.Random) -> tuple[tuple[str, float], ...]:
+def _kills(luck: random.Random, span: float) -> tuple[tuple[str, float], ...]:
     several = luck.choices((1, 2, 3), (6, 3, 1))[0]
-    when = luck.choices((luck.uniform(-1.5, 0), luck.uniform(0, _SPAN)), (1, 6))[0]
+    when = luck.choices((luck.uniform(-1.5, 0), luck.uniform(0, span)), (1, 6))[0]
     found = []
     for _ in range(several):
         found.append((luck.choice(KILLS), round(when, 2)))

@@ -12,18 +12,19 @@ from tests.chaos.world import Servers
 
 Rig = tuple[Servers, dict[str, Any]]
 ROUNDS = (
-    # What is killed when, by command; on which ledger; its budget and retries.
-    ((("orchestrator", 0.5),), "sqlite", '"100%"', 1),
-    ((("group", 0.8),), "mariadb", "0", 0),
-    ((("worker", 0.4), ("worker", 0.7)), "sqlite", "0", 0),
-    ((("workers", 0.6),), "postgres", '"100%"', 3),
-    ((("fork server", 0.3), ("orchestrator", 0.9)), "sqlite", '"100%"', 1),
-    ((("mariadb", 0.5),), "sqlite", '"100%"', 1),
-    ((("mysql", 0.5), ("workers", 0.8)), "sqlite", '"100%"', 1),
-    ((("postgres", 0.7), ("workers", 0.8)), "sqlite", "0", 0),
-    ((("ledger", 0.4), ("group", 1.0)), "postgres", '"100%"', 1),
-    ((("ledger", 0.5), ("mariadb", 0.8)), "mariadb", "0", 1),
-    ((("ledger", 0.3), ("worker", 0.9)), "mysql", '"100%"', 0),
+    # What is killed when, by command; on which ledger; its budget and retries; with replay, which
+    # begins after about three seconds.
+    ((("orchestrator", 0.5),), "sqlite", '"100%"', 1, False),
+    ((("group", 4.2),), "mariadb", "0", 0, True),
+    ((("worker", 0.4), ("worker", 0.7)), "sqlite", "0", 0, False),
+    ((("workers", 5.1),), "postgres", '"100%"', 3, True),
+    ((("fork server", 0.3), ("orchestrator", 0.9)), "sqlite", '"100%"', 1, False),
+    ((("mariadb", 3.8),), "sqlite", '"100%"', 1, True),
+    ((("mysql", 3.4), ("workers", 4.6)), "sqlite", '"100%"', 1, True),
+    ((("postgres", 0.7), ("workers", 0.8)), "sqlite", "0", 0, False),
+    ((("ledger", 4.3), ("group", 5.0)), "postgres", '"100%"', 1, True),
+    ((("ledger", 0.5), ("mariadb", 0.8)), "mariadb", "0", 1, False),
+    ((("ledger", 3.3), ("worker", 4.9)), "mysql", '"100%"', 0, True),
 )
 
 
@@ -40,15 +41,15 @@ def test_every_kind_of_kill_is_there() -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    # Every kind of kill in test-slow; here the first, and one of a MySQL server.
+    # Every kind of kill in test-slow; here the first, and one of a MySQL server, with replay.
     [
         seed if seed in {0, 6} else pytest.param(seed, marks=pytest.mark.slow)
         for seed in range(len(ROUNDS))
     ],
 )
 def test_whatever_is_killed_each_revision_is_done_once(rig: Rig, tmp_path: Path, seed: int) -> None:
-    kills, ledger, budget, retries = ROUNDS[seed]
-    setup = Setup(seed, ledger, budget, retries, (kills,))
+    kills, ledger, budget, retries, replays = ROUNDS[seed]
+    setup = Setup(seed, ledger, budget, retries, (kills,), replays)
 
     servers, reference = rig
     print(play(servers, tmp_path, setup, reference, tenants=2))

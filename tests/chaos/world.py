@@ -12,7 +12,16 @@ from urllib.parse import quote
 
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.ledger.ledger import Ledger
-from tests.chaos.revisions import KINDS, MARIADB, MYSQL, POSTGRES, SCHEMAS, SQLITE, history
+from tests.chaos.revisions import (
+    KINDS,
+    MARIADB,
+    MYSQL,
+    POSTGRES,
+    SCHEMAS,
+    SQLITE,
+    Revision,
+    history,
+)
 from tests.chaos.snapshots import SCHEMA_OF
 from tests.project_folder import ProjectFolder
 from tests.servers import MariaDBServer, MySQLServer, PostgresServer, Server, unique
@@ -20,6 +29,8 @@ from tests.shared_servers import AnyServer
 
 PASSWORD = "CHAOS_PASSWORD"
 LEDGERS = ("sqlite", "postgres", "mariadb", "mysql")
+_MANY, _FEW = 6, 2
+"""How many targets may be worked on at a time."""
 _SMALL = {
     "mariadb": ("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
     "mysql": ("--innodb-buffer-pool-size=32M", "--innodb-redo-log-capacity=16M"),
@@ -63,6 +74,8 @@ class World:
     folder: Path
     ledger_kind: str
     tenants: tuple[str, ...]
+    replays: bool = False
+    """Its revisions may be replayed, by few workers, each with many targets."""
     prefix: str = field(default_factory=lambda: unique("chaos"))
     project: ProjectFolder = field(init=False)
 
@@ -106,8 +119,12 @@ class World:
         self.project.environ[PASSWORD] = self.maria.password
         for kind in KINDS:
             self.project.scripts(kind)
-            for revision in history(kind):
+            for revision in self.history(kind):
                 self.project.revision(revision.id, revision.down, revision.code, database=kind)
+
+    def history(self, kind: str) -> tuple[Revision, ...]:
+        """Return the revisions of a kind of target."""
+        return history(kind, pure=self.replays)
 
     def drop(self) -> None:
         """Drop the databases again."""
@@ -230,7 +247,7 @@ tenants = [{tenants}]
 {SCHEMAS} = {{ url = '{shared}', schema = "{{tenant}}" }}
 
 [environments.prod.rollout]
-max_parallel = 6
+max_parallel = {_FEW if self.replays else _MANY}
 lock_timeout = "2s"
 target_timeout = "30s"
 retries = {retries}
