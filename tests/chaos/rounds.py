@@ -2,8 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from orchestrator.ledger.records import AttemptRecord, RunRecord, TargetRecord, Which
 from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import State
+from tests.chaos.moments import pausing, taken_up, wait_for
 from tests.chaos.processes import fork_servers, kill, members, workers
 from tests.chaos.revisions import (
     COUNTED,
@@ -31,6 +31,8 @@ from tests.chaos.world import AnyServer, Servers, World, away
 from tests.project_folder import Ran, Started, wait_until
 
 _COMMANDS = 25  # more than any round needs
+_AIMED = 0.7
+"""How often a server is killed in the midst of a revision: what is replayed is soon over."""
 _FAILED = frozenset({State.FAILED, State.LOCKED})
 _CODES = frozenset({0, 3, 5, 6})
 
@@ -136,7 +138,7 @@ class Round:
         self._sessions.append(started.process.pid)
         said = arguments[0]
         for what, when in kills:
-            if not _wait_for(started, events, began, when):
+            if not wait_for(started, events, began, when):
                 break
             said += f" [{what} {when:+.2f}{self._kill(what, started, events)}]"
         try:
@@ -170,6 +172,8 @@ class Round:
         return ""
 
     def _crash(self, server: AnyServer) -> None:
+        if self.setup.replays and self.luck.random() < _AIMED:
+            pausing(server, self.world.prefix)
         server.kill()
         time.sleep(self.luck.choice((0.0, self.luck.uniform(0, 2.0))))
         server.restart()
@@ -177,7 +181,7 @@ class Round:
     def _ledger_away(self, events: Path) -> str:
         if self.world.ledger_server is not None:
             self._crash(self.world.ledger_server)
-        elif _taken_up(events):  # before, another one would be made in its place
+        elif taken_up(events):  # before, another one would be made in its place
             with away(self.world.ledger_file.parent, self.luck.uniform(0.2, 2.5)):
                 return " away"
         else:
@@ -249,30 +253,6 @@ class Round:
             texts.append(repr(rows))
         for secret in (password, quote(password, safe=""), quote(password)):
             assert not any(secret in text for text in texts), self.told
-
-
-def _taken_up(events: Path) -> bool:
-    with suppress(OSError):
-        return events.stat().st_size > 0
-    return False
-
-
-def _wait_for(started: Started, events: Path, began: float, when: float) -> bool:
-    """Wait until something is to be killed; false where the command has ended before."""
-
-    def until(condition: Callable[[], bool]) -> bool:
-        while started.process.poll() is None:
-            if condition():
-                return True
-            time.sleep(0.005)
-        return False
-
-    if when < 0:
-        return until(lambda: time.monotonic() >= began - when)
-    if not until(lambda: _taken_up(events)):
-        return False
-    taken_up = time.monotonic()
-    return until(lambda: time.monotonic() >= taken_up + when)
 
 
 def undisturbed(servers: Servers, folder: Path) -> dict[str, Any]:
