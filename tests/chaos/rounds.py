@@ -147,7 +147,7 @@ class Round:
             if started.process.poll() is None:
                 started.kill()
         self.outputs.append(ran)
-        self.told.log.append(f"{said} {ran.code}")
+        self.told.log.append(f"{said} {ran.code}{'' if '[' in said else _failed(ran)}")
         assert ran.code in _CODES or (ran.code == -9 and kills), f"{self.told}\n{ran}"
 
     def _kill(self, what: str, started: Started, events: Path) -> str:
@@ -253,6 +253,12 @@ class Round:
             texts.append(repr(rows))
         for secret in (password, quote(password, safe=""), quote(password)):
             assert not any(secret in text for text in texts), self.told
+
+
+def _failed(ran: Ran) -> str:
+    """Say what failed in a command that nothing disturbed."""
+    lines = [line for line in ran.err.splitlines() if line.startswith("failed ")]
+    return f" ({'; '.join(lines)})" if lines else ""
 
 
 def undisturbed(servers: Servers, folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ WAITS = "SELECT id FROM information_schema.processlist WHERE db = '{}' AND state
 def third(request: pytest.FixtureRequest, new_fleet: Callable[[str], Fleet]) -> Fleet:
     """Three targets at their first revision: of the next one, the third gets a recording."""
     fleet = new_fleet(request.param)
-    fleet.declare(3, max_parallel=1, retries=0)
+    fleet.declare(3, max_parallel=1, retries=1)
     fleet.project.revision("a1", None, TABLES)
     fleet.project.run("upgrade", "--yes")
     return fleet
@@ -91,6 +91,16 @@ def test_what_commits_is_in_the_journal_before(third: Fleet) -> None:
     resumed = third.project.run("resume", "2", "-o", "json", code=3)
 
     assert [t["state"] for t in resumed.json["targets"]][-1] == "in_doubt"
+    assert (marks(third), third.heads(REPLAYED)) == (0, ["a1"])
+
+
+def test_where_its_session_is_lost_it_is_looked_at_and_not_run_again(third: Fleet) -> None:
+    started = asleep(third, "INSERT ON marks", f"{COLUMN}\n{MARK}")
+    end_session(third)
+
+    ran = started.wait(3)
+
+    assert "in doubt" in ran.err
     assert (marks(third), third.heads(REPLAYED)) == (0, ["a1"])
 
 
