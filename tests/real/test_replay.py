@@ -2,7 +2,8 @@
 
 from orchestrator.worker.jobs import Verb
 from tests.real.conftest import Fleet
-from tests.real.replay_bodies import CHANCES, IMPURE, PURE, bodies_on, write
+from tests.real.replay_bodies import PURE, bodies_on, write
+from tests.real.replay_impure_bodies import CHANCES, IMPURE
 from tests.real.replaying import assert_all_alike, replayed, worker_of
 
 

@@ -7,7 +7,8 @@ import pytest
 from orchestrator.rollout.outcomes import State
 from tests.project_folder import ENV_PY
 from tests.real.conftest import Fleet
-from tests.real.replay_bodies import CHANCES, Body
+from tests.real.replay_bodies import Body
+from tests.real.replay_impure_bodies import CHANCES
 from tests.real.replaying import CREATE, history, replayed, worker_of
 
 INSERT = "INSERT INTO items (n, name) VALUES"

@@ -12,7 +12,8 @@ from orchestrator.worker.jobs import Verb
 from tests.effort import examples
 from tests.project_folder import ENV_PY, ProjectFolder
 from tests.real.conftest import Fleet
-from tests.real.replay_bodies import CHANCES, IMPURE, PURE, Body, Graph, bodies_on, write
+from tests.real.replay_bodies import PURE, Body, Graph, bodies_on, write
+from tests.real.replay_impure_bodies import CHANCES, IMPURE
 from tests.real.replaying import Worker, assert_all_alike, worker_of
 
 ONE_EACH = "target_metadata=target_metadata, transaction_per_migration=True)"
