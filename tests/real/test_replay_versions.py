@@ -134,6 +134,16 @@ def test_targets_that_began_otherwise_are_not_compared(new_fleet: Callable[[str]
         assert worker.differs == []
 
 
+def test_what_is_built_for_each_target_may_differ(new_fleet: Callable[[str], Fleet]) -> None:
+    fleet = new_fleet("postgres")
+    fleet.declare(4)
+    own = "n = op.get_bind().execute(sa.text('SELECT current_database()')).scalar()"
+    history(fleet, f"{own}\nop.create_table(n, sa.Column('n', sa.Integer))", *BODIES)
+    with worker_of(fleet) as worker:
+        assert replayed(fleet, worker) == [0, 0, 5, 5]
+        assert worker.differs == []
+
+
 def test_a_difference_is_said_and_shown(new_fleet: Callable[[str], Fleet]) -> None:
     fleet = new_fleet("postgres")
     fleet.declare(5, max_parallel=1)

@@ -177,7 +177,8 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
     replayed = 0 if player is None else player.replayed
     if player is not None and confirmation is not None:
         last = _fingerprint(target, session, confirmation)
-        _compare(player, confirmation, Change(target, first, last), context)
+        whole = replayed == len(revisions)
+        _compare(player, confirmation, Change(target, first, last), context, whole=whole)
     return Outcome(target, State.DONE, began, after, revisions, replayed=replayed)
 
 
@@ -187,10 +188,17 @@ def _fingerprint(target: str, session: Session, confirmation: Confirmation | Non
     return fingerprint(target, session)
 
 
-def _compare(player: Player, confirmation: Confirmation, change: Change, context: Context) -> None:
-    """Compare a target's schema with one whose revisions were built; say where they differ."""
+def _compare(
+    player: Player, confirmation: Confirmation, change: Change, context: Context, *, whole: bool
+) -> None:
+    """Compare a target's schema with one whose revisions were built; say where they differ.
+
+    ``whole``: all of its revisions were replayed. What was built may be the target's own.
+    """
     if not player.replayed:
         confirmation.note_built(change)
+    elif not whole:
+        confirmation.pass_over()
     elif not confirmation.is_done and confirmation.differs(change) and confirmation.built:
         player.refuse()
         other = confirmation.built.target

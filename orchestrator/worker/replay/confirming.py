@@ -44,6 +44,10 @@ class Confirmation:
         if change.before is not None and change.after is not None:
             self.built = change
 
+    def pass_over(self) -> None:
+        """A target can't be compared: only some of its revisions were replayed."""
+        self.seen += 1
+
     def differs(self, change: Change) -> bool:
         """Whether a target whose revisions were replayed is unlike the one that was built."""
         self.seen += 1
