@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator.worker.replay.recording import How, Sent
 from orchestrator.worker.statements.meaning import is_plain_statement
 
-_SEND_SEVERAL = frozenset({"psycopg", "pymysql"})
 _ALONE = re.compile(
     r"\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE|CALL|EXECUTE|SQL_MODE)\b", re.IGNORECASE
 )
@@ -40,18 +39,12 @@ class Sender:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._driver_name = connection.dialect.driver
-        self._lets_several = False
-
-    @property
-    def joins_revisions(self) -> bool:
+        driver = connection.dialect.driver
+        self.joins_revisions = driver == "psycopg" and _has_pipeline()
         """Whether several revisions gain from being sent together."""
-        return self._driver_name == "psycopg"
-
-    @property
-    def takes_commit(self) -> bool:
+        self.takes_commit = driver == "pymysql"
         """Whether a COMMIT gains from being sent with what it commits."""
-        return self._driver_name == "pymysql"
+        self._lets_several = False
 
     def skip_commit(self) -> None:
         """Let SQLAlchemy's next COMMIT send nothing: it was sent with what it commits."""
@@ -74,7 +67,11 @@ class Sender:
         """
         driver: Any = self._connection.connection.dbapi_connection
         done: list[int] = []
-        for group in _groups(self._driver_name, all_of):
+        groups = self._groups(all_of)
+        if self.takes_commit and not self._lets_several and len(groups) < len(all_of):
+            _let_several(driver, on=True)
+            self._lets_several = True
+        for group in groups:
             counts: list[int] = []
             try:
                 self._send(driver, group, counts)
@@ -84,6 +81,25 @@ class Sender:
                 raise Failed(len(done) + at, wrapped) from error
             done += counts
         return done
+
+    def _groups(self, all_of: Sequence[Sent]) -> list[list[Sent]]:
+        """Put together what can go together."""
+        groups: list[list[Sent]] = []
+        together = False
+        for sent in all_of:
+            can = self._may_join(sent)
+            if can and together:
+                groups[-1].append(sent)
+            else:
+                groups.append([sent])
+            together = can
+        return groups
+
+    def _may_join(self, sent: Sent) -> bool:
+        # Of one for many rows, that its first rows are there does not tell that all are.
+        if sent.how is How.MANY or not is_plain_statement(sent.statement):
+            return False
+        return self.joins_revisions or (self.takes_commit and not _ALONE.search(sent.statement))
 
     def close(self) -> None:
         """Let the connection be as it was: what is built must not find that one text may be
@@ -96,30 +112,17 @@ class Sender:
     def _send(self, driver: Any, group: Sequence[Sent], counts: list[int]) -> None:
         if len(group) == 1:
             _one_by_one(self._connection, driver, group, counts)
-        elif self._driver_name == "psycopg":
+        elif self.joins_revisions:
             _pipelined(self._connection, driver, group, counts)
         else:
-            if not self._lets_several:
-                _let_several(driver, on=True)
-                self._lets_several = True
             _joined(driver, group, counts)
 
 
-def _groups(driver: str, all_of: Sequence[Sent]) -> list[list[Sent]]:
-    """Put together what can go together."""
-    groups: list[list[Sent]] = []
-    together = False
-    for sent in all_of:
-        can = driver in _SEND_SEVERAL and is_plain_statement(sent.statement)
-        # Of one for many rows, that its first rows are there does not tell that all are.
-        can = can and sent.how is not How.MANY
-        can = can and not (driver == "pymysql" and _ALONE.search(sent.statement))
-        if can and together:
-            groups[-1].append(sent)
-        else:
-            groups.append([sent])
-        together = can
-    return groups
+def _has_pipeline() -> bool:
+    """Whether libpq is new enough."""
+    import psycopg
+
+    return bool(psycopg.Pipeline.is_supported())
 
 
 def _one_by_one(
