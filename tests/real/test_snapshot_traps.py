@@ -60,7 +60,7 @@ def test_a_secret_in_a_revision_that_can_not_be_loaded_is_not_shown(shop: Projec
     revision = shop.folder / "migrations/app/versions/a1.py"
     revision.write_text(
         revision.read_text().replace(
-            "import os, sys, time",
+            "from alembic import op",
             "import os\nraise RuntimeError('no vault for ' + os.environ['PW'])",
         )
     )
