@@ -73,7 +73,7 @@ HOOKS = {
     "an operation": """
         from alembic.operations import Operations, ops
         from alembic.operations.toimpl import create_table as plain
-        @Operations.implementation_for(ops.CreateTableOp, replace=True)
+        @Operations._to_impl.dispatch_for(ops.CreateTableOp, replace=True)
         def create(operations, operation):
             for column in operation.columns:
                 column.name = column.name.replace("MARK", tenant)
