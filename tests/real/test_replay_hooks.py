@@ -73,11 +73,11 @@ HOOKS = {
     "an operation": """
         from alembic.operations import Operations, ops
         from alembic.operations.toimpl import create_table as plain
-        @Operations._to_impl.dispatch_for(ops.CreateTableOp, replace=True)
         def create(operations, operation):
             for column in operation.columns:
                 column.name = column.name.replace("MARK", tenant)
             return plain(operations, operation)
+        Operations._to_impl._registry[(ops.CreateTableOp, "default")] = create
     """,
     "an implementation of a dialect": """
         from alembic.ddl.sqlite import SQLiteImpl
