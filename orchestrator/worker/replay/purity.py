@@ -88,6 +88,8 @@ class _Revision:
         """What ``with op.batch_alter_table(…) as …`` binds."""
         self._known: set[str] = set()
         """What the file binds itself."""
+        self._inner: set[ast.AST] = set()
+        """Attributes of which one is taken in turn: they are looked at with that."""
         self._allowed: set[ast.AST] = set()
         """Names that stand where only an attribute of theirs is taken."""
 
@@ -118,6 +120,8 @@ class _Revision:
                 self._known.add(node.name)
             case ast.arg():
                 self._known.add(node.arg)
+            case ast.Attribute(value=ast.Attribute() as inner):
+                self._inner.add(inner)
             case ast.Name(ctx=ast.Store()):
                 self._known.add(node.id)
         self._known -= self._batches
@@ -139,7 +143,7 @@ class _Revision:
             raise _Impure(f"it has {type(node).__name__.lower()}")
         if isinstance(node, ast.keyword) and node.arg in {"execution_options", "autoload_with"}:
             raise _Impure(f"it says {node.arg}")
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and node not in self._inner:
             self._look_at_attribute(node)
 
     def _look_at_attribute(self, node: ast.Attribute) -> None:
@@ -223,12 +227,18 @@ def _assert_attributes_allowed(value: Any, last: str, names: list[str]) -> None:
         if name in _CLOCK and last != "func":
             raise _Impure(f"it may ask the clock: {name}")
         if isinstance(value, ModuleType):
+            _assert_allowed_module(value)
             last = name
             try:
                 value = getattr(value, name)
             except AttributeError:
                 raise _Impure(f"it takes {name}") from None
     _assert_allowed(value, last)
+
+
+def _assert_allowed_module(module: ModuleType) -> None:
+    if not _is_allowed(module.__name__):
+        raise _Impure(f"it takes the module {module.__name__} from another one")
 
 
 def _assert_allowed(value: Any, name: str) -> None:

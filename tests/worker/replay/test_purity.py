@@ -58,6 +58,9 @@ PURE = {
             batch_op.add_column(sa.Column("price", sa.Numeric(10, 2)))
             batch_op.create_index(batch_op.f("ix_price"), ["price"])
     """,
+    "a type by its whole name": """
+        op.add_column("orders", sa.Column("ip", sa.dialects.postgresql.INET()))
+    """,
     "constants of time": """
         day = datetime.datetime(2020, 1, 1) + datetime.timedelta(days=Decimal(1))
         op.execute(textwrap.dedent(f"INSERT INTO days VALUES ('{day}')"))
@@ -76,6 +79,8 @@ IMPURE = {
     "an engine": "sa.create_engine('sqlite://')",
     "an engine through a submodule": "sa.engine.create_engine('sqlite://')",
     "reflection": "sa.Table('t', sa.MetaData(), autoload_with=1)",
+    "the process": "from typing import sys\n        op.execute(sys.argv[1])",
+    "the process, through modules": "op.execute(sa.util.compat.sys.argv[1])",
     "the clock": "op.execute(str(datetime.datetime.now()))",
     "the clock, imported": "op.execute(str(date.today()))",
     "the clock, of something": "clock = datetime.datetime\n        op.execute(str(clock.utcnow()))",
