@@ -18,6 +18,10 @@ MODULES: Mapping[str, str] = {
 }
 """The Python module of a driver, where it is called otherwise than SQLAlchemy calls the driver."""
 
+OF_LIBPQ = frozenset({"psycopg", "psycopg2"})
+"""They begin transactions themselves, and can be told without a round trip not to; what they are
+given may be several statements."""
+
 _INSTEAD: Mapping[str, tuple[str, ...]] = {
     "asyncpg": ("psycopg", "psycopg2"),
     "psycopg_async": ("psycopg",),

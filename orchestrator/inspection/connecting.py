@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from orchestrator.dialects import Timeouts, dialect_of
-from orchestrator.dialects.drivers import sync_components
+from orchestrator.dialects.drivers import OF_LIBPQ, sync_components
 from orchestrator.dialects.tls import share_unverified_context
 from orchestrator.fleet.location import Location
 
@@ -103,7 +103,7 @@ def _options(driver: str, given: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if driver in _TAKES_CONNECT_TIMEOUT:
         options["connect_timeout"] = _CONNECT_TIMEOUT
-    if driver in ("psycopg", "psycopg2"):
+    if driver in OF_LIBPQ:
         options.update(_LIBPQ)
     if driver == "mysqldb":
         options["read_timeout"] = int(STATEMENT_TIMEOUT)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator.dialects import Fault, Timeouts, dialect_of, postgresql_schema
+from orchestrator.dialects.drivers import OF_LIBPQ
 from orchestrator.dialects.faults import NEXT_STEP
 from orchestrator.fleet.schema import Details, Thing
 from orchestrator.inspection.connecting import Rows, connected, limited, rows, run
@@ -25,7 +26,6 @@ _TABLES_PER_UNION = 250
 _SCHEMAS_PER_LOOK = 250
 _TRAITS = ("search path", "encoding", "collation", "character type")
 _SETTINGS = ("date style", "interval style", "time zone", "quote all identifiers")
-_SEND_SEVERAL = frozenset({"psycopg", "psycopg2"})
 _BROKEN = frozenset({Fault.LOST, Fault.UNREACHABLE, Fault.CONNECTIONS})
 
 
@@ -91,7 +91,7 @@ class _Session:
     def __init__(self, connection: Any, timeouts: Timeouts) -> None:
         self._connection = connection
         self._limits = postgresql_schema.settings(limited(timeouts))
-        self._at_once = type(connection).__module__.partition(".")[0] in _SEND_SEVERAL
+        self._at_once = type(connection).__module__.partition(".")[0] in OF_LIBPQ
         if self._at_once:
             connection.autocommit = True
         *answer, version_number = rows(connection, postgresql_schema.SESSION)[0]

@@ -7,9 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-AUTOCOMMIT_AT_WILL = frozenset({"psycopg", "psycopg2"})
-"""Drivers that begin transactions themselves, and can be told without a round trip not to; what
-they are given may be several statements."""
+from orchestrator.dialects.drivers import OF_LIBPQ
 
 _BEGINS_NONE = frozenset({"pymysql", "mysqldb", "mariadbconnector"})
 """Drivers of servers where a question that is about no table begins none."""
@@ -23,7 +21,7 @@ def outside_transactions(driver_connection: Any, driver: str) -> Iterator[Any]:
 
     The connection must have no transaction open, and has none afterwards.
     """
-    at_will = driver in AUTOCOMMIT_AT_WILL
+    at_will = driver in OF_LIBPQ
     was = driver_connection.autocommit if at_will else None
     if at_will and not was:
         driver_connection.autocommit = True
@@ -75,7 +73,7 @@ def _can_be_asked(connection: Connection, *, of_tables: bool) -> bool:
         return not of_tables
     own: Any = connection.connection.dbapi_connection
     return (
-        connection.dialect.driver in AUTOCOMMIT_AT_WILL
+        connection.dialect.driver in OF_LIBPQ
         and not own.closed
         and int(own.info.transaction_status) == _IDLE
     )

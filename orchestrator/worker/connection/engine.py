@@ -11,12 +11,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from orchestrator.dialects import Dialect, Timeouts
+from orchestrator.dialects.drivers import OF_LIBPQ
 from orchestrator.fleet.location import Location
-from orchestrator.worker.connection.aside import (
-    AUTOCOMMIT_AT_WILL,
-    last_row,
-    outside_transactions,
-)
+from orchestrator.worker.connection.aside import last_row, outside_transactions
 from orchestrator.worker.connection.greeting import greeting_of, learn_once
 from orchestrator.worker.connection.urls import own_url_of
 
@@ -73,7 +70,7 @@ def engine_of(
 
 def _prepare_connections(engine: Engine, statements: Sequence[str], greeting: str | None) -> None:
     asked = [*statements, *([] if greeting is None else [greeting])]
-    at_once = engine.dialect.driver in AUTOCOMMIT_AT_WILL
+    at_once = engine.dialect.driver in OF_LIBPQ
 
     # First in line: SQLAlchemy's own first-connect reads the default schema.
     @event.listens_for(engine, "connect", insert=True)

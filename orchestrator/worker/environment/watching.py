@@ -18,8 +18,8 @@ def watched(
     heads: tuple[str, ...],
     run: Execution,
     recorder: StatementRecorder,
+    player: Player,
     journal: Journal | None = None,
-    player: Player | None = None,
 ) -> Iterator[Any]:
     """Give out steps that tell recorder and journal when they start and end; watch the session.
 
@@ -31,20 +31,17 @@ def watched(
     run.connections.journal = journal
     if journal is not None:
         journal.expect([step.revision.revision for step in steps])
-    if player is not None:
-        player.begin(run, heads)
+    player.begin(run, heads, journal)
     for number, step in enumerate(steps):
         check = run.session.pooled or not number
-        recording = None if player is None else player.recording_of(step)
-        if player is not None and recording is not None:
+        recording = player.recording_of(step)
+        if recording is not None:
             step.migration_fn = _replayed(step, run, player, recording, check=check)
         else:
             step.migration_fn = _watched(step, run, recorder, player, check=check)
         yield step
-        if player is not None:
-            player.moved(step)
-    if player is not None:
-        player.flush()
+        player.moved(step)
+    player.flush()
 
 
 def told(steps: list[Any], recorder: StatementRecorder) -> Iterator[Any]:
@@ -83,7 +80,7 @@ def _replayed(
 
 
 def _watched(
-    step: Any, run: Execution, recorder: StatementRecorder, player: Player | None, *, check: bool
+    step: Any, run: Execution, recorder: StatementRecorder, player: Player, *, check: bool
 ) -> Callable[..., None]:
     revision, journal = step.revision.revision, run.connections.journal
 
@@ -95,16 +92,13 @@ def _watched(
             if recorder.begin(revision) and not (journal and journal.covers(revision)):
                 os._exit(0)  # as if killed: what was not recorded would be done unseen
             function = run.scripts.fresh(step)
-            if player is not None:
-                player.builds(step)
+            player.builds(step)
             with run.connections.revising(), _journaled(revision, journal):
                 function(**arguments)
             recorder.end()
-            if player is not None:
-                player.was_built()
+            player.was_built()
             run.session.assert_in_place(run.place)
-            if player is not None:
-                player.is_about_to_move()
+            player.is_about_to_move()
         except BaseException as error:
             run.error = error
             raise

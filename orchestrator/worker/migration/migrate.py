@@ -29,6 +29,7 @@ from orchestrator.worker.migration.path import (
 )
 from orchestrator.worker.replay.confirming import Change, Confirmation, fingerprint
 from orchestrator.worker.replay.player import Player
+from orchestrator.worker.replay.recordings import Recordings
 from orchestrator.worker.scripts.directory import Scripts
 from orchestrator.worker.statements.journal import Journal
 from orchestrator.worker.statements.recorder import StatementRecorder
@@ -126,8 +127,11 @@ def bring_to_head(
     """Upgrade a scratch database, and return its version table. Raises what the migration does."""
     recorder = StatementRecorder(session.engine, lambda _: None)
 
+    player = Player(Recordings(refused=True), session, scripts, recorder)
+
     def steps(heads: Heads, run: Execution) -> Any:
-        return watched(scripts.steps(Verb.UPGRADE, destination, heads), heads, run, recorder)
+        found = scripts.steps(Verb.UPGRADE, destination, heads)
+        return watched(found, heads, run, recorder, player)
 
     arguments = command_options("upgrade", x, revision=destination)
     run = run_environment(
@@ -150,10 +154,9 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         return path
     recorder = StatementRecorder(session.engine, context.notify)
     player = _player(job, scripts, session, context, recorder)
-    confirmation = None if player is None else context.confirmations(job).of((job.verb, path.way))
-    if player is None or not player.knows_some:
-        confirmation = None
-    first = _fingerprint(target, session, confirmation)
+    confirmation = context.confirmations(job).of((job.verb, path.way))
+    looks = player.knows_some and confirmation.wants_fingerprints
+    schema = fingerprint(target, session) if looks else None
     try:
         paths, table = _run(job, scripts, session, context, recorder, player)
     except BaseException as error:  # noqa: BLE001 - a migration may raise anything
@@ -174,18 +177,11 @@ def _under_lock(job: Job, target: str, context: Context, session: Session) -> Ou
         return Outcome(target, State.FAILED, path.before, after, failure=failure)
     revisions = tuple(revision for path in paths for revision in path.revisions)
     began = paths[0].before if job.origin is None else path.before
-    replayed = 0 if player is None else player.replayed
-    if player is not None and confirmation is not None:
-        last = _fingerprint(target, session, confirmation)
-        whole = replayed == len(revisions)
-        _compare(player, confirmation, Change(target, first, last), context, whole=whole)
-    return Outcome(target, State.DONE, began, after, revisions, replayed=replayed)
-
-
-def _fingerprint(target: str, session: Session, confirmation: Confirmation | None) -> str | None:
-    if confirmation is None or not confirmation.wants_fingerprints:
-        return None
-    return fingerprint(target, session)
+    if looks:
+        change = Change(target, schema, fingerprint(target, session))
+        whole = player.replayed == len(revisions)
+        _compare(player, confirmation, change, context, whole=whole)
+    return Outcome(target, State.DONE, began, after, revisions, replayed=player.replayed)
 
 
 def _compare(
@@ -199,7 +195,7 @@ def _compare(
         confirmation.note_built(change)
     elif not whole:
         confirmation.pass_over()
-    elif not confirmation.is_done and confirmation.differs(change) and confirmation.built:
+    elif confirmation.differs(change) and confirmation.built:
         player.refuse()
         other = confirmation.built.target
         context.made("differs", f"its revisions were replayed, and its schema is not {other}'s")
@@ -211,13 +207,11 @@ def _run(
     session: Session,
     context: Context,
     recorder: StatementRecorder,
-    player: Player | None,
+    player: Player,
 ) -> tuple[list[MigrationPath], VersionTable]:
     """Run ``env.py``, and tell how it moved the heads that it found, each time it asked."""
     paths: list[MigrationPath] = []
     journal = _journal(job, session, context)
-    if player is not None:
-        player.journal = journal
 
     def steps(heads: Heads, run: Execution) -> Any:
         path = path_of(job, scripts, tuple(sorted(heads)))
@@ -225,7 +219,7 @@ def _run(
         stamps = job.verb is Verb.STAMP
         if stamps:
             return path.steps
-        return watched(list(path.steps), heads, run, recorder, journal, player)
+        return watched(list(path.steps), heads, run, recorder, player, journal)
 
     arguments, options = asked(job, context)
     if job.purge:
@@ -237,8 +231,7 @@ def _run(
             scripts, session, steps, arguments, profile=profile, commits=True, **options
         )
     finally:
-        if player is not None:
-            player.close()
+        player.close()
         if journal is not None:
             journal.close()
     session.assert_own(run.place)
@@ -247,11 +240,11 @@ def _run(
 
 def _player(
     job: Job, scripts: Scripts, session: Session, context: Context, recorder: StatementRecorder
-) -> Player | None:
-    """What replays revisions, where that is wanted: a stamp has none."""
-    if job.verb is Verb.STAMP or not job.replay or not scripts.database.replay:
-        return None
-    return Player(context.recordings(job), session, scripts, recorder)
+) -> Player:
+    """What replays revisions where that is wanted, and builds them elsewhere."""
+    wanted = job.replay and scripts.database.replay
+    recordings = context.recordings(job) if wanted else Recordings(refused=True)
+    return Player(recordings, session, scripts, recorder)
 
 
 def _journal(job: Job, session: Session, context: Context) -> Journal | None:

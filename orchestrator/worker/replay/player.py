@@ -76,8 +76,7 @@ class Player:
     ) -> None:
         self.replayed = 0
         """Revisions that were sent from recordings."""
-        self.journal: Journal | None = None
-        """Asked before anything is sent that can't be rolled back with its version row."""
+        self._journal: Journal | None = None
         self._run: Run
         self._recordings = recordings
         self._session = session
@@ -98,9 +97,12 @@ class Player:
         """Whether anything is recorded that may be replayed, on this target or a later one."""
         return not self._recordings.is_empty
 
-    def begin(self, run: "Run", heads: tuple[str, ...]) -> None:
-        """Migrations are about to run from ``heads``."""
-        self._run, self._heads = run, tuple(sorted(heads))
+    def begin(self, run: "Run", heads: tuple[str, ...], journal: Journal | None) -> None:
+        """Migrations are about to run from ``heads``.
+
+        ``journal`` is asked before anything is sent that can't be rolled back.
+        """
+        self._run, self._heads, self._journal = run, tuple(sorted(heads)), journal
         self._surroundings = None
         context = run.environment.get_context()
         if not self._recordings.refused:
@@ -136,7 +138,7 @@ class Player:
         if self._surroundings is None:
             return
         situation = self._situation_of(step)
-        code = self._scripts.code.get(str(step.revision.path))
+        code = self._scripts.code[str(step.revision.path)]
         if self._recordings.may_record(situation, step, code):
             self._situation = situation
             self._heard.begin(step.revision.revision)
@@ -207,9 +209,9 @@ class Player:
         revision = staged[0].recording.revision
         if self._recorder.begin(revision) and not self._covers(revision):
             os._exit(0)  # as if killed: what was not recorded would be done unseen
-        if self.journal is not None:
+        if self._journal is not None:
             for one in staged:
-                self._ask(self.journal, one.recording)
+                self._ask(self._journal, one.recording)
         commits = self._commits
         everything = [sent for one in staged for sent in one.everything(guarded=commits)]
         try:
@@ -217,11 +219,11 @@ class Player:
         except Failed as failed:
             self._tell(staged, everything, failed.at)
             if failed.at < len(everything) and everything[failed.at] is ONE_ROW:
-                raise _not_moved(staged[-1], "other than one") from failed.error.orig
+                raise _not_moved(staged[-1]) from failed.error.orig
             raise failed.error from failed.error.orig
         finally:
-            if self.journal is not None:
-                self.journal.end()
+            if self._journal is not None:
+                self._journal.end()
         self._tell(staged, everything, len(everything))
         self._assert_moved(staged, everything, counts)
         if commits:
@@ -240,7 +242,7 @@ class Player:
         )
 
     def _covers(self, revision: str) -> bool:
-        return self.journal is not None and self.journal.covers(revision)
+        return self._journal is not None and self._journal.covers(revision)
 
     def _ask(self, journal: Journal, recording: Recording) -> None:
         journal.begin(recording.revision)
@@ -272,16 +274,18 @@ class Player:
                 next(changed)
             for sent in one.version:
                 if next(changed) != 1 and not _inserts(sent):
-                    raise _not_moved(one, "other than one")
+                    raise _not_moved(one)
 
 
 def _inserts(sent: Sent) -> bool:
     return sent.statement.startswith("INSERT")
 
 
-def _not_moved(staged: _Staged, rows: str) -> CommandError:
+def _not_moved(staged: _Staged) -> CommandError:
     revision = staged.recording.revision
-    return CommandError(f"after revision {revision}, {rows} row of the version table was changed")
+    return CommandError(
+        f"after revision {revision}, other than one row of the version table was changed"
+    )
 
 
 def _moves(construct: Any, context: MigrationContext) -> bool:

@@ -27,9 +27,9 @@ class Situation:
 class Recordings:
     """What a worker has recorded of the revisions of one database."""
 
-    def __init__(self) -> None:
-        self.refused = False
-        """Nothing is to be replayed any more."""
+    def __init__(self, *, refused: bool = False) -> None:
+        self.refused = refused
+        """Nothing is to be recorded or replayed, or not any more."""
         self._impurities: dict[str, str | None] = {}
         self._once: dict[Situation, Recording] = {}
         self._proved: dict[Situation, Recording] = {}
@@ -41,7 +41,7 @@ class Recordings:
         """Nothing that was recorded may ever be replayed."""
         return self.refused or not (self._once or self._proved)
 
-    def may_record(self, situation: Situation, step: Any, code: CodeType | None) -> bool:
+    def may_record(self, situation: Situation, step: Any, code: CodeType) -> bool:
         """Whether it is worth while to record a revision; ``code`` is what was compiled of it."""
         if situation in self._doubts or situation in self._proved or self.refused:
             return False
@@ -49,9 +49,9 @@ class Recordings:
         if len(self._surroundings) > _MOST_SURROUNDINGS and not self._proved:
             return False  # each target has its own, such as a schema for its version table
         path = str(step.revision.path)
-        if code is not None and path not in self._impurities:
+        if path not in self._impurities:
             self._impurities[path] = _impurity(path, code)
-        return code is None or self._impurities[path] is None
+        return self._impurities[path] is None
 
     def note(self, situation: Situation, recording: Recording | None, doubt: str | None) -> None:
         """Keep what was recorded of a revision that was built."""

@@ -3,7 +3,7 @@
 import sqlite3
 import sys
 from collections.abc import Hashable, Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from alembic.operations import Operations
@@ -133,7 +133,7 @@ def _implementations() -> Iterable[Any]:
     return own.values()
 
 
-@cache
+@lru_cache(maxsize=1)
 def _known_constructs(_modules: int) -> Iterable[Any]:
     """Those there are; others come with modules that are imported."""
     return tuple(dict.fromkeys(_constructs(Visitable)))
