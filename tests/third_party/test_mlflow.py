@@ -18,6 +18,8 @@ TENANTS = ("ada", "bob", "cyd")
 def test_mlflow(application: Callable[..., Application]):
     """Upgrade, status, check, one step down and up: what plain ``alembic`` does, on twelve targets.
 
+    Each third tenant gets what may be replayed as the first two got it.
+
     One test, since each process that imports MLflow takes three seconds for it.
     """
     app = application("mlflow:store/db_migrations", *TENANTS)
@@ -29,7 +31,7 @@ def test_mlflow(application: Callable[..., Application]):
         [environments.{kind}]
         url     = "{app.template(kind)}"
         tenants = {list(TENANTS)}
-        rollout = {{ max_parallel = 2, max_failures = "100%" }}
+        rollout = {{ max_parallel = 1, max_failures = "100%" }}
         """
         for kind in KINDS
     )
@@ -47,6 +49,9 @@ def test_mlflow(application: Callable[..., Application]):
 
     assert ran.json["summary"]["states"] == {"done": 12}
     assert [len(target["revisions"]) for target in ran.json["targets"]] == [67] * 12
+    replayed = {kind: [target["replayed"] for target in targets(ran, kind)] for kind in KINDS}
+    # The others import MLflow's code, or ask the database; on SQLite a batch does.
+    assert replayed == {kind: [0, 0, 19 if kind == "sqlite" else 30] for kind in KINDS}
     for kind in KINDS:
         assert app.alembic(kind, "upgrade", "head")["statement"] is None
         plain = app.schema(kind)
