@@ -17,11 +17,8 @@ from orchestrator.worker.replay.recordings import Recordings, Situation
 from orchestrator.worker.replay.sending import COMMIT, ONE_ROW, Failed, Sender
 from orchestrator.worker.replay.surroundings import surroundings_of
 from orchestrator.worker.scripts.directory import Scripts, heads_after
-from orchestrator.worker.statements.journal import Journal
+from orchestrator.worker.statements.journal import AT_ONCE, SLOW, Journal
 from orchestrator.worker.statements.recorder import StatementRecorder
-
-_SLOW = 0.1
-"""Seconds from which on a revision is sent alone, so that it is told which one runs."""
 
 
 @dataclass
@@ -35,13 +32,15 @@ class _Staged:
     def is_complete(self) -> bool:
         return len(self.version) == len(self.recording.version)
 
-    def everything(self, *, guarded: bool) -> Iterator[Sent]:
-        """All that is to be sent; ``guarded``: no statement after one that moved no version row."""
+    def everything(self, *, commits: bool) -> Iterator[Sent]:
+        """All that is to be sent; ``commits``: no COMMIT where one moved no version row."""
         yield from self.recording.statements
         for sent in self.version:
             yield sent
-            if guarded and not _inserts(sent):
+            if commits and not _inserts(sent):
                 yield ONE_ROW
+        if commits:
+            yield COMMIT
 
 
 class Run(Protocol):
@@ -91,6 +90,8 @@ class Player:
         """Of the revision that is being recorded."""
         self._context: MigrationContext | None = None
         self._joins = False
+        self._commits = False
+        """Each revision that is staged is committed by what is sent."""
 
     @property
     def knows_some(self) -> bool:
@@ -109,11 +110,8 @@ class Player:
             self._surroundings = surroundings_of(self._session, context)
         if self._surroundings is None:
             return
-        self._joins = (
-            self._sender.joins_revisions
-            and context.impl.transactional_ddl
-            and not context._transaction_per_migration
-        )
+        per_migration = context._transaction_per_migration or not context.impl.transactional_ddl
+        self._joins = self._sender.joins_revisions and not per_migration
         if self._context is not context:
             self._context = context
             self._take_over(context)
@@ -125,9 +123,14 @@ class Player:
         return self._recordings.proved(self._situation_of(step))
 
     def stage(self, recording: Recording) -> None:
-        """Send a recording, or soon: at the latest with ``flush``."""
-        if recording.seconds > _SLOW:
+        """Send a recording, or soon: at the latest with ``flush``.
+
+        One that is slow is sent alone, so that it is told which one runs. Where each commits, no
+        more are sent together than one record covers.
+        """
+        if recording.seconds > SLOW or len(self._staged) == AT_ONCE:
             self.flush()
+        self._commits = self._sender.takes_commit and self._alembic_commits
         self._staged.append(_Staged(recording))
 
     def builds(self, step: Any) -> None:
@@ -198,48 +201,55 @@ class Player:
             if staged is None or staged.is_complete or not _moves(construct, context):
                 return execute(construct, *arguments, **options)
             staged.version.append(staged.recording.version[len(staged.version)])
-            slow = staged.recording.seconds > _SLOW
-            if staged.is_complete and (slow or not self._joins):
+            slow = staged.recording.seconds > SLOW
+            if staged.is_complete and (slow or not (self._joins or self._commits)):
                 self.flush()
+            if self._commits:
+                self._sender.skip_commit()
             return _Moved
 
         impl._exec = executed
 
     def _send(self, staged: list[_Staged]) -> None:
-        revision = staged[0].recording.revision
+        revision, commits = staged[0].recording.revision, self._commits
         if self._recorder.begin(revision) and not self._covers(revision):
             os._exit(0)  # as if killed: what was not recorded would be done unseen
         if self._journal is not None:
             for one in staged:
                 self._ask(self._journal, one.recording)
-        commits = self._commits
-        everything = [sent for one in staged for sent in one.everything(guarded=commits)]
+        parts = [list(one.everything(commits=commits)) for one in staged]
+        everything = [sent for part in parts for sent in part]
         try:
-            counts = self._sender.send([*everything, *([COMMIT] if commits else [])])
+            counts = self._sender.send(everything)
         except Failed as failed:
-            self._tell(staged, everything, failed.at)
-            if failed.at < len(everything) and everything[failed.at] is ONE_ROW:
-                raise _not_moved(staged[-1]) from failed.error.orig
+            if commits:
+                self._roll_back()
+            at = self._tell(parts, staged, failed.at)
+            if everything[failed.at] is ONE_ROW:
+                raise _not_moved(staged[at]) from failed.error.orig
             raise failed.error from failed.error.orig
         finally:
             if self._journal is not None:
                 self._journal.end()
-        self._tell(staged, everything, len(everything))
-        self._assert_moved(staged, everything, counts)
-        if commits:
-            self._sender.skip_commit()
+        self._tell(parts, staged, len(everything))
+        self._assert_moved(staged, parts, counts)
         if self._joins:
             self._session.assert_in_place(self._run.place)
 
     @property
-    def _commits(self) -> bool:
+    def _alembic_commits(self) -> bool:
         """Whether Alembic commits right after the version row is moved, and nobody else does."""
         return (
-            self._sender.takes_commit
-            and self._context is not None
+            self._context is not None
             and self._context._transaction is not None
             and not self._context._in_external_transaction
         )
+
+    def _roll_back(self) -> None:
+        """What SQLAlchemy believes to be committed may be the begin of a revision that failed."""
+        with contextlib.suppress(Exception):  # the error before this one is told
+            if not self._session.connection.invalidated:
+                self._session.connection.connection.rollback()
 
     def _covers(self, revision: str) -> bool:
         return self._journal is not None and self._journal.covers(revision)
@@ -249,32 +259,38 @@ class Player:
         for sent in recording.statements:
             journal.session(self._session.connection, sent.statement)
 
-    def _tell(self, staged: list[_Staged], everything: list[Sent], done: int) -> None:
-        """Tell the report which statements were executed, and at which one it ended."""
-        left = sum(sent is not ONE_ROW for sent in everything[:done])
-        ended = done < len(everything) and everything[done] is not ONE_ROW
-        for one in staged:
-            sent = [each.statement for each in one.everything(guarded=False)]
-            failed = sent[left] if ended and left < len(sent) else None
-            self._recorder.replayed(one.recording.revision, sent[:left], failed)
-            left -= len(sent)
-            if failed is not None or left < 0:
-                return
+    def _tell(self, parts: list[list[Sent]], staged: list[_Staged], done: int) -> int:
+        """Tell the report which statements were executed, and at which one it ended.
+
+        Returns the index of the revision that it ended in; the last one if there was no end.
+        """
+        for at, (part, one) in enumerate(zip(parts, staged, strict=True)):
+            executed = [sent.statement for sent in part[:done] if not _is_ours(sent)]
+            failed = part[done] if done < len(part) else None
+            told = None if failed is None or _is_ours(failed) else failed.statement
+            self._recorder.replayed(one.recording.revision, executed, told)
+            if failed is not None:
+                return at
+            if part[-1] is COMMIT:
+                self._recorder.committed_whole()
+            done -= len(part)
+        return len(parts) - 1
 
     def _assert_moved(
-        self, staged: list[_Staged], everything: list[Sent], counts: list[int]
+        self, staged: list[_Staged], parts: list[list[Sent]], counts: list[int]
     ) -> None:
         if not self._session.connection.dialect.supports_sane_rowcount:
             return
-        changed = iter(
-            n for sent, n in zip(everything, counts, strict=False) if sent is not ONE_ROW
-        )
-        for one in staged:
-            for _ in one.recording.statements:
-                next(changed)
-            for sent in one.version:
-                if next(changed) != 1 and not _inserts(sent):
+        changed = iter(counts)
+        for one, part in zip(staged, parts, strict=True):
+            rows = [(sent, n) for sent, n in zip(part, changed, strict=False) if not _is_ours(sent)]
+            for sent, n in rows[len(one.recording.statements) :]:
+                if n != 1 and not _inserts(sent):
                     raise _not_moved(one)
+
+
+def _is_ours(sent: Sent) -> bool:
+    return sent is ONE_ROW or sent is COMMIT
 
 
 def _inserts(sent: Sent) -> bool:

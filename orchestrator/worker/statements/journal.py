@@ -13,9 +13,9 @@ from orchestrator.worker.statements.meaning import Kind, kinds
 Record = Callable[[Committing], bool]
 """Writes it down somewhere safe; whether that was done. Returns at once where it does not wait."""
 
-_AT_ONCE = 10
+AT_ONCE = 10
 """Revisions that are recorded together where each of them commits."""
-_SLOW = 0.1
+SLOW = 0.1
 """Seconds after which a revision is worth a record of its own."""
 
 
@@ -150,12 +150,12 @@ class Journal:
         if self._transactional_ddl or revision not in self._ahead:
             return ()
         first = self._ahead.index(revision) + 1
-        return tuple(self._ahead[first : first + _AT_ONCE - 1])
+        return tuple(self._ahead[first : first + AT_ONCE - 1])
 
     def _take_back_where_slow(self) -> None:
-        while not self._closed.wait(_SLOW):
+        while not self._closed.wait(SLOW):
             with self._one_at_a_time:
-                if self._revision is not None and time.monotonic() - self._began > _SLOW:
+                if self._revision is not None and time.monotonic() - self._began > SLOW:
                     self._take_back(self._revision)
 
     def _take_back(self, slow: str) -> None:

@@ -66,6 +66,10 @@ class StatementRecorder:
         self.statement = failed
         self._within = failed is not None
 
+    def committed_whole(self) -> None:
+        """The revision was committed with its version; nothing of it is open any more."""
+        self.revision, self.statement, self.executed, self.committed = None, None, [], False
+
     def end(self) -> None:
         """Its function returned; Alembic's own commit follows, now or after later revisions."""
         self._within = False
@@ -74,7 +78,7 @@ class StatementRecorder:
         if self._within:
             self._commit_early()
         else:
-            self.revision, self.statement, self.executed, self.committed = None, None, [], False
+            self.committed_whole()
 
     def _commit_early(self) -> None:
         """Earlier revisions are complete with their versions; this one so far stays without."""
