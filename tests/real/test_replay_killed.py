@@ -98,8 +98,11 @@ def test_a_worker_that_is_killed_leaves_nothing_undone_unseen(
         if not fleet.ddl_commits:
             assert (outcome.state, rows) == (State.DONE, [(2,), (3,), (4,), (5,)])
             return
-        assert outcome.state is State.IN_DOUBT
         # A server goes on with what was sent at once, also when nobody waits for it any more.
+        if replays and outcome.heads == ("r4",):
+            assert (outcome.state, rows) == (State.DONE, [(2,), (3,), (4,), (5,)])
+            return
+        assert outcome.state is State.IN_DOUBT
         doubts = {("r2",): "r3", ("r3",): "r4"} if replays else {("r2",): "r3"}
         assert outcome.failure
         assert outcome.failure.revision == doubts[outcome.heads]
@@ -122,7 +125,9 @@ def test_all_of_us_killed(server_fleet: Fleet) -> None:
 
     ran = fleet.project.run("resume", "2", "-o", "json", code=None)
     state = ran.states()["prod/app/t003"]
-    if fleet.ddl_commits:
+    if fleet.ddl_commits and fleet.heads("t003") == ["r4"]:  # the server went on with all of it
+        assert state == "done"
+    elif fleet.ddl_commits:
         assert state == "in_doubt"
         if fleet.heads("t003") == ["r2"]:  # else the server went on, and r3 is complete
             mend(fleet, "t003")

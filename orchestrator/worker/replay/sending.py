@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +18,9 @@ _ALONE = re.compile(
 several results; and how the parameters of what follows are quoted depends on ``sql_mode``."""
 
 
+_MOST_TEXT = 256 * 1024
+"""Characters that are sent to MySQL at once: with four bytes each, what its older servers take
+where ``max_allowed_packet`` is not set."""
 ONE_ROW = Sent(
     "SET @orchestrator_moved = IF(ROW_COUNT() = 1, 1, (SELECT 1 UNION SELECT 2))", None, How.BARE
 )
@@ -155,15 +158,27 @@ def _pipelined(
 
 def _joined(driver: Any, group: Sequence[Sent], counts: list[int]) -> None:
     cursor = driver.cursor()
-    text = ";\n".join(
+    texts = [
         cursor.mogrify(sent.statement, None if sent.how is How.BARE else sent.parameters)
         for sent in group
-    )
-    cursor.execute(text)
-    counts.append(cursor.rowcount)
-    while cursor.nextset():
+    ]
+    for text in _packets(texts):
+        cursor.execute(text)
         counts.append(cursor.rowcount)
+        while cursor.nextset():
+            counts.append(cursor.rowcount)
     cursor.close()
+
+
+def _packets(texts: Sequence[str]) -> Iterator[str]:
+    """Join statements, but those whose bytes may be too many for the server."""
+    start, size = 0, 0
+    for at, text in enumerate(texts):
+        if at > start and size + len(text) > _MOST_TEXT:
+            yield ";\n".join(texts[start:at])
+            start, size = at, 0
+        size += len(text)
+    yield ";\n".join(texts[start:])
 
 
 def _let_several(driver: Any, *, on: bool) -> None:
