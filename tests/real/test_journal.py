@@ -384,7 +384,7 @@ def test_quick_revisions_are_recorded_together(
     chain: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # whatever else this machine does
-    monkeypatch.setattr("orchestrator.worker.statements.journal._SLOW", 60)
+    monkeypatch.setattr("orchestrator.worker.statements.journal.SLOW", 60)
     (chain.fleet.project.folder / "go").touch()
 
     assert chain.run().heads == ("m13",)

@@ -35,7 +35,7 @@ def test_a_refusal_that_a_revision_caught_comes_back_at_its_end_and_at_every_com
 def test_what_is_slow_takes_back_those_after_it_unless_nobody_hears_that(
     monkeypatch: pytest.MonkeyPatch, heard: bool
 ) -> None:
-    monkeypatch.setattr("orchestrator.worker.statements.journal._SLOW", 0.01)
+    monkeypatch.setattr("orchestrator.worker.statements.journal.SLOW", 0.01)
     asked: list[Committing] = []
 
     def record(committing: Committing) -> bool:
@@ -62,7 +62,7 @@ def test_what_is_slow_takes_back_those_after_it_unless_nobody_hears_that(
 def test_what_has_committed_nothing_yet_is_taken_back_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestrator.worker.statements.journal._SLOW", 1)
+    monkeypatch.setattr("orchestrator.worker.statements.journal.SLOW", 1)
     asked: list[Committing] = []
     journal = Journal(lambda one: asked.append(one) is None, transactional_ddl=False, mysql=True)
     journal.expect(["a1", "b2", "c3"])
@@ -82,7 +82,7 @@ def test_what_has_committed_nothing_yet_is_taken_back_itself(
 def test_how_long_the_ledger_takes_is_not_how_long_a_revision_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestrator.worker.statements.journal._SLOW", 1)
+    monkeypatch.setattr("orchestrator.worker.statements.journal.SLOW", 1)
     asked: list[Committing] = []
 
     def record(committing: Committing) -> bool:
@@ -90,7 +90,7 @@ def test_how_long_the_ledger_takes_is_not_how_long_a_revision_does(
         time.sleep(1.5)
         return True
 
-    monkeypatch.setattr("orchestrator.worker.statements.journal._AT_ONCE", 2)
+    monkeypatch.setattr("orchestrator.worker.statements.journal.AT_ONCE", 2)
     journal = Journal(record, transactional_ddl=False, mysql=True)
     journal.expect(["a1", "b2", "c3", "d4"])
     for revision in ("a1", "b2", "c3"):
