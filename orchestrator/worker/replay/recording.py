@@ -51,7 +51,7 @@ class Recording:
     statements: tuple[Sent, ...]
     version: tuple[Sent, ...]
     seconds: float
-    """How long all of it took."""
+    """How long the server took for all of it, without the way there and back."""
 
     def says_what(self, other: "Recording") -> bool:
         """Whether both sent the same, to the letter and to the type of each parameter."""
@@ -119,6 +119,8 @@ class Recorder:
         self._version: list[Sent] = []
         self._to: list[Sent] | None = None
         self._began = 0.0
+        self._moves = 0.0
+        self._round_trip = 0.0
         self._size = 0
         self.doubt: str | None = None
         """Why the latest revision can't be recorded."""
@@ -147,7 +149,7 @@ class Recorder:
 
     def hear_version(self) -> None:
         """What moves the version row follows."""
-        self._to = self._version
+        self._to, self._moves = self._version, time.monotonic()
 
     def recording(self) -> Recording | None:
         """Return what was heard since ``begin``, and hear no more; ``None`` where in doubt."""
@@ -155,7 +157,10 @@ class Recorder:
         revision, self._revision = self._revision, None
         if revision is None or self.doubt is not None or not self._version:
             return None
-        seconds = time.monotonic() - self._began
+        # A server far away is not a slow one: what moves a version row takes a round trip, and
+        # so did each statement, and the look at where names lead.
+        trips = len(self._statements) + len(self._version) + 1
+        seconds = max(0.0, time.monotonic() - self._began - trips * self._round_trip)
         return Recording(revision, tuple(self._statements), tuple(self._version), seconds)
 
     def _executed(
@@ -169,6 +174,8 @@ class Recorder:
     ) -> None:
         if self._to is None:
             return
+        if self._to is self._version and not self._version:
+            self._round_trip = time.monotonic() - self._moves
         if connection is not self._session.connection:
             self.doubt = "it uses another connection"
         elif self._to is self._statements:
