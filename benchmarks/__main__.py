@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--targets", type=int, default=100, help="upgrade: databases, and as many files")
     add("--revisions", type=int, default=20, help="upgrade: revisions of each")
     add("--workload", choices=sorted(WORKLOADS), default="one", help="upgrade: what they do")
+    add("--without", default="", help="peers: tools to leave out, as sqitch,liquibase")
     add("--fleets", default="10,100,1000,5000", help="upgrade-growth: numbers of targets")
     add("--mariadb-fleet", type=int, default=5000, help="upgrade-growth: most MariaDB databases")
     add("--postgresql-fleet", type=int, default=1000, help="… most PostgreSQL databases")

@@ -25,7 +25,9 @@ New = Callable[[int, argparse.Namespace], Subject]
 
 def peers(folder: Path, options: argparse.Namespace) -> None:
     """Empty targets to head with each tool, on MariaDB, MySQL and PostgreSQL."""
-    tools, notes = found((dbmate, sqitch, liquibase, orchestrator), folder)
+    without = options.without.split(",")
+    some = [tool for tool in (dbmate, sqitch, liquibase) if tool.__name__ not in without]
+    tools, notes = found((*some, orchestrator), folder)
     of_schemas, more_notes = found((django_tenants, orchestrator), folder)
     size = f"{options.targets} targets by {options.revisions} revisions"
     title = f"Upgrade of {size}, beside other tools"
