@@ -45,6 +45,16 @@ class CannotStart(Exception):
     """An engine has no worker for a job, and can't get one now. The job was not taken."""
 
 
+class Nobody(CannotStart):
+    """There is no worker of the place that a job asks for."""
+
+    def __init__(self, place: str | None) -> None:
+        start = "orchestrator worker" + (f" --place {place}" if place else "")
+        super().__init__(
+            f"there is no worker{f' of place {place}' if place else ''}; start one: {start}"
+        )
+
+
 class Engine(Protocol):
     """Runs jobs in workers, for one caller in one thread.
 
@@ -62,17 +72,25 @@ class Engine(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many jobs may run at once."""
+        """How many jobs may run at once. It may change from one ``wait`` to the next."""
+
+    def capacity_of(self, place: str | None) -> int:
+        """How many of those that ask for a place; ``None`` is any place."""
+
+    def room(self, place: str | None) -> int:
+        """How many more may be submitted now of those that ask for a place."""
 
     @property
     def busy(self) -> int:
         """How many jobs are running: submitted, and neither finished nor lost."""
 
-    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:
+    def submit(
+        self, key: str, job: Any, timeout: float, *, kind: str, place: str | None = None
+    ) -> None:
         """Give a job to a worker of its kind, which may take ``timeout`` seconds. Returns at once.
 
         Raises ``CannotStart`` where no worker can be had, and ``RuntimeError`` where ``capacity``
-        jobs run already.
+        jobs run already, or ``capacity_of`` its place.
         """
 
     def answer(self, key: str, content: Any) -> None:

@@ -9,8 +9,9 @@ import contextlib
 import multiprocessing
 import selectors
 import signal
+import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -68,6 +69,10 @@ class LocalEngine:
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
         """Pipes and ends of workers: registered once, as a turn of the caller's loop is short."""
+        self._waker, self._woken = socket.socketpair()
+        for end in (self._waker, self._woken):
+            end.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
 
     @property
     def capacity(self) -> int:
@@ -79,7 +84,23 @@ class LocalEngine:
         """How many jobs are running."""
         return sum(worker.key is not None for worker in self._workers)
 
-    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:
+    def capacity_of(self, place: str | None) -> int:  # noqa: ARG002 - all is one place here
+        """How many of those that ask for a place: it is here."""
+        return self._size
+
+    def room(self, place: str | None) -> int:  # noqa: ARG002 - all is one place here
+        """How many more may be submitted now."""
+        return self._size - self.busy
+
+    def submit(
+        self,
+        key: str,
+        job: Any,
+        timeout: float,
+        *,
+        kind: str,
+        place: str | None = None,  # noqa: ARG002 - all is one place here
+    ) -> None:
         """Give a job to an idle worker of its kind, starting one where there is none."""
         if self.busy >= self._size:
             raise RuntimeError("more jobs than workers")
@@ -99,36 +120,50 @@ class LocalEngine:
             with contextlib.suppress(OSError):
                 worker.pipe.send(content)
 
+    def wake(self) -> None:
+        """Let a ``wait`` that is going on return, or else the next one. Any thread may call it."""
+        with contextlib.suppress(BlockingIOError):  # woken already
+            self._waker.send(b"x")
+
     def wait(self, timeout: float) -> list[EngineEvent]:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         now = time.monotonic()
         until = min([now + timeout, *(worker.deadline for worker in self._workers)])
-        if not self._workers:
-            time.sleep(max(0.0, until - now))
-            return []
-        ready = [(key.data, key.fd) for key, _ in self._selector.select(max(0.0, until - now))]
+        selected = self._selector.select(max(0.0, until - now))
+        ready = [(key.data, key.fd) for key, _ in selected if key.data is not None]
+        if len(ready) < len(selected):
+            self._woken.recv(1024)
         readable = [worker for worker, fd in ready if fd == worker.fds[0]]
         exited = [worker for worker, fd in ready if fd == worker.fds[1]]
         events = [event for worker in readable for event in self._read(worker)]
         exited = [worker for worker in exited if worker in self._workers]
         return [*events, *(e for w in exited for e in self._reap(w)), *self._overdue()]
 
-    def kill(self) -> list[Lost]:
-        """Stop all workers at once, and say which keys that cost."""
-        lost = [
-            Lost(worker.key, "its worker was stopped")
-            for worker in self._workers
-            if worker.key is not None
-        ]
-        for worker in tuple(self._workers):
+    def kill(self, keys: Collection[str] | None = None) -> list[Lost]:
+        """Stop all workers at once, or those of ``keys``, and say which keys that cost."""
+        gone = [w for w in self._workers if keys is None or w.key in keys]
+        for worker in gone:
             self._remove(worker, kill=True)
-        return lost
+        return [Lost(w.key, "its worker was stopped") for w in gone if w.key is not None]
+
+    def leave(self, keys: Collection[str]) -> list[Lost]:
+        """Let go of the workers of ``keys``: nobody hears them any more, nor answers.
+
+        Each does what it may without asking, and ends.
+        """
+        gone = [worker for worker in self._workers if worker.key in keys]
+        for worker in gone:
+            self._forget(worker)
+            worker.pipe.close()
+        return [Lost(w.key, "its worker was let go") for w in gone if w.key is not None]
 
     def close(self) -> None:
         """End idle workers; those that still work are stopped."""
         for worker in tuple(self._workers):
             self._remove(worker, kill=worker.key is not None)
         self._selector.close()
+        self._waker.close()
+        self._woken.close()
 
     def __enter__(self) -> "LocalEngine":
         return self
@@ -217,10 +252,13 @@ class LocalEngine:
                 self._remove(worker, kill=True)
                 yield Lost(worker.key, "it took longer than target_timeout", timed_out=True)
 
-    def _remove(self, worker: _Worker, *, kill: bool) -> None:
+    def _forget(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         for fd in worker.fds:
             self._selector.unregister(fd)
+
+    def _remove(self, worker: _Worker, *, kill: bool) -> None:
+        self._forget(worker)
         if kill:
             worker.process.kill()
         worker.pipe.close()

@@ -1,5 +1,6 @@
 """Jobs that tell an engine's tests what became of them, and what it takes to run them."""
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -10,7 +11,12 @@ from orchestrator.engines.base import Engine, EngineEvent, Finished, Message
 
 
 def serve(pipe: Any, greeting: str) -> None:
-    """Do what each job says."""
+    """Do what each job says, until nobody hears it."""
+    with contextlib.suppress(EOFError):
+        _serve(pipe, greeting)
+
+
+def _serve(pipe: Any, greeting: str) -> None:
     while True:
         deed, value = pipe.recv()
         if deed in ("talk", "ask"):

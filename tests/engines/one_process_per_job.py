@@ -29,7 +29,15 @@ class OneProcessPerJob:
     def busy(self) -> int:
         return len(self.jobs)
 
-    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:
+    def capacity_of(self, place: str | None) -> int:
+        return self.capacity
+
+    def room(self, place: str | None) -> int:
+        return self.capacity - self.busy
+
+    def submit(
+        self, key: str, job: Any, timeout: float, *, kind: str, place: str | None = None
+    ) -> None:
         if self.busy >= self.capacity:
             raise RuntimeError("more jobs than workers")
         context = multiprocessing.get_context("spawn")

@@ -12,19 +12,40 @@ import pytest
 
 from orchestrator.engines.base import Engine, Finished, Lost, Message
 from orchestrator.engines.local import LocalEngine
+from tests.engines.cluster import Cluster, new_cluster
+from tests.engines.dask_jobs import jobs_program, on_cluster
 from tests.engines.jobs import is_final, kind_of, pids_of, run, serve
 from tests.engines.one_process_per_job import OneProcessPerJob
+from tests.project_folder import wait_until
 
 NewEngine = Callable[[int], Engine]
 
 
-@pytest.fixture(params=[LocalEngine, OneProcessPerJob])
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three workers of one slot each."""
+    with new_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        for place in ("a", "b", "c"):
+            cluster.start_worker(jobs_program(cluster, place))
+        wait_until(lambda: cluster.said().count("connected to") == 3)
+        yield cluster
+
+
+@pytest.fixture(params=["local", "one process per job", "dask"])
 def new_engine(request: pytest.FixtureRequest) -> Iterator[NewEngine]:
-    """Make an engine of a capacity."""
+    """Make an engine of a capacity; a cluster has its own."""
     with ExitStack() as stack:
-        yield lambda size: stack.enter_context(
-            request.param(serve, ("hello",), size=size, is_final=is_final)
-        )
+
+        def new(size: int) -> Engine:
+            if request.param == "dask":
+                there: Cluster = request.getfixturevalue("cluster")
+                engine: Engine = on_cluster(there)
+            else:
+                kind = LocalEngine if request.param == "local" else OneProcessPerJob
+                engine = kind(serve, ("hello",), size=size, is_final=is_final)
+            return stack.enter_context(engine)
+
+        yield new
 
 
 @pytest.fixture

@@ -1,0 +1,344 @@
+"""Jobs on the workers of a Dask cluster: an ``Engine`` of hosts on other machines.
+
+Dask brings the connections: it knows which workers there are, carries letters to them (as tasks
+that are bound to one worker) and what they say back (as events of a topic). It queues no jobs, and
+repeats none: each host has an identity that ends with it.
+"""
+
+import contextlib
+import itertools
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.engines import dask_worker, wire
+from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
+from orchestrator.engines.wire import About, Letter, NotOurs, Service
+
+_LOOKS_EVERY = 1.0
+"""Seconds between two looks at which workers there are, and between two signs of life."""
+_CONNECT = 10.0
+_FAREWELL = 2.0
+"""Seconds for which the last letters are waited for."""
+
+
+class NoCluster(Exception):
+    """The scheduler can't be reached. Says why."""
+
+
+@dataclass(slots=True)
+class _Host:
+    """A host as its engine knows it."""
+
+    address: str
+    about: About
+    heard: float
+    letters: int = 0
+    ids: set[str] = field(default_factory=set)
+
+    @property
+    def free(self) -> int:
+        return self.about.slots - len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    text: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Workers:
+    """Which workers there are: what is known of each that is new, and the addresses of all."""
+
+    all: frozenset[str]
+    new: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    reason: str
+
+
+class DaskEngine:
+    """An ``Engine`` whose workers are on the machines of a cluster.
+
+    Guarantees besides those of every engine: a job runs on a host of its place, and never on more
+    than its slots; where the scheduler or a host is gone, its jobs are ``Lost``. A host that is not
+    the same as this machine, in what must be, gets none.
+    """
+
+    def __init__(
+        self, scheduler: str, service: Service, *, security: Any = None, patience: float = 60.0
+    ) -> None:
+        """Connect. Raises ``NoCluster``."""
+        self._service = service
+        self._same = dict(service.about())
+        self._patience = patience
+        self._session = uuid.uuid4().hex
+        self._events: queue.SimpleQueue[_Report | _Workers | _Broken] = queue.SimpleQueue()
+        self._hosts: dict[str, _Host] = {}
+        self._jobs: dict[str, tuple[str, _Host]] = {}
+        """By the id of a job: its key, and where it runs."""
+        self._ids: dict[str, str] = {}
+        self._number = itertools.count()
+        self._writing = threading.Lock()
+        self._letters: set[Any] = set()
+        """What is on its way: Dask forgets what nobody holds."""
+        self._gone: str | None = None
+        """Why the cluster is not there any more."""
+        self.scheduler = scheduler
+        self._client = _connected(scheduler, security)
+        self._topic = dask_worker.topic(self._session)
+        self._client.subscribe_topic(self._topic, self._heard)
+        self._closed = threading.Event()
+        self._known: set[str] = set()
+        self._look()
+        self._take(0)
+        self._watch = threading.Thread(target=self._watching, name="cluster", daemon=True)
+        self._watch.start()
+
+    @property
+    def hosts(self) -> Sequence[About]:
+        """What is known of each host, by its name."""
+        return sorted((host.about for host in self._hosts.values()), key=lambda a: a.name)
+
+    def stale(self, about: About) -> list[str]:
+        """Return the names of what a host has another version of than this machine."""
+        return [name for name, is_ in self._same.items() if about.same.get(name) != is_]
+
+    @property
+    def dashboard(self) -> str:
+        """Where Dask's own page is."""
+        return str(self._client.dashboard_link)
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs may run at once."""
+        return self.capacity_of(None)
+
+    def capacity_of(self, place: str | None) -> int:
+        """How many of those that ask for a place."""
+        return sum(host.about.slots for host in self._offering(place))
+
+    def room(self, place: str | None) -> int:
+        """How many more jobs may be submitted for a place now."""
+        return sum(host.free for host in self._offering(place))
+
+    @property
+    def busy(self) -> int:
+        """How many jobs are running."""
+        return len(self._jobs)
+
+    def submit(
+        self, key: str, job: Any, timeout: float, *, kind: str, place: str | None = None
+    ) -> None:
+        """Give a job to the host of its place that has the most slots free."""
+        if self._gone is not None:
+            raise CannotStart(self._gone)
+        host = max(self._offering(place), key=lambda host: host.free, default=None)
+        if host is None:
+            raise Nobody(place)
+        if not host.free:
+            raise RuntimeError("more jobs than workers")
+        id_ = f"{key}#{next(self._number)}"
+        host.ids.add(id_)
+        self._jobs[id_], self._ids[key] = (key, host), id_
+        self._write(host, wire.Submit(id_, kind, timeout, self._service.pack(job)))
+
+    def answer(self, key: str, content: Any) -> None:
+        """Send something to the worker of ``key``; nothing where there is none any more."""
+        id_ = self._ids.get(key)
+        if id_ is not None:
+            self._write(self._jobs[id_][1], wire.Answer(id_, self._service.pack(content)))
+
+    def wait(self, timeout: float) -> list[EngineEvent]:
+        """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
+        events = self._take(timeout)
+        now = time.monotonic()
+        for host in tuple(self._hosts.values()):
+            if host.ids and now - host.heard > self._patience:
+                events += self._lose(host, "its worker has said nothing for too long")
+        return events
+
+    def kill(self) -> list[Lost]:
+        """Stop all workers at once, and say which keys that cost."""
+        lost: list[Lost] = []
+        for host in tuple(self._hosts.values()):
+            if host.ids:
+                self._write(host, wire.Kill(tuple(host.ids)))
+                lost += [self._lost(id_, "its worker was stopped") for id_ in tuple(host.ids)]
+        return lost
+
+    def close(self) -> None:
+        """Stop what still works, and leave the cluster."""
+        self._closed.set()
+        self.kill()
+        self._watch.join()
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            from distributed import wait
+
+            wait(list(self._letters), timeout=_FAREWELL)
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=_FAREWELL)
+
+    def __enter__(self) -> "DaskEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _offering(self, place: str | None) -> list[_Host]:
+        return [
+            host
+            for host in self._hosts.values()
+            if not self.stale(host.about) and place in (None, host.about.place)
+        ]
+
+    def _take(self, timeout: float) -> list[EngineEvent]:
+        found: list[EngineEvent] = []
+        try:
+            event = self._events.get(timeout=timeout) if timeout else self._events.get_nowait()
+            while True:
+                found += self._handle(event)
+                event = self._events.get_nowait()
+        except queue.Empty:
+            return found
+
+    def _handle(self, event: _Report | _Workers | _Broken) -> list[EngineEvent]:
+        match event:
+            case _Report(text):
+                return self._reported(text)
+            case _Workers(all=all_, new=new):
+                gone = [host for address, host in self._hosts.items() if address not in all_]
+                lost: list[EngineEvent] = []
+                for host in gone:
+                    lost += self._lose(host, "its worker is gone from the cluster")
+                    del self._hosts[host.address]
+                self._meet(new)
+                return lost
+            case _Broken(reason):
+                self._gone = reason
+                everywhere = tuple(self._hosts.values())
+                self._hosts.clear()
+                return [lost for host in everywhere for lost in self._lose(host, reason)]
+
+    def _meet(self, new: Mapping[str, Any]) -> None:
+        for address, text in new.items():
+            with contextlib.suppress(NotOurs):  # a worker of Dask that is none of ours
+                about = wire.about(text)
+                if about.version == wire.VERSION:
+                    self._hosts[address] = _Host(address, about, time.monotonic())
+
+    def _reported(self, text: Any) -> list[EngineEvent]:
+        try:
+            report = wire.report(text)
+            word = report.word
+            host = next((h for h in self._hosts.values() if h.about.host == report.host), None)
+            if host is None:
+                return []
+            host.heard = time.monotonic()
+            if (
+                isinstance(word, wire.Alive) or word.id not in host.ids
+            ):  # it was lost, and that was told
+                return []
+            key = self._jobs[word.id][0]
+            if isinstance(word, wire.Gone):
+                self._forget(word.id)
+                return [Lost(key, word.reason, word.timed_out)]
+            content = self._service.unpack(word.content)
+        except ValueError:  # none of ours
+            return []
+        if isinstance(word, wire.Sent):
+            return [Message(key, content)]
+        self._forget(word.id)
+        return [Finished(key, content)]
+
+    def _lose(self, host: _Host, reason: str) -> list[Lost]:
+        if host.ids and self._gone is None:
+            self._write(host, wire.Kill(tuple(host.ids)))
+        return [self._lost(id_, f"{reason} ({host.about.name})") for id_ in tuple(host.ids)]
+
+    def _lost(self, id_: str, reason: str) -> Lost:
+        return Lost(self._forget(id_), reason)
+
+    def _forget(self, id_: str) -> str:
+        key, host = self._jobs.pop(id_)
+        host.ids.discard(id_)
+        del self._ids[key]
+        return key
+
+    def _write(self, host: _Host, order: wire.Order) -> None:
+        # Two threads write. Who is gone is seen to be gone.
+        with self._writing, contextlib.suppress(Exception):
+            letter = Letter(self._session, host.about.host, host.letters, self._patience, order)
+            host.letters += 1
+            text = wire.packed(letter)
+            future = self._client.submit(
+                dask_worker.deliver,
+                text,
+                workers=[host.address],
+                allow_other_workers=False,
+                pure=False,
+                retries=0,
+                key=f"{self._topic}-{uuid.uuid4().hex}",
+            )
+            self._letters.add(future)
+            future.add_done_callback(self._letters.discard)
+
+    def _heard(self, event: tuple[float, Any]) -> None:
+        self._events.put(_Report(event[1]))
+
+    def _watching(self) -> None:
+        while not self._closed.wait(_LOOKS_EVERY):
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - whatever Dask raises, it is not there
+                if not self._closed.is_set():
+                    self._events.put(_Broken(_away(self.scheduler, error)))
+                return
+
+    def _look(self) -> None:
+        """Ask the scheduler which workers there are, and new ones what they are."""
+        if self._client.status != "running":
+            raise ConnectionError("the connection was lost")
+        there = frozenset(
+            self._client.sync(
+                self._client.scheduler.identity, n_workers=-1, callback_timeout=_CONNECT
+            )["workers"]
+        )
+        new = sorted(there - self._known)
+        told: Mapping[str, Any] = {}
+        if new:
+            told = self._client.run(dask_worker.tell, workers=new, on_error="ignore")
+        # One that could not tell yet is asked again.
+        self._known = {address for address in there if address in self._known or address in told}
+        self._events.put(_Workers(there, told))
+        for host in tuple(self._hosts.values()):
+            if host.ids:
+                self._write(host, wire.Beat())
+
+
+def _connected(scheduler: str, security: Any) -> Any:
+    from distributed import Client
+
+    dask_worker.silence()
+    try:
+        return Client(
+            scheduler,
+            security=security,
+            timeout=_CONNECT,
+            set_as_default=False,
+            name="orchestrator",
+        )
+    except Exception as error:  # noqa: BLE001 - Dask raises OSError, TimeoutError, ValueError, …
+        raise NoCluster(_away(scheduler, error)) from None
+
+
+def _away(scheduler: str, error: BaseException) -> str:
+    cause = str(error).strip().splitlines()
+    detail = f": {cause[0]}" if cause else ""
+    return f"the scheduler at {scheduler} can't be reached{detail}"

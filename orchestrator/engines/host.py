@@ -1,0 +1,199 @@
+"""Runs jobs on this machine for engines elsewhere: slots, and a queue in front of them."""
+
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.engines import wire
+from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message
+from orchestrator.engines.local import LocalEngine
+from orchestrator.engines.wire import About, Alive, Ended, Gone, Letter, Report, Sent, Service
+
+_BEAT = 1.0
+"""Seconds between two signs of life."""
+
+_SILENT = "its worker heard nothing for too long, and let it go"
+
+Say = Callable[[str, str], None]
+"""Sends a text to the engine of a session. Any thread may call it."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """One engine, as its host knows it."""
+
+    heard: float
+    patience: float
+    next: int = 0
+    """The number of the letter that comes next."""
+    early: dict[int, Letter] = field(default_factory=dict)
+    """Letters that came before those before them."""
+    waiting: deque[wire.Submit] = field(default_factory=deque)
+    """Jobs without a slot."""
+    running: set[str] = field(default_factory=set)
+
+
+class Host:
+    """Slots for jobs, and a thread that serves them.
+
+    Guarantees: the jobs of an engine are started in the order in which it submitted them, each at
+    most once; of all engines together no more than ``slots`` run at once. An engine that is silent
+    for its patience is let go, with all of its jobs: those that wait are forgotten, those that run
+    do what they may without asking, and end. So are all when the host is closed.
+    """
+
+    def __init__(self, service: Service, name: str, place: str | None, slots: int) -> None:
+        self.id = uuid.uuid4().hex
+        self.name, self.place, self.slots = name, place, slots
+        self._service = service
+        self._say: Say = lambda *_: None
+        self._inbox: deque[Letter] = deque()
+        self._sessions: dict[str, _Session] = {}
+        self._left: set[str] = set()
+        """Engines that were silent for too long."""
+        self._ended = False
+        self._next_beat = 0.0
+        self._engine = LocalEngine(
+            service.serve,
+            service.arguments,
+            size=slots,
+            is_final=service.is_final,
+            preload=service.preload,
+        )
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self, say: Say) -> None:
+        """Begin to serve letters; ``say`` takes what is to be told."""
+        self._say = say
+        self._thread.start()
+
+    def put(self, text: str) -> None:
+        """Take a letter in. Any thread may call it. Raises ``NotOurs``.
+
+        One for another life of this host is thrown away: its jobs were lost with that.
+        """
+        letter = wire.letter(text)
+        if letter.host == self.id:
+            self._inbox.append(letter)
+            self._engine.wake()
+
+    def about(self) -> str:
+        """Tell what an engine must know of this host."""
+        me = About(
+            self.id,
+            self.name,
+            self.place,
+            self.slots,
+            self._engine.busy,
+            wire.VERSION,
+            self._service.about(),
+        )
+        return wire.packed(me)
+
+    def close(self) -> None:
+        """Let go of everything, and return when that is done."""
+        self._ended = True
+        self._engine.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._ended:
+            self._take()
+            self._start()
+            for event in self._engine.wait(_BEAT):
+                self._tell(event)
+            self._let_go()
+            self._beat()
+        for session in tuple(self._sessions):
+            self._leave(session)
+        self._engine.close()
+
+    def _take(self) -> None:
+        while self._inbox:
+            letter = self._inbox.popleft()
+            if letter.session in self._left:
+                if isinstance(letter.order, wire.Submit):
+                    self._report(letter.session, Gone(letter.order.id, _SILENT, timed_out=False))
+                continue
+            now = time.monotonic()
+            session = self._sessions.setdefault(letter.session, _Session(now, letter.patience))
+            session.heard = now
+            session.early[letter.number] = letter
+            while (following := session.early.pop(session.next, None)) is not None:
+                session.next += 1
+                self._obey(letter.session, session, following.order)
+
+    def _obey(self, name: str, session: _Session, order: wire.Order) -> None:
+        match order:
+            case wire.Submit():
+                session.waiting.append(order)
+            case wire.Answer(id=id_, content=content):
+                self._engine.answer(_key(name, id_), self._service.unpack(content))
+            case wire.Kill(ids=ids):
+                session.waiting = deque(job for job in session.waiting if job.id not in ids)
+                self._engine.kill({_key(name, id_) for id_ in ids})
+                session.running -= set(ids)
+            case wire.Beat():
+                pass
+
+    def _start(self) -> None:
+        """Give free slots to sessions in turns."""
+        while self._engine.busy < self._engine.capacity:
+            waiting = [(n, s) for n, s in self._sessions.items() if s.waiting]
+            if not waiting:
+                return
+            for name, session in waiting:
+                if self._engine.busy < self._engine.capacity:
+                    self._submit(name, session, session.waiting.popleft())
+
+    def _submit(self, name: str, session: _Session, job: wire.Submit) -> None:
+        try:
+            content = self._service.unpack(job.job)
+            self._engine.submit(_key(name, job.id), content, job.timeout, kind=job.kind)
+        except (ValueError, CannotStart) as error:
+            self._report(name, Gone(job.id, f"{self.name}: {error}", timed_out=False))
+        else:
+            session.running.add(job.id)
+
+    def _tell(self, event: EngineEvent) -> None:
+        name, _, id_ = event.key.partition("\0")
+        match event:
+            case Message(content=content):
+                self._report(name, Sent(id_, self._service.pack(content)))
+                return
+            case Finished(content=content):
+                self._report(name, Ended(id_, self._service.pack(content)))
+            case Lost(reason=reason, timed_out=timed_out):
+                self._report(name, Gone(id_, reason, timed_out))
+        if name in self._sessions:
+            self._sessions[name].running.discard(id_)
+
+    def _report(self, session: str, word: wire.Word) -> None:
+        self._say(session, wire.packed(Report(self.id, word)))
+
+    def _let_go(self) -> None:
+        now = time.monotonic()
+        silent = [n for n, s in self._sessions.items() if now - s.heard > s.patience]
+        for name in silent:
+            self._leave(name)
+
+    def _leave(self, name: str) -> None:
+        session = self._sessions.pop(name)
+        self._left.add(name)
+        self._engine.leave({_key(name, id_) for id_ in session.running})
+        for id_ in (*session.running, *(job.id for job in session.waiting)):
+            self._report(name, Gone(id_, _SILENT, timed_out=False))
+
+    def _beat(self) -> None:
+        if time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + _BEAT
+            for name in self._sessions:
+                self._report(name, Alive())
+
+
+def _key(session: str, id_: str) -> str:
+    return f"{session}\0{id_}"

@@ -1,0 +1,183 @@
+"""A cluster's engine: places, workers that come and go, a scheduler that dies, silence."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
+from orchestrator.engines.dask_engine import DaskEngine, NoCluster
+from tests.engines.cluster import Cluster, new_cluster
+from tests.engines.dask_jobs import jobs_program, on_cluster
+from tests.engines.jobs import pids_of, run
+from tests.project_folder import wait_until
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with new_cluster(tmp_path / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def there(cluster: Cluster, *places: str, slots: int = 1) -> None:
+    """Start a worker in each place, and wait until all are there."""
+    before = cluster.said().count("connected to")
+    for place in places:
+        cluster.start_worker(jobs_program(cluster, place, slots))
+    wait_until(lambda: cluster.said().count("connected to") == before + len(places))
+
+
+def until(engine: DaskEngine, key: str, kind: type[Any]) -> list[EngineEvent]:
+    """Return what happens until something of a kind happens to a key."""
+    found: list[EngineEvent] = []
+    while not any(event.key == key and isinstance(event, kind) for event in found):
+        found += engine.wait(30)
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def test_a_job_runs_in_its_place(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu", "us", slots=2)
+    engine = stack.enter_context(on_cluster(cluster))
+
+    assert [(about.name, about.place, about.slots) for about in engine.hosts] == [
+        ("eu-host", "eu", 2),
+        ("us-host", "us", 2),
+    ]
+    assert (engine.capacity, engine.capacity_of("eu"), engine.capacity_of("asia")) == (4, 2, 0)
+    for key in ("a", "b"):
+        engine.submit(key, ("sleep", 60), 100, kind="", place="eu")
+    assert (engine.room("eu"), engine.room("us"), engine.room(None)) == (0, 2, 2)
+    with pytest.raises(RuntimeError, match="more jobs than workers"):
+        engine.submit("c", ("talk", 0), 100, kind="", place="eu")
+    with pytest.raises(Nobody, match=r"no worker of place asia; start one: .* --place asia"):
+        engine.submit("c", ("talk", 0), 100, kind="", place="asia")
+    (parent,) = {parent_of(pid) for pid in pids_of(run(engine, {"c": ("talk", 0)}, at_once=9))}
+    assert parent != os.getpid()
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_workers_come_and_go(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster))
+    engine.submit("a", ("ask", 1), 100, kind="")
+    until(engine, "a", Message)
+
+    cluster.workers[0].kill()
+    (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
+
+    assert "gone from the cluster (eu-host)" in lost.reason
+    assert (engine.busy, engine.capacity) == (0, 0)
+    with pytest.raises(CannotStart):
+        engine.submit("a", ("talk", 0), 100, kind="")
+    there(cluster, "eu")
+    wait_until(lambda: engine.wait(0.1) == [] and engine.capacity == 1)
+    assert isinstance(run(engine, {"a": ("talk", 0)})["a"][-1], Finished)
+
+
+def test_a_scheduler_that_dies_is_told_and_its_workers_start_nothing(
+    cluster: Cluster, stack: ExitStack
+) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster))
+    (pid,) = pids_of(run(engine, {"a": ("talk", 0)}))
+    engine.submit("a", ("ask", 1), 100, kind="")
+    until(engine, "a", Message)
+
+    cluster.scheduler.kill()
+    (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
+
+    assert f"the scheduler at {cluster.address} can't be reached" in lost.reason
+    with pytest.raises(CannotStart, match="can't be reached"):
+        engine.submit("b", ("talk", 0), 100, kind="")
+    wait_until(lambda: not alive(pid))  # it was not answered, and ended
+    wait_until(lambda: "connection to the scheduler is lost" in cluster.said())
+    assert "Traceback" not in cluster.said()
+    with pytest.raises(NoCluster, match="can't be reached"):
+        on_cluster(cluster)
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from tests.engines.cluster import Certificates
+from tests.engines.dask_jobs import on_cluster
+address, ca, cert, key = sys.argv[1:]
+files = Certificates(Path(ca), Path(cert), Path(key))
+engine = on_cluster(SimpleNamespace(address=address, certificates=files), patience=2)
+engine.submit("a", ("ask", 1), 100, kind="")
+while True:
+    for event in engine.wait(1):
+        print(event, flush=True)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_engine_that_falls_silent_is_let_go(
+    cluster: Cluster, stack: ExitStack, sent: signal.Signals
+) -> None:
+    there(cluster, "eu")
+    files = cluster.certificates
+    arguments = [cluster.address, *map(str, (files.ca, files.cert, files.key))]
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    stack.enter_context(driver)
+    stack.callback(driver.kill)
+    assert driver.stdout is not None
+    assert "Message" in driver.stdout.readline()
+    os.kill(driver.pid, sent)
+
+    other = stack.enter_context(on_cluster(cluster))
+    told = run(other, {"b": ("talk", 1)}, timeout=60)["b"]
+
+    assert isinstance(told[-1], Finished)
+    if sent is signal.SIGSTOP:
+        os.kill(driver.pid, signal.SIGCONT)
+        assert "Lost" in driver.stdout.readline()
+
+
+def test_two_engines_take_turns(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu")
+    one, two = (stack.enter_context(on_cluster(cluster)) for _ in range(2))
+    one.submit("a", ("ask", 1), 100, kind="")
+    until(one, "a", Message)
+
+    two.submit("b", ("talk", 1), 100, kind="")
+    assert not two.wait(1)
+    one.answer("a", "go")
+    until(one, "a", Finished)
+    assert isinstance(until(two, "b", Finished)[-1], Finished)
+
+
+def test_a_stopped_worker_is_given_up(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster, patience=3))
+    engine.submit("a", ("ask", 1), 100, kind="")
+    until(engine, "a", Message)
+
+    os.kill(cluster.workers[0].pid, signal.SIGSTOP)
+    (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
+    assert "has said nothing for too long" in lost.reason
