@@ -60,7 +60,20 @@ class SimulatedEngine:
     def busy(self) -> int:
         return len(self.given)
 
-    def submit(self, key: str, job: Any, timeout: float, *, kind: str) -> None:  # noqa: ARG002 - as engines take them
+    def capacity_of(self, place: str | None) -> int:  # noqa: ARG002 - as engines take them
+        return 1_000_000
+
+    room = capacity_of
+
+    def submit(
+        self,
+        key: str,
+        job: Any,  # noqa: ARG002 - as engines take them
+        timeout: float,  # noqa: ARG002
+        *,
+        kind: str,  # noqa: ARG002
+        place: str | None,  # noqa: ARG002
+    ) -> None:
         self.given.append(key)
 
     def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once

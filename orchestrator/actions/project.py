@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.actions.authoring import NewRevision, asked, assert_database, write_script
 from orchestrator.actions.checking import check_by_class
+from orchestrator.actions.cluster import ClusterView, workers
 from orchestrator.actions.doctor.checks import Diagnosis
 from orchestrator.actions.doctor.diagnose import diagnose
 from orchestrator.actions.drifting import DriftResult, find_drift
@@ -317,6 +318,10 @@ class Project:
         outcome = asked(self._alone, Verb.HISTORY, database, rev_range=rev_range)
         names = tuple(t for t in self.targets(selection) if t.database == database)
         return history_of(database, outcome.data, self._status(names, schemas=False))
+
+    def cluster(self) -> ClusterView:
+        """Tell which workers the project's cluster has."""
+        return workers(self.file, self._secrets)
 
     def protected(self, targets: Sequence[Target]) -> tuple[str, ...]:
         """The protected environments among ``targets``: their owner wants to be asked first."""

@@ -36,6 +36,8 @@ from orchestrator.cli.commands import (
     targets,
     upgrade,
     wait,
+    worker,
+    workers,
 )
 from orchestrator.cli.invocation import VARIABLE, Invocation, hoist, of
 from orchestrator.cli.show import flush
@@ -69,7 +71,7 @@ def build() -> typer.Typer:
     app.add_typer(group, name="config")
     looking = (doctor, targets, status, wait, check, drift, identify)
     running = (plan, upgrade, runs, show, resume, pause, abort, approve, retry, skip, rollback)
-    for module in (*looking, *running, downgrade, stamp, revision, merge, history):
+    for module in (*looking, *running, downgrade, stamp, revision, merge, history, worker, workers):
         _add(app, module)
     return app
 

@@ -17,6 +17,7 @@ from orchestrator.config.base import (
     TemplateText,
     Text,
 )
+from orchestrator.config.engine import Engine
 from orchestrator.config.rollouts import (
     Gate,
     GateCommand,
@@ -215,6 +216,9 @@ class Environment(Model):
     x: Mapping[str, Argument] = Field(default={}, examples=[{"tenant": "{tenant}"}])
     """Arguments as of ``alembic -x KEY=VALUE``, for ``context.get_x_argument()``; with placeholders
     and secrets. ``true`` gives the key alone."""
+    place: TemplateText | None = Field(default=None, examples=["{region}"])
+    """Which workers of a cluster its targets' jobs run on: those that offer this place. With
+    placeholders. Left out: any."""
     protected: Flag = False
     """Ask before changing anything, or need ``--yes``."""
     create: Flag = False
@@ -242,6 +246,8 @@ class Config(Model):
     """The logical databases, by name."""
     environments: Annotated[Mapping[Name, Environment], Field(min_length=1)]
     """The environments, by name."""
+    engine: Engine = Engine()
+    """Where jobs run: in processes of this machine, or on a Dask cluster."""
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -43,6 +43,9 @@ class Batch:
     def _start(self) -> None:
         # One at a time: starting a worker takes long enough for a Ctrl-C in between.
         while not self.dispatcher.interrupted and (names := self.schedule.start(limit=1)):
+            if not self.dispatcher.has_room(names[0]):
+                self.schedule.requeue(names[0])
+                break
             self._began[names[0]] = time.monotonic()
             self._submit(names[0])
         while not self.dispatcher.interrupted and (name := self.dispatcher.next_due()) is not None:
@@ -55,7 +58,7 @@ class Batch:
         full = self.dispatcher.submit(name, self.job(target), timeout)
         if full is None:
             return
-        if self.dispatcher.busy:  # fewer at once may do
+        if self.dispatcher.busy and not self.dispatcher.is_given_up(name):  # fewer at once may do
             self.schedule.requeue(name)
         else:
             tries = self.dispatcher.tries.get(name, 0) + 1

@@ -4,9 +4,10 @@ Under every loop that has work for workers: ``Batch`` for commands that read, th
 for what is recorded. Which target is next, and what an outcome means, is decided there.
 """
 
+import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Protocol
@@ -14,14 +15,15 @@ from typing import Protocol
 from orchestrator.config.models import Rollout
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.slots import LOCAL_HOST, server_slot
-from orchestrator.engines.base import CannotStart, Engine, EngineEvent, Finished, Lost
+from orchestrator.dispatch.slots import LOCAL_HOST, place_slot, server_slot
+from orchestrator.engines.base import CannotStart, Engine, EngineEvent, Finished, Lost, Nobody
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome
 from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.throttling import Throttle
 from orchestrator.worker.jobs import Job
 
+_ALL = 1_000_000
 _POLL_INTERVAL = 0.2
 """Seconds between looks at Ctrl-C, and at whether a crowded server has room again."""
 
@@ -29,8 +31,8 @@ _POLL_INTERVAL = 0.2
 class Queue(Protocol):
     """Where targets wait for their turn."""
 
-    def narrow(self, key: str, limit: int) -> None:
-        """Let fewer targets use a slot at once from now on."""
+    def set_limit(self, key: str, limit: int) -> None:
+        """Let so many targets use a slot at once from now on."""
 
 
 @dataclass(slots=True)
@@ -47,12 +49,25 @@ class Dispatcher:
     interrupts: Interrupts
     targets: Mapping[str, Target]
     queue: Queue
+    places: Mapping[str, str] = field(default_factory=dict)
+    """The place that each target's jobs ask for, where they ask for one."""
+    patience: float | None = None
+    """Seconds after which targets of a place without workers are offered all the same, to fail."""
     tries: dict[str, int] = field(default_factory=dict)
     """How often each target was given to the engine."""
     _began: dict[str, float] = field(default_factory=dict)
     _throttle: Throttle = field(default_factory=Throttle)
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _presses: int = 0
+    _reserved: set[str] = field(default_factory=set)
+    """Attempts that are about to be submitted."""
+    _capacity: dict[str, int] = field(default_factory=dict)
+    """What the queue was last told of how many may be at work."""
+    _empty: dict[str, float] = field(default_factory=dict)
+    """Since when there is nobody in a place."""
+
+    def __post_init__(self) -> None:
+        self._fit()
 
     @property
     def interrupted(self) -> bool:
@@ -80,15 +95,27 @@ class Dispatcher:
         return [self._lost(lost) for lost in self.engine.kill()] if presses > 1 else []
 
     def has_room(self, name: str) -> bool:
-        """Whether the target's server bears another attempt now."""
-        return self._throttle.free(self.targets[name].server)
+        """Whether the target's server bears another attempt now, and its place has a worker free.
+
+        Those that are reserved count, too.
+        """
+        place = self.places.get(name)
+        if self.is_given_up(name):
+            return True
+        if self._throttle.free(self.targets[name].server):
+            return self.engine.room(place) > sum(
+                self.places.get(r) == place for r in self._reserved
+            )
+        return False
 
     def reserve(self, name: str) -> None:
-        """Count an attempt that is about to be submitted against its server."""
+        """Count an attempt that is about to be submitted against its server and its place."""
+        self._reserved.add(name)
         self._throttle.begin(self.targets[name].server, name)
 
     def release(self, name: str) -> None:
         """Take a reservation back: the attempt is not submitted after all."""
+        self._reserved.discard(name)
         self._throttle.end(self.targets[name].server, name)
 
     def submit(self, name: str, job: Job, timeout: float) -> str | None:
@@ -98,12 +125,17 @@ class Dispatcher:
         """
         target = self.targets[name]
         self._began[name] = time.monotonic()
+        self._reserved.discard(name)
         try:
-            self.engine.submit(name, job, timeout, kind=target.database)
+            place = self.places.get(name)
+            self.engine.submit(name, job, timeout, kind=target.database, place=place)
+        except Nobody as error:
+            self.release(name)
+            return str(error)
         except CannotStart as error:
             self.release(name)
             if busy := self.engine.busy:
-                self.queue.narrow(LOCAL_HOST, busy)
+                self.queue.set_limit(LOCAL_HOST, busy)
                 self.observer.throttled(LOCAL_HOST, busy, Failure(str(error)))
             return str(error)
         self.tries[name] = self.tries.get(name, 0) + 1
@@ -115,7 +147,36 @@ class Dispatcher:
 
         The outcome of a ``Finished`` attempt knows how many there were and how long it took.
         """
-        return [self._settled(event) for event in self.engine.wait(self._wait_timeout(at_once))]
+        events = self.engine.wait(self._wait_timeout(at_once))
+        self._fit()
+        return [self._settled(event) for event in events]
+
+    def nobody(self, names: Iterable[str], patience: float) -> str | None:
+        """Say that a place has had no worker for so many seconds that some of ``names`` ask for."""
+        now = time.monotonic()
+        gone = {place for place, since in self._empty.items() if now - since >= patience}
+        if not gone:
+            return None
+        asked = ({"", self.places.get(name, "")} for name in names)
+        place = next((found for places in asked for found in places & gone), None)
+        return None if place is None else str(Nobody(place or None))
+
+    def is_given_up(self, name: str) -> bool:
+        """Whether nobody is waited for any more to work on a target."""
+        return self.patience is not None and self.nobody([name], self.patience) is not None
+
+    def _fit(self) -> None:
+        """Let the queue offer as many as there are workers for, in each place."""
+        now = time.monotonic()
+        for place in ("", *dict.fromkeys(self.places.values())):
+            capacity = self.engine.capacity_of(place or None)
+            if capacity:
+                self._empty.pop(place, None)
+            elif now - self._empty.setdefault(place, now) >= (self.patience or math.inf):
+                capacity = _ALL
+            if capacity != self._capacity.get(place):
+                self._capacity[place] = capacity
+                self.queue.set_limit(place_slot(place) if place else LOCAL_HOST, capacity)
 
     def seconds(self, name: str) -> float:
         """Return how long ago the latest attempt at a target began."""
@@ -168,7 +229,7 @@ class Dispatcher:
         name, target = outcome.target, self.targets[outcome.target]
         limit = self._throttle.end(target.server, name, exhausted=outcome.exhausted)
         if limit is not None and outcome.failure is not None:
-            self.queue.narrow(server_slot(target), limit)
+            self.queue.set_limit(server_slot(target), limit)
             self.observer.throttled(target.server, limit, outcome.failure)
         return replace(outcome, attempts=self.tries[name], seconds=self.seconds(name))
 

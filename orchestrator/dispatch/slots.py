@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.config.models import Config
 from orchestrator.engines.fd_limits import workers_allowed
+from orchestrator.fleet.arguments import place
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.plan import PlannedWave
 from orchestrator.rollout.schedule import Slot, Work
 
 LOCAL_HOST = "this machine"
 """The key of the slot that all targets share."""
+_ANY_NUMBER = 1_000_000
+"""How many a cluster bears is known only while the run goes on: the dispatcher says so then."""
 
 
 def works(
@@ -21,11 +24,13 @@ def works(
 ) -> list[Work]:
     """Return one work per target, in the order given. A wave may have limits of its own.
 
-    No more are at work at once than this process may have files open for. Several histories of one
-    physical database come one after the other.
+    No more are at work at once than this process may have files open for, or than a cluster has
+    workers for, in each place. Several histories of one physical database come one after the other.
+    Raises ``ValueError`` for a place that a target has no label for.
     """
     targets = tuple(targets)
-    machine = Slot(LOCAL_HOST, workers_allowed())
+    most = workers_allowed() if config.engine.kind == "local" else _ANY_NUMBER
+    machine = Slot(LOCAL_HOST, most)
     histories = Counter(target.address.identity for target in targets)
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
     result = []
@@ -35,14 +40,21 @@ def works(
             slots[key] = (
                 *_slots(config, *key),
                 *_wave_slots(wave, target.server),
-                Slot(server_slot(target), workers_allowed()),
+                Slot(server_slot(target), most),
                 machine,
             )
         own = slots[key]
+        if (at := place(config, target)) is not None:
+            own = (*own, Slot(place_slot(at), most))
         if histories[target.address.identity] > 1:
             own = (*own, Slot(f"place {target.address.identity}", 1))
         result.append(Work(target.name, needs.get(target.name, ()), own))
     return result
+
+
+def place_slot(place: str) -> str:
+    """Return the key of the slot that all targets share whose jobs ask for a place."""
+    return f"workers of {place}"
 
 
 def server_slot(target: Target) -> str:

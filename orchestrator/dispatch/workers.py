@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.secrets import Secrets
 from orchestrator.dispatch.batch import Batch
+from orchestrator.dispatch.cluster import assert_same, cluster
 from orchestrator.dispatch.dispatcher import Dispatcher, Queue
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
@@ -20,6 +21,7 @@ from orchestrator.engines.base import Engine, EngineEvent, Finished, Lost
 from orchestrator.engines.fd_limits import workers_allowed
 from orchestrator.engines.local import LocalEngine
 from orchestrator.errors import UsageError
+from orchestrator.fleet.arguments import place
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.rollout.schedule import Schedule
@@ -48,6 +50,8 @@ class Workers:
     """Whether revisions may be replayed."""
     interrupts: Interrupts = field(default_factory=Interrupts)
     _engine: Engine | None = None
+    _elsewhere: Engine | None = None
+    """Where jobs on targets run, if not on this machine."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -89,6 +93,18 @@ class Workers:
         self._stack.__exit__(kind, error, traceback)
 
     @property
+    def are_elsewhere(self) -> bool:
+        """Whether jobs on targets run on other machines, which have a copy of the project."""
+        return self.file.config.engine.kind == "dask"
+
+    def _cluster(self) -> Engine:
+        if self._elsewhere is None:
+            engine = self._stack.enter_context(cluster(self.file, self.secrets))
+            assert_same(engine)
+            self._elsewhere = engine
+        return self._elsewhere
+
+    @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C was pressed."""
         return self.interrupts.presses > 0
@@ -119,18 +135,32 @@ class Workers:
         """
         config = self.file.config
         schedule = Schedule(works(config, targets, {}))
+        patience = config.engine.patience
         batch = Batch(
-            self.dispatcher(targets, schedule, observer),
+            self.dispatcher(targets, schedule, observer, patience=patience),
             schedule,
             config,
             lambda target: self.job_on(verb, target, **fields, **each(target)),
         )
         return batch.run()
 
-    def dispatcher(self, targets: Sequence[Target], queue: Queue, observer: Observer) -> Dispatcher:
-        """Return what submits jobs on targets, which wait for their turn in ``queue``."""
+    def dispatcher(
+        self,
+        targets: Sequence[Target],
+        queue: Queue,
+        observer: Observer,
+        *,
+        patience: float | None = None,
+    ) -> Dispatcher:
+        """Return what submits jobs on targets, which wait for their turn in ``queue``.
+
+        ``patience``: seconds after which what has no worker in its place fails, instead of waiting.
+        """
         of = {target.name: target for target in targets}
-        return Dispatcher(self.engine, observer, self.interrupts, of, queue)
+        asked = ((target.name, place(self.file.config, target)) for target in targets)
+        places = {name: at for name, at in asked if at is not None}
+        engine = self._cluster() if self.are_elsewhere else self.engine
+        return Dispatcher(engine, observer, self.interrupts, of, queue, places, patience)
 
     def job_on(self, verb: Verb, target: Target, **fields: Any) -> Job:
         """Return a job on one target."""
@@ -168,7 +198,7 @@ class Workers:
 
     @property
     def engine(self) -> Engine:
-        """Where they work."""
+        """Where they work on scripts, and on targets unless there is a cluster."""
         assert self._engine is not None, "workers are there only while they are entered"
         return self._engine
 

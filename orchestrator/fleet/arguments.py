@@ -46,6 +46,31 @@ def x_of_class(config: Config, target: Target) -> XOfClass:
     return tuple((key, None if value is None else str(value)) for key, value in filled.items())
 
 
+def labels_of(target: Target) -> dict[str, str]:
+    """Return what placeholders of a target are filled with."""
+    labels = {**target.labels, "environment": target.environment, "database": target.database}
+    if target.tenant is not None:
+        labels["tenant"] = target.tenant
+    return labels
+
+
+def place(config: Config, target: Target) -> str | None:
+    """Return the place that a target's jobs ask for; ``None`` where any will do.
+
+    Raises ``ValueError`` for a placeholder that the target has no label for.
+    """
+    asked = config.environments[target.environment].place
+    if asked is None or config.engine.kind == "local":
+        return None
+    try:
+        return str(parse(asked).fill(labels_of(target)))
+    except KeyError as error:
+        raise ValueError(
+            f"nothing fills {{{error.args[0]}}} in place of environments.toml: "
+            f"{target.name} has no such label"
+        ) from None
+
+
 def _filled(
     config: Config, target: Target, instead: Mapping[str, str] = MappingProxyType({})
 ) -> Mapping[str, Template | None]:
@@ -55,9 +80,7 @@ def _filled(
     settings = {**environment.x, **(own.x if own else {})}
     if not settings:
         return {}
-    labels = {**target.labels, "environment": target.environment, "database": target.database}
-    if target.tenant is not None:
-        labels["tenant"] = target.tenant
+    labels = labels_of(target)
     labels |= {label: text for label, text in instead.items() if label in labels}
     try:
         return {

@@ -119,7 +119,7 @@ class _Running:
                 continue
             server, full = self._tasks[name].server, isinstance(reading, NoRoom)
             if limit := self._throttle.end(server, name, exhausted=full):
-                self._schedule.narrow(server, limit)
+                self._schedule.set_limit(server, limit)
             if full:
                 self._schedule.requeue(name)
             else:

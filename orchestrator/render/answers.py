@@ -178,6 +178,21 @@ class Targets(Answer):
     targets: list[Target]
 
 
+class Worker(Answer):
+    name: str
+    place: str | None
+    slots: int
+    busy: int
+    stale: Names
+
+
+class Workers(Answer):
+    command: str
+    scheduler: str
+    dashboard: str
+    workers: list[Worker]
+
+
 class Check(Answer):
     about: str
     what: str

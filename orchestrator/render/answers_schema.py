@@ -26,6 +26,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "show": answers_runs.Show,
     "sql": answers.Sql,
     "targets": answers.Targets,
+    "workers": answers.Workers,
 }
 """By the ``command`` that an answer names. A command that gives none answers ``Error``."""
 

@@ -55,7 +55,8 @@ def _told(event: Event) -> tuple[str, str] | None:
 def _stopped(event: Event) -> tuple[str, str] | None:
     match event:
         case RunPaused(by=by, reason=reason) if reason != "interrupted":
-            return "paused", f"by {by}: nothing more starts, what runs is finished"
+            why = f"by {by}" if by else reason
+            return "paused", f"{why}: nothing more starts, what runs is finished"
         case RunAborted(by=by):
             return "aborted", f"by {by}: nothing more starts, what runs is finished"
         case RunResumed(by=by):

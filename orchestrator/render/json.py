@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.actions.authoring import NewRevision
+from orchestrator.actions.cluster import ClusterView
 from orchestrator.actions.doctor.checks import Diagnosis
 from orchestrator.actions.drifting import DriftResult, Siblings
 from orchestrator.actions.histories import History
@@ -35,6 +36,17 @@ def targets(found: Sequence[Target]) -> Object:
     }
     return answer(
         answers.Targets, command="targets", summary=summary, targets=[_target(t) for t in found]
+    )
+
+
+def workers(view: ClusterView) -> Object:
+    """Return the answer of ``workers``."""
+    return answer(
+        answers.Workers,
+        command="workers",
+        scheduler=view.scheduler,
+        dashboard=view.dashboard,
+        workers=[dump(answers.Worker, worker) for worker in view.workers],
     )
 
 

@@ -65,7 +65,7 @@ class Schedule:
         self._open: list[tuple[int, tuple[Slot, ...]]] = []
         self._parked: dict[str, list[tuple[int, tuple[Slot, ...]]]] = defaultdict(list)
         self._stopped = False
-        self._narrowed: dict[str, int] = {}
+        self._limits: dict[str, int] = {}
         for at, work in enumerate(self._works):
             self._enter(at, work)
 
@@ -88,9 +88,11 @@ class Schedule:
         """Start nothing more."""
         self._stopped = True
 
-    def narrow(self, key: str, limit: int) -> None:
-        """Let fewer works use a slot from now on. What runs is let be."""
-        self._narrowed[key] = limit
+    def set_limit(self, key: str, limit: int) -> None:
+        """Let so many works use a slot from now on, but no more than the limit that it came with.
+        What runs is let be."""
+        self._limits[key] = limit
+        self._wake([key])
 
     def start(self, limit: int | None = None) -> list[str]:
         """Return the works that start now, in configured order, and count them as running.
@@ -136,7 +138,7 @@ class Schedule:
         self._wake(slot.key for slot in self._works[at].slots)
 
     def _is_free(self, slot: Slot) -> bool:
-        return self._used[slot.key] < min(slot.limit, self._narrowed.get(slot.key, slot.limit))
+        return self._used[slot.key] < min(slot.limit, self._limits.get(slot.key, slot.limit))
 
     def _start_head(self, lane: _Lane) -> str:
         at = heappop(lane.ready)

@@ -5,7 +5,7 @@ and applies it; whatever happens besides is applied as it comes. A run that was 
 anything is made again from what the ledger has of it: its ``Past``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from orchestrator.rollout.events import (
@@ -58,7 +58,7 @@ class StateMachine:
         self._passed = set(past.gates)
         self._waves = dict(past.waves)
         self._running: set[str] = set()
-        self._narrowed: dict[str, int] = {}
+        self._limits: dict[str, int] = {}
         self._offered: dict[str, None] = {}
         self._blocked: dict[str, Blocked] = {}
         self._schedule = Schedule(())
@@ -108,6 +108,12 @@ class StateMachine:
         kinds = self._missing(self.stage.entry if entry else self.stage.gate)
         return ClosedGate(self.position, kinds, since) if kinds else None
 
+    @property
+    def open(self) -> Iterator[str]:
+        """Targets of the wave that is on of which nothing is known yet, in order."""
+        works = self.stage.works if self.stage is not None and self._is_on else ()
+        return (work.name for work in works if work.name not in self.settled)
+
     def may_start(self, limit: int | None = None) -> list[str]:
         """Return targets that may start now, in order, at most ``limit``.
 
@@ -120,10 +126,10 @@ class StateMachine:
             self._offered |= dict.fromkeys(self._schedule.start(left))
         return list(islice(self._offered, limit))
 
-    def narrow(self, key: str, limit: int) -> None:
+    def set_limit(self, key: str, limit: int) -> None:
         """Let fewer targets use a slot at once, in this wave and those that follow."""
-        self._narrowed[key] = limit
-        self._schedule.narrow(key, limit)
+        self._limits[key] = limit
+        self._schedule.set_limit(key, limit)
 
     def decide(self, at: int) -> list[Event]:
         """Return what follows from where the run stands, to be recorded and applied at ``at``.
@@ -298,8 +304,8 @@ class StateMachine:
                 blocked.append(Blocked(work.name, cause))
         self._failed = sum(self.settled.get(work.name) in FAILURES for work in stage.works)
         self._schedule = Schedule(left)
-        for key, limit in self._narrowed.items():
-            self._schedule.narrow(key, limit)
+        for key, limit in self._limits.items():
+            self._schedule.set_limit(key, limit)
         self._offered, self._blocked = {}, {}
         self._left = len(left) + len(blocked)
         self._block(blocked)

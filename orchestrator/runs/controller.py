@@ -250,13 +250,18 @@ class Controller:
             self._stop(RunAborted(now, by))
         elif request == "pause" and active:
             self._stop(RunPaused(now, "somebody asked for it", by))
-        elif active and (why := self.files.edited()) is not None:
+        elif active and (why := self.files.edited() or self._nobody()) is not None:
             self._stop(RunPaused(now, why))
         lost = self.dispatcher.handle_interrupts()
         if lost is not None and active:
             self._stop(RunPaused(now, "interrupted", self.context.options.by))
         for event in lost or ():
             self.settler.handle(event)
+
+    def _nobody(self) -> str | None:
+        """Return why a target can't be worked on that it would be the turn of, if so."""
+        names = self.machine.open
+        return self.dispatcher.nobody(names, self.context.config.engine.patience)
 
     def _stop(self, event: RunPaused | RunAborted) -> None:
         """Start nothing more. What waits for another attempt keeps for whoever resumes."""

@@ -84,4 +84,9 @@ class RecordedRun:
             committing=attempts.committing if attempts.unseen else (),
             lock_wait=settings.target_timeout if attempts.unseen else settings.wait_for_lock,
             verify_only=attempts.verify_only,
+            revision_digests=self._digests(target.database) if workers.are_elsewhere else {},
         )
+
+    def _digests(self, database: str) -> Mapping[str, str]:
+        of = self.plan.revisions.get(database, {})
+        return {id_: revision.sha256 for id_, revision in of.items()}

@@ -23,7 +23,7 @@ from orchestrator.rollout.limits import creates, limits
 from orchestrator.worker.connection.urls import url_of
 from orchestrator.worker.environment.command_line import command_options
 from orchestrator.worker.environment.execution import EnvPyProfile
-from orchestrator.worker.jobs import Committing, Job
+from orchestrator.worker.jobs import Committing, Job, other_version
 from orchestrator.worker.replay.confirming import Confirmations
 from orchestrator.worker.replay.recordings import Recordings
 from orchestrator.worker.scripts.directory import Scripts, load_scripts
@@ -52,6 +52,8 @@ class Context:
     _recordings: dict[str, Recordings] = field(default_factory=dict)
     _confirmations: dict[str, Confirmations] = field(default_factory=dict)
     _scripts: dict[str, Scripts] = field(default_factory=dict)
+    _compared: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Digests of revisions' files, as they were read."""
     _passwords: set[str] = field(default_factory=set)
     _redactor: tuple[frozenset[str], Redactor] | None = None
 
@@ -59,10 +61,12 @@ class Context:
         """Load the job's file. Raises ``Refused`` when it is not the one the job was made from."""
         if self._file is None or self._file.path != job.config or self._file.digest != job.digest:
             file = load(job.config)
+            if file.digest != job.digest and job.worker:
+                raise Refused(other_version(job.worker, job.config.name))
             if file.digest != job.digest:
                 raise Refused(f"{job.config} was changed while the command ran; run it again")
             self._file, self._scripts, self.profiles = file, {}, {}
-            self._recordings, self._confirmations = {}, {}
+            self._recordings, self._confirmations, self._compared = {}, {}, {}
             self._secrets = Secrets(file.folder, commands=self.commands)
         if str(self._file.folder) not in sys.path:
             sys.path.insert(0, str(self._file.folder))
@@ -140,7 +144,19 @@ class Context:
             self._scripts[job.database] = known
         else:
             known.settings.enter()
+        if job.revision_digests:
+            self._assert_same_files(job, known)
         return known
+
+    def _assert_same_files(self, job: Job, scripts: Scripts) -> None:
+        """Raise ``Refused`` where a planned revision's file is another one on this machine."""
+        compared = self._compared.setdefault(job.database, {})
+        for revision, digest in job.revision_digests.items():
+            if revision not in compared:
+                compared[revision] = scripts.digest(revision)
+            if compared[revision] != digest:
+                what = f"{scripts.folder.name}: revision {revision}"
+                raise Refused(other_version(job.worker, what))
 
     def _first(self, job: Job, database: Database) -> tuple[str | None, Namespace]:
         """What a ``configure`` sees while the scripts are read: the URL and the command line."""

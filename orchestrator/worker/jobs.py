@@ -114,6 +114,11 @@ class Job:
     """Whether revisions may be replayed, if the file lets them."""
     verify_only: bool = False
     """Tell what became of an earlier attempt, and change nothing."""
+    revision_digests: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the files of revisions, as they were when the run was planned: nothing is done
+    where one is another here. Only for workers on other machines."""
+    worker: str = ""
+    """What the worker is called, where it is on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +185,21 @@ class Go:
     """The answer to ``Committing``: whether it was recorded, and the revision may go on."""
 
     ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A machine that works for others: it has a copy of the project."""
+
+    config: Path
+    """Its own ``environments.toml``."""
+    name: str
+    """What it is called."""
+
+
+def other_version(worker: str, what: str) -> str:
+    """Say that a worker on another machine would not do what a run means."""
+    return (
+        f"worker {worker} has another version of {what}; "
+        "deploy the same to every worker, and start them again"
+    )

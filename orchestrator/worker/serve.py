@@ -20,7 +20,7 @@ from orchestrator.worker.autogenerate import revision as author
 from orchestrator.worker.connection.session import NoSchema
 from orchestrator.worker.context import Context
 from orchestrator.worker.failures import failure_of, fault_of
-from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Verb, Waiting
+from orchestrator.worker.jobs import Committing, Go, Here, Job, Leave, Made, Running, Verb, Waiting
 from orchestrator.worker.migration import migrate
 from orchestrator.worker.process.capture import Capture
 from orchestrator.worker.process.isolation import unchanged_process
@@ -54,13 +54,18 @@ _SECRET_IN_SQL = Failure(
 
 
 def serve(
-    pipe: Connection, commands: Mapping[str, str], environ: Mapping[str, str], folder: str
+    pipe: Connection,
+    commands: Mapping[str, str],
+    environ: Mapping[str, str],
+    folder: str,
+    here: Here | None = None,
 ) -> None:
     """Work until the other end closes the pipe. A parent that died ends its workers so.
 
     ``commands``: what ``${cmd:}`` secrets printed. ``environ`` and ``folder`` are the parent's:
     those of the fork server are from when it started. Ctrl-C, SIGTERM and SIGHUP, which may reach
-    the whole process group, are the parent's to handle.
+    the whole process group, are the parent's to handle. ``here``: jobs are another machine's, and
+    this one has a file of its own.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not SIG_IGN: programs that a migration starts would inherit that, and could not be ended.
@@ -86,6 +91,8 @@ def serve(
             job: Job | Leave = pipe.recv()
             if isinstance(job, Leave):  # it came too late: the lock was had meanwhile
                 continue
+            if here is not None:
+                job = replace(job, config=here.config, worker=here.name)
             capture.begin()
             patient.begin()
             with unchanged_process():

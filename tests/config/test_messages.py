@@ -100,11 +100,11 @@ def test_a_password_is_never_shown_and_the_caret_stays_under_its_value(mistakes)
         environments.toml:3:79: unknown key 'token'
                3 | environments.dev = { url = "mysql://u:***@h/{x}", tenants = ["a"], token = "***", y = 1 }
                  |                                                                    ^^^^^
-              known keys: url, schema, tenants, x, protected, create, create_owner, create_charset, create_collation, requires, databases, rollout
+              known keys: url, schema, tenants, x, place, protected, create, create_owner, create_charset, create_collation, requires, databases, rollout
         environments.toml:3:105: unknown key 'y'
                3 | environments.dev = { url = "mysql://u:***@h/{x}", tenants = ["a"], token = "***", y = 1 }
                  |                                                                                   ^
-              known keys: url, schema, tenants, x, protected, create, create_owner, create_charset, create_collation, requires, databases, rollout
+              known keys: url, schema, tenants, x, place, protected, create, create_owner, create_charset, create_collation, requires, databases, rollout
         3 mistakes in environments.toml""")
 
 

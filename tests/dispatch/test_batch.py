@@ -21,7 +21,12 @@ class PressedWhileStarting:
         self.interrupts, self.at = interrupts, at
         self.given: list[str] = []
 
-    def submit(self, key: str, _: Any, __: float, *, kind: str) -> None:
+    def capacity_of(self, _: str | None) -> int:
+        return 99
+
+    room = capacity_of
+
+    def submit(self, key: str, _: Any, __: float, *, kind: str, place: str | None) -> None:
         self.given.append(key)
         self.interrupts.presses += len(self.given) == self.at
 

@@ -40,8 +40,13 @@ class Counting:
     def busy(self) -> int:
         return len(self.running)
 
-    def submit(self, key: str, _: Any, __: float, *, kind: str) -> None:
-        assert kind == "app"
+    def capacity_of(self, _: str | None) -> int:
+        return 99
+
+    room = capacity_of
+
+    def submit(self, key: str, _: Any, __: float, *, kind: str, place: str | None) -> None:
+        assert (kind, place) == ("app", None)
         if self.busy >= self.full:
             raise CannotStart("no more processes")
         self.running.append(key)

@@ -48,7 +48,12 @@ class ScriptedEngine:
         self.answers: list[Any] = []
         self.busy = 0
 
-    def submit(self, _key: str, job: Any, _timeout: float, *, kind: str) -> None:
+    def capacity_of(self, _: str | None) -> int:
+        return 99
+
+    room = capacity_of
+
+    def submit(self, _key: str, job: Any, _timeout: float, *, kind: str, place: str | None) -> None:
         assert kind == "app"
         self.jobs.append(job)
         self.busy += 1

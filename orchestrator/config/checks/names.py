@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from orchestrator.config.checks.engine import check_engine
 from orchestrator.config.checks.rollouts import check_requires, check_rollout
 from orchestrator.config.checks.tenants import check_tenants
 from orchestrator.config.checks.urls import check_urls
@@ -26,6 +27,7 @@ def check(config: Config) -> list[Problem]:
         *check_requires(config),
         *(p for name, env in config.environments.items() for p in check_rollout(name, env)),
         *check_urls(config),
+        *check_engine(config.engine),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from orchestrator.config.checks.engine import check_place
 from orchestrator.config.checks.rollouts import gates
 from orchestrator.config.models import (
     Config,
@@ -35,6 +36,13 @@ def check_urls(config: Config) -> Iterator[Problem]:
             yield from _url(at, database.scratch, frozenset({"database"}))
     for name, environment in config.environments.items():
         yield from _environment(name, environment)
+        yield from _place(("environments", name), environment)
+
+
+def _place(at: Path, environment: Environment) -> Iterator[Problem]:
+    if environment.place is not None:
+        yield from check_place(at, environment.place)
+        yield from _filled((*at, "place"), environment.place, environment)
 
 
 def _scratch(at: Path, kind: str, url: str) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """A database's Alembic scripts, as Alembic sees them, loaded once per worker."""
 
 import contextlib
+import hashlib
 import importlib.util
 import re
 import types
@@ -218,6 +219,13 @@ class Scripts:
 
     def _script(self, revision: str) -> Script:
         return self.directory.get_revision(revision)
+
+    def digest(self, revision: str) -> str:
+        """Return the SHA-256 of a revision's file; nothing where there is no such revision."""
+        try:
+            return hashlib.sha256(Path(self._script(revision).path).read_bytes()).hexdigest()
+        except (CommandError, UnknownRevision, OSError):
+            return ""
 
     def _with_ancestors(self, heads: Iterable[str]) -> set[str]:
         found: set[str] = set()

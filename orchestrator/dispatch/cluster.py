@@ -1,0 +1,132 @@
+"""The workers of a cluster: how a project's file names them, and what they run."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.config.checks.engine import address_problem
+from orchestrator.config.engine import Engine, Security
+from orchestrator.config.load import ConfigFile
+from orchestrator.config.secrets import Secrets
+from orchestrator.config.template import parse
+from orchestrator.engines.wire import Service
+from orchestrator.errors import Refused, UsageError
+from orchestrator.rollout.outcomes import Outcome
+from orchestrator.worker.entry import PRELOAD, work
+from orchestrator.worker.jobs import Here, other_version
+
+if TYPE_CHECKING:
+    from orchestrator.engines.dask_engine import DaskEngine
+
+INSTALL = 'pip install "alembic-orchestrator[dask]"'
+_PEM = "-----BEGIN"
+_SCRIPTS = frozenset({".py", ".mako", ".sql"})
+
+
+def cluster(file: ConfigFile, secrets: Secrets) -> "DaskEngine":
+    """Connect to the cluster of a file. Raises ``Refused`` where it can't be reached."""
+    settings = file.config.engine
+    assert settings.scheduler is not None, "a file whose kind is dask names its scheduler"
+    assert_installed()
+    from orchestrator.engines.dask_engine import DaskEngine, NoCluster
+
+    scheduler = parse(settings.scheduler).resolve(secrets.value)
+    assert_protected(scheduler, settings)
+    try:
+        return DaskEngine(
+            scheduler,
+            service(file),
+            security=security(settings.security, file.folder, secrets),
+            patience=settings.patience,
+        )
+    except NoCluster as error:
+        raise Refused(
+            f"{error}\n  start it: dask scheduler; then look: orchestrator workers"
+        ) from None
+
+
+def assert_same(engine: "DaskEngine") -> None:
+    """Raise ``Refused`` where a worker has another copy of the project: it would get no jobs."""
+    stale = {about.name: engine.stale(about) for about in engine.hosts if engine.stale(about)}
+    if stale:
+        first, names = next(iter(stale.items()))
+        more = f" (and {len(stale) - 1} more)" if len(stale) > 1 else ""
+        raise Refused(other_version(first + more, ", ".join(names)))
+
+
+def assert_installed() -> None:
+    """Raise ``UsageError`` where Dask is not there."""
+    try:
+        import distributed  # noqa: F401 - whether it can be imported
+    except ImportError:
+        raise UsageError(f'[engine] kind = "dask" needs Dask\n  install it: {INSTALL}') from None
+
+
+def assert_protected(scheduler: str, settings: Engine) -> None:
+    """Raise ``UsageError`` for a scheduler that would be spoken to in the open."""
+    problem = address_problem(scheduler, protected=settings.security is not None)
+    if problem is not None:
+        raise UsageError(f"[engine] {problem[0]}\n  {problem[1]}")
+
+
+def security(settings: Security | None, folder: Path, secrets: Secrets) -> Any:
+    """Return what Dask's connections are protected with; ``None`` for nothing."""
+    if settings is None:
+        return None
+    from distributed import Security as DaskSecurity
+
+    ca, cert, key = (
+        _pem(text, folder, secrets) for text in (settings.ca, settings.cert, settings.key)
+    )
+    return DaskSecurity(
+        require_encryption=True,
+        tls_ca_file=ca,
+        tls_client_cert=cert,
+        tls_client_key=key,
+        tls_worker_cert=cert,
+        tls_worker_key=key,
+    )
+
+
+def _pem(text: str, folder: Path, secrets: Secrets) -> str:
+    """Return a file's path, or the text of a certificate or key that a secret is."""
+    value = parse(text).resolve(secrets.value)
+    return value if _PEM in value else str(folder / value)
+
+
+def service(file: ConfigFile, name: str | None = None) -> Service:
+    """Return what runs jobs on targets; ``name``: of the worker that this machine is."""
+    from orchestrator.worker.contents import pack, unpack
+
+    here = None if name is None else Here(file.path, name)
+    return Service(
+        work,
+        ({}, dict(os.environ), str(file.folder), here),
+        lambda content: isinstance(content, Outcome),
+        pack,
+        unpack,
+        PRELOAD,
+        lambda: same(file),
+    )
+
+
+def same(file: ConfigFile) -> Mapping[str, str]:
+    """Return digests of what must be the same on every machine, by its name: the file, and the
+    folders of scripts that it names."""
+    found = {file.path.name: file.digest}
+    for database in file.config.databases.values():
+        folder = file.folder / (database.script_location or "")
+        if database.script_location is not None and folder.is_dir():
+            found[database.script_location] = _digest(folder)
+    return found
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of the scripts in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in _SCRIPTS):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

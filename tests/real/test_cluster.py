@@ -1,0 +1,180 @@
+"""A fleet that is upgraded by workers of a Dask cluster, and what of it may die meanwhile."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.cluster import Cluster, new_cluster
+from tests.project_folder import ProjectFolder, Started, wait_until
+from tests.real.conftest import Fleet
+
+pytest.importorskip("distributed")
+
+LOG = 'op.create_table("log", sa.Column("n", sa.Integer))'
+SAYS = 'op.execute("INSERT INTO log (n) VALUES ({})")'
+SLOW = f"time.sleep(0.8)\n{SAYS}"
+
+
+@pytest.fixture(params=["mariadb", "postgres"])
+def fleet(request: pytest.FixtureRequest, new_fleet: Callable[[str], Fleet]) -> Fleet:
+    return new_fleet(request.param)
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with new_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+def declare(
+    fleet: Fleet, cluster: Cluster, targets: int, *bodies: str, patience: str = "60s"
+) -> None:
+    """Declare a fleet whose even tenants are in the east, and the others in the west."""
+    fleet.declare(targets, retries=5)
+    file = fleet.project.folder / "environments.toml"
+    places = ("east", "west")
+    tenants = [{"name": t, "region": places[n % 2]} for n, t in enumerate(fleet.tenants)]
+    listed = ", ".join(f'{{ name = "{t["name"]}", region = "{t["region"]}" }}' for t in tenants)
+    text = re.sub(r"tenants = .*", f'tenants = [{listed}]\nplace = "{{region}}"', file.read_text())
+    of = cluster.certificates
+    security = f'{{ ca = "{of.ca}", cert = "{of.cert}", key = "${{file:{of.key}}}" }}'
+    engine = f'kind = "dask"\nscheduler = "{cluster.address}"\nsecurity = {security}'
+    file.write_text(f'{text}\n[engine]\n{engine}\npatience = "{patience}"\n')
+    for number, body in enumerate((LOG, *bodies)):
+        down = f"r{number - 1}" if number else None
+        fleet.project.revision(f"r{number}", down, body)
+
+
+def worker(fleet: Fleet, place: str, project: ProjectFolder | None = None) -> Started:
+    """Start a worker of a place, and wait until it is connected."""
+    of = project or fleet.project
+    started = of.start("worker", "--place", place, "--slots", "2", "--name", f"{place}-1")
+    wait_until(lambda: "connected to" in started.err)
+    return started
+
+
+def assert_done(fleet: Fleet, revisions: int) -> None:
+    """Every target is at head, and got each revision once."""
+    for tenant in fleet.tenants:
+        assert fleet.heads(tenant) == [f"r{revisions}"]
+        rows = fleet.rows(tenant, "SELECT n FROM log ORDER BY n")
+        assert rows == [(n,) for n in range(1, revisions + 1)], tenant
+
+
+def test_workers_upgrade_what_is_near_them(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 6, *(SAYS.format(n) for n in (1, 2, 3)), patience="2s")
+    worker(fleet, "east")
+
+    paused = fleet.project.run("upgrade", code=6)
+    assert (
+        "no worker of place west; start one: orchestrator worker --place west"
+        in paused.err + paused.out
+    )
+    west = worker(fleet, "west")
+    shown = fleet.project.run("workers", "-o", "json").json["workers"]
+    assert [(w["name"], w["place"], w["slots"], w["stale"]) for w in shown] == [
+        ("east-1", "east", 2, []),
+        ("west-1", "west", 2, []),
+    ]
+    fleet.project.run("resume")
+
+    assert_done(fleet, 3)
+    assert "west-1" in fleet.project.run("workers").out
+    assert set(fleet.project.run("status", "-o", "json").states().values()) == {"current"}
+    assert fleet.project.run("upgrade", "-o", "json").states().keys() == {
+        f"prod/app/{tenant}" for tenant in fleet.tenants
+    }
+    assert fleet.password not in west.err
+
+
+def test_another_copy_of_the_project_gets_no_jobs(
+    fleet: Fleet, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    declare(fleet, cluster, 2, SAYS.format(1))
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(fleet.project.folder, copy, dirs_exist_ok=True)
+    other = ProjectFolder(copy, fleet.project.environ)
+    other.revision("r1", "r0", SAYS.format(2))
+    worker(fleet, "west")
+    worker(fleet, "east", other)
+
+    refused = fleet.project.run("upgrade", code=5)
+
+    assert "worker east-1 has another version of migrations/app" in refused.err
+    assert all(not fleet.tables(tenant) for tenant in fleet.tenants)
+    assert fleet.project.run("workers").out.count("another migrations/app") == 1
+
+
+def test_a_worker_is_killed(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 4, SLOW.format(1), SAYS.format(2))
+    east, _, _ = worker(fleet, "east"), worker(fleet, "east"), worker(fleet, "west")
+    running = fleet.project.start("upgrade")
+    wait_until(lambda: "log" in fleet.tables("t000") or "log" in fleet.tables("t002"))
+    east.kill()
+
+    ran = running.wait(None)
+
+    if ran.code:  # DDL that commits may be in doubt; then somebody has to look
+        assert fleet.ddl_commits, ran
+        states = fleet.project.run("show", "last", "-o", "json", code=None)
+        assert "in_doubt" in states.out
+        return
+    assert_done(fleet, 2)
+
+
+def test_who_drives_is_killed(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="2s")
+    worker(fleet, "east"), worker(fleet, "west")
+    running = fleet.project.start("upgrade")
+    wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
+    running.kill()
+
+    ran = fleet.project.run("resume", code=None)
+
+    if ran.code:
+        assert fleet.ddl_commits, ran
+        assert "in doubt" in ran.out + ran.err, ran
+        return
+    assert_done(fleet, 2)
+
+
+def test_the_scheduler_is_killed(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="2s")
+    worker(fleet, "east"), worker(fleet, "west")
+    running = fleet.project.start("upgrade")
+    wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
+    cluster.scheduler.kill()
+
+    ran = running.wait(6)
+    assert f"the scheduler at {cluster.address} can't be reached" in ran.err + ran.out
+    refused = fleet.project.run("resume", "last", code=5)
+    assert "can't be reached" in refused.err
+
+
+def test_ctrl_c(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2))
+    worker(fleet, "east"), worker(fleet, "west")
+    running = fleet.project.start("upgrade")
+    wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
+    running.interrupt()
+    running.wait(130)
+
+    started = [t for t in fleet.tenants if "log" in fleet.tables(t)]
+    assert started
+    assert len(started) < 6
+    assert all(fleet.heads(tenant) == ["r2"] for tenant in started)
+    fleet.project.run("resume")
+    assert_done(fleet, 2)
+
+
+def test_it_says_what_to_install(fleet: Fleet, cluster: Cluster, tmp_path: Path) -> None:
+    declare(fleet, cluster, 1)
+    (tmp_path / "distributed.py").write_text("raise ImportError")
+    fleet.project.environ["PYTHONPATH"] = str(tmp_path)
+
+    refused = fleet.project.run("workers", code=2)
+
+    assert 'pip install "alembic-orchestrator[dask]"' in refused.err
