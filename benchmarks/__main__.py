@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orchestrator
 from benchmarks.checking import check
+from benchmarks.clusters import clusters
 from benchmarks.failing import failing
 from benchmarks.growing import layouts, upgrade_growth
 from benchmarks.networks import networks
@@ -40,6 +41,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "growth": growth,
     "planning": planning,
     "rolling": rolling,
+    "cluster": clusters,
 }
 
 
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--growth-tables", type=int, default=5, help="growth: tables of each")
     add("--plot", type=Path, metavar="FILE", help="growth: draw it, too, as SVG")
     add("--planned", type=int, default=50_000, help="planning: tenants of two databases")
+    add("--jobs", type=int, default=2000, help="cluster: jobs")
     add("--simulated", type=int, default=100_000, help="rolling: targets")
     return parser
 
