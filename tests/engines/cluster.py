@@ -74,7 +74,8 @@ class Cluster:
     def start_worker(self, command: list[str], **more: Any) -> subprocess.Popen[bytes]:
         """Start a program that is a worker."""
         with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, **more)
+            more = {"cwd": REPOSITORY, **more}
+            process = subprocess.Popen(command, stdout=log, stderr=log, **more)
         self.workers.append(process)
         return process
 

@@ -1,7 +1,9 @@
 """A fleet that is upgraded by workers of a Dask cluster, and what of it may die meanwhile."""
 
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -88,6 +90,26 @@ def test_workers_upgrade_what_is_near_them(fleet: Fleet, cluster: Cluster) -> No
         f"prod/app/{tenant}" for tenant in fleet.tenants
     }
     assert fleet.password not in west.err
+
+
+def test_a_worker_of_dask_does_as_well(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 2, SAYS.format(1))
+    of = cluster.certificates
+    files = ["--tls-ca-file", str(of.ca), "--tls-cert", str(of.cert), "--tls-key", str(of.key)]
+    program = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.address, *files]
+    preload = ["--preload", "orchestrator.dispatch.dask_preload"]
+    environ = {**os.environ, **fleet.project.environ}
+    for place in ("east", "west"):
+        options = ["--no-nanny", "--nthreads", "1", "--no-dashboard", *preload]
+        ours = ["--place", place, "--slots", "1"]
+        command = [*program, *options, *ours]
+        cluster.start_worker(command, cwd=fleet.project.folder, env=environ)
+    workers = fleet.project.run
+    wait_until(lambda: len(workers("workers", "-o", "json").json["workers"]) == 2)
+
+    fleet.project.run("upgrade")
+
+    assert_done(fleet, 1)
 
 
 def test_another_copy_of_the_project_gets_no_jobs(

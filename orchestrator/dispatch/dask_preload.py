@@ -1,0 +1,32 @@
+"""Lets a ``dask worker`` of anybody's making work for runs: ``--preload`` takes this module.
+
+In the project's folder, and without a nanny, as migrations run in processes of the worker:
+``dask worker … --no-nanny --preload orchestrator.dispatch.dask_preload --place eu --slots 8``.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.config.load import load
+from orchestrator.dispatch.cluster import service
+from orchestrator.engines.dask_worker import offer, withdraw
+from orchestrator.engines.host import Host
+
+
+@click.command()
+@click.option("--place", default=None)
+@click.option("--slots", type=click.IntRange(min=1), default=max(2, os.cpu_count() or 1))
+@click.option("--config", type=click.Path(path_type=Path), default=None)
+def dask_setup(worker: Any, place: str | None, slots: int, config: Path | None) -> None:
+    """Offer slots as long as the worker is there."""
+    name = socket.gethostname()
+    offer(worker, Host(service(load(config), name), name, place, slots))
+
+
+def dask_teardown(worker: Any) -> None:
+    """Let go of what runs: it does what it may without asking, and ends."""
+    withdraw(worker)
