@@ -78,7 +78,6 @@ class DaskEngine:
         self._service = service
         self._same = dict(service.about())
         self._patience = patience
-        self._session = uuid.uuid4().hex
         self._events: queue.SimpleQueue[_Report | _Workers | _Broken] = queue.SimpleQueue()
         self._hosts: dict[str, _Host] = {}
         self._jobs: dict[str, tuple[str, _Host]] = {}
@@ -92,8 +91,9 @@ class DaskEngine:
         """Why the cluster is not there any more."""
         self.scheduler = scheduler
         self._client = _connected(scheduler, security)
-        self._topic = dask_worker.topic(self._session)
-        self._client.subscribe_topic(self._topic, self._heard)
+        # Dask forgets the events of a topic an hour after the client left that it is named after.
+        self._session: str = self._client.id
+        self._client.subscribe_topic(self._session, self._heard)
         self._closed = threading.Event()
         self._known: set[str] = set()
         self._look()
@@ -284,7 +284,7 @@ class DaskEngine:
                 allow_other_workers=False,
                 pure=False,
                 retries=0,
-                key=f"{self._topic}-{uuid.uuid4().hex}",
+                key=f"orchestrator-letter-{uuid.uuid4().hex}",
             )
             self._letters.add(future)
             future.add_done_callback(self._letters.discard)

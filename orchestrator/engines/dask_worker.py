@@ -18,15 +18,13 @@ _LOOKS_EVERY = 0.1
 _THERE = frozenset({"running", "paused"})
 
 
-def topic(session: str) -> str:
-    """Return the topic under which hosts tell an engine what happened."""
-    return f"orchestrator-{session}"
-
-
 def offer(worker: Any, host: Host) -> None:
-    """Let a Dask worker of this process offer the slots of a host, until it closes."""
+    """Let a Dask worker of this process offer the slots of a host, until it closes.
+
+    What is told goes to the topic that has the session's name.
+    """
     setattr(worker, _OFFERED, host)
-    host.start(lambda session, text: worker.log_event(topic(session), text))
+    host.start(worker.log_event)
 
 
 def withdraw(worker: Any) -> None:
