@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -13,9 +14,11 @@ from orchestrator.engines.local import LocalEngine
 from tests.engines.cluster import Cluster, new_cluster
 from tests.engines.dask_jobs import jobs_program, on_cluster
 from tests.engines.jobs import is_final, serve
+from tests.network import network
 from tests.project_folder import wait_until
 
 WORKERS, SLOTS = 4, 2
+_QUESTIONS = 40
 
 
 def clusters(folder: Path, options: argparse.Namespace) -> None:
@@ -32,10 +35,34 @@ def clusters(folder: Path, options: argparse.Namespace) -> None:
             ("ask once, and wait for the answer", ("ask", 1), True),
         ):
             _compare(label, deed, cluster, options, ask=ask)
-    tables.end(
-        f"On the cluster there are {WORKERS} workers of {SLOTS} slots; scheduler and workers are "
-        "on this machine, with TLS."
-    )
+        tables.end(
+            f"On the cluster there are {WORKERS} workers of {SLOTS} slots; scheduler and workers "
+            "are on this machine, with TLS."
+        )
+        _questions(cluster, options)
+
+
+def _questions(cluster: Cluster, options: argparse.Namespace) -> None:
+    """What a worker's question and its answer take, the driver some time away."""
+    title = "A question before a commit, from a worker to the run and back"
+    tables.begin(title, "round trip", "ms", "round trips", texts=1)
+    port = int(cluster.address.rpartition(":")[2])
+    for away in (float(ms) / 1000 for ms in options.distances.split(",")):
+        with network(port, away) as (near, _):
+            there = replace(cluster, address=f"tls://127.0.0.1:{near}")
+            with on_cluster(there) as engine:
+                _run(engine, ("talk", 0), WORKERS * SLOTS, ask=False)
+                silent = median(_one(engine, ("talk", 1)) for _ in range(_QUESTIONS))
+                asked = median(_one(engine, ("ask", 1)) for _ in range(_QUESTIONS))
+        cost = asked - silent
+        tables.cells(
+            f"{away * 1000:g} ms", f"{cost * 1000:.1f}", f"{cost / away:.1f}" if away else ""
+        )
+    tables.end(f"Medians of {_QUESTIONS} jobs that ask, less those that only talk, one at a time.")
+
+
+def _one(engine: Engine, deed: tuple[str, int]) -> float:
+    return _run(engine, deed, 1, ask=deed[0] == "ask")
 
 
 def _compare(

@@ -172,7 +172,8 @@ class _Wire:
                 told(data)
             writer.write(data)
         if not writer.is_closing():
-            writer.write_eof()
+            with suppress(OSError):  # the other end is gone
+                writer.write_eof()
 
 
 @asynccontextmanager
