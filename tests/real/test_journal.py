@@ -346,7 +346,7 @@ def test_a_worker_whose_orchestrator_died_executes_nothing_more(
 
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
     assert tenant.fleet.tables("t000") <= {"alembic_version"}
-    worker.engine.kill()
+    worker.engine.close()
 
 
 WAIT = (
@@ -434,7 +434,7 @@ def test_a_worker_whose_orchestrator_died_completes_what_was_recorded(
     worker.engine._workers[0].pipe.close()
 
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
-    worker.engine.kill()
+    worker.engine.close()
     assert chain.fleet.heads("t000") == ["j10"]
     outcome = chain.run(
         committing=tuple(f"{c}{n}" for n, c in enumerate("abcdefghij", 1)), origin=()
@@ -451,7 +451,7 @@ def test_a_worker_whose_orchestrator_died_does_not_begin_what_was_taken_back(cha
     (chain.fleet.project.folder / "go").touch()
 
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110 - no path of the project
-    worker.engine.kill()
+    worker.engine.close()
     assert chain.fleet.heads("t000") == ["c3"]
     assert "d4" not in chain.fleet.tables("t000")
 
