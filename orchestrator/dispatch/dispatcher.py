@@ -15,7 +15,7 @@ from typing import Protocol
 from orchestrator.config.models import Rollout
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
-from orchestrator.dispatch.slots import LOCAL_HOST, place_slot, server_slot
+from orchestrator.dispatch.slots import ANY_NUMBER, LOCAL_HOST, place_slot, server_slot
 from orchestrator.engines.base import CannotStart, Engine, EngineEvent, Finished, Lost, Nobody
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome
@@ -23,7 +23,6 @@ from orchestrator.rollout.retry import retry_delay
 from orchestrator.rollout.throttling import Throttle
 from orchestrator.worker.jobs import Job
 
-_ALL = 1_000_000
 _POLL_INTERVAL = 0.2
 """Seconds between looks at Ctrl-C, and at whether a crowded server has room again."""
 
@@ -59,6 +58,8 @@ class Dispatcher:
     _throttle: Throttle = field(default_factory=Throttle)
     _retries: list[tuple[float, str]] = field(default_factory=list)
     _presses: int = 0
+    _asked: tuple[str, ...] = ()
+    """The places that any job asks for; the empty one is any place."""
     _reserved: set[str] = field(default_factory=set)
     """Attempts that are about to be submitted."""
     _capacity: dict[str, int] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Dispatcher:
     """Since when there is nobody in a place."""
 
     def __post_init__(self) -> None:
+        self._asked = ("", *dict.fromkeys(self.places.values()))
         self._fit()
 
     @property
@@ -168,12 +170,12 @@ class Dispatcher:
     def _fit(self) -> None:
         """Let the queue offer as many as there are workers for, in each place."""
         now = time.monotonic()
-        for place in ("", *dict.fromkeys(self.places.values())):
+        for place in self._asked:
             capacity = self.engine.capacity_of(place or None)
             if capacity:
                 self._empty.pop(place, None)
             elif now - self._empty.setdefault(place, now) >= (self.patience or math.inf):
-                capacity = _ALL
+                capacity = ANY_NUMBER
             if capacity != self._capacity.get(place):
                 self._capacity[place] = capacity
                 self.queue.set_limit(place_slot(place) if place else LOCAL_HOST, capacity)

@@ -12,7 +12,7 @@ from orchestrator.rollout.schedule import Slot, Work
 
 LOCAL_HOST = "this machine"
 """The key of the slot that all targets share."""
-_ANY_NUMBER = 1_000_000
+ANY_NUMBER = 1_000_000
 """How many a cluster bears is known only while the run goes on: the dispatcher says so then."""
 
 
@@ -29,7 +29,7 @@ def works(
     Raises ``ValueError`` for a place that a target has no label for.
     """
     targets = tuple(targets)
-    most = workers_allowed() if config.engine.kind == "local" else _ANY_NUMBER
+    most = workers_allowed() if config.engine.kind == "local" else ANY_NUMBER
     machine = Slot(LOCAL_HOST, most)
     histories = Counter(target.address.identity for target in targets)
     slots: dict[tuple[str, str, str], tuple[Slot, ...]] = {}
