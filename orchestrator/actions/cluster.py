@@ -1,5 +1,6 @@
 """``worker`` and ``workers``: what offers slots to a cluster, and who is there."""
 
+import asyncio
 import signal
 import socket
 import threading
@@ -84,17 +85,18 @@ def work(
         raise UsageError(
             "which scheduler? pass --scheduler tls://host:8786, or name it in [engine]"
         )
-    address = parse(address).resolve(secrets.value)
+    shown, address = address, parse(address).resolve(secrets.value)
     assert_protected(address, settings)
     own = name or socket.gethostname()
     runs = service(file, own)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    serve(
+    serving = serve(
         address,
         lambda: Host(runs, own, place, slots),
         security=security(settings.security, file.folder, secrets),
-        told=told,
+        told=lambda text: told(text.replace(address, shown)),  # it may be a secret
         ended=ended,
     )
+    asyncio.run(serving)

@@ -38,6 +38,7 @@ def cluster(file: ConfigFile, secrets: Secrets) -> "DaskEngine":
         return DaskEngine(
             scheduler,
             service(file),
+            shown=settings.scheduler,
             security=security(settings.security, file.folder, secrets),
             patience=settings.patience,
         )

@@ -72,9 +72,16 @@ class DaskEngine:
     """
 
     def __init__(
-        self, scheduler: str, service: Service, *, security: Any = None, patience: float = 60.0
+        self,
+        scheduler: str,
+        service: Service,
+        *,
+        shown: str | None = None,
+        security: Any = None,
+        patience: float = 60.0,
     ) -> None:
-        """Connect. Raises ``NoCluster``."""
+        """Connect. Raises ``NoCluster``. ``shown``: what people are told in place of the address,
+        which may be a secret."""
         self._service = service
         self._same = dict(service.about())
         self._patience = patience
@@ -89,8 +96,10 @@ class DaskEngine:
         """What is on its way: Dask forgets what nobody holds."""
         self._gone: str | None = None
         """Why the cluster is not there any more."""
-        self.scheduler = scheduler
-        self._client = _connected(scheduler, security)
+        self._address = scheduler
+        self.scheduler = shown or scheduler
+        """As people are told of it."""
+        self._client = self._connected(security)
         # Dask forgets the events of a topic an hour after the client left that it is named after.
         self._session: str = self._client.id
         self._client.subscribe_topic(self._session, self._heard)
@@ -298,7 +307,7 @@ class DaskEngine:
                 self._look()
             except Exception as error:  # noqa: BLE001 - whatever Dask raises, it is not there
                 if not self._closed.is_set():
-                    self._events.put(_Broken(_away(self.scheduler, error)))
+                    self._events.put(_Broken(self._away(error)))
                 return
 
     def _look(self) -> None:
@@ -321,24 +330,22 @@ class DaskEngine:
             if host.ids:
                 self._write(host, wire.Beat())
 
+    def _connected(self, security: Any) -> Any:
+        from distributed import Client
 
-def _connected(scheduler: str, security: Any) -> Any:
-    from distributed import Client
+        dask_worker.silence()
+        try:
+            return Client(
+                self._address,
+                security=security,
+                timeout=_CONNECT,
+                set_as_default=False,
+                name="orchestrator",
+            )
+        except Exception as error:  # noqa: BLE001 - Dask raises OSError, TimeoutError, ValueError, …
+            raise NoCluster(self._away(error)) from None
 
-    dask_worker.silence()
-    try:
-        return Client(
-            scheduler,
-            security=security,
-            timeout=_CONNECT,
-            set_as_default=False,
-            name="orchestrator",
-        )
-    except Exception as error:  # noqa: BLE001 - Dask raises OSError, TimeoutError, ValueError, …
-        raise NoCluster(_away(scheduler, error)) from None
-
-
-def _away(scheduler: str, error: BaseException) -> str:
-    cause = str(error).strip().splitlines()
-    detail = f": {cause[0]}" if cause else ""
-    return f"the scheduler at {scheduler} can't be reached{detail}"
+    def _away(self, error: BaseException) -> str:
+        cause = str(error).replace(self._address, self.scheduler).strip().splitlines()
+        detail = f": {cause[0]}" if cause else ""
+        return f"the scheduler at {self.scheduler} can't be reached{detail}"

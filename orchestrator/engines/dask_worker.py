@@ -50,7 +50,7 @@ def tell(dask_worker: Any = None) -> str | None:
     return None if host is None else host.about()
 
 
-def serve(
+async def serve(
     scheduler: str,
     new_host: Callable[[], Host],
     *,
@@ -63,23 +63,6 @@ def serve(
     ``told`` takes what is to be said to people: whether it is connected. Once the connection is
     lost, what runs does what it may without asking, and ends; then another host takes its place.
     """
-    asyncio.run(_serve(scheduler, new_host, security, told, ended))
-
-
-def silence() -> None:
-    """Let Dask log nothing: what is wrong is told by us, once."""
-    for name in ("distributed", "tornado", *logging.root.manager.loggerDict):
-        if name.partition(".")[0] in {"distributed", "tornado"}:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-async def _serve(
-    scheduler: str,
-    new_host: Callable[[], Host],
-    security: Any,
-    told: Callable[[str], None],
-    ended: threading.Event,
-) -> None:
     from distributed import Worker
 
     silence()
@@ -115,6 +98,13 @@ async def _serve(
                 await worker.close(timeout=2)
         if not ended.is_set() and missing:
             await asyncio.sleep(_AGAIN)
+
+
+def silence() -> None:
+    """Let Dask log nothing: what is wrong is told by us, once."""
+    for name in ("distributed", "tornado", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"distributed", "tornado"}:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _cause(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """A worker program for the engine's contract: slots that run the jobs of ``tests.engines.jobs``."""
 
+import asyncio
 import json
 import sys
 import threading
@@ -43,13 +44,14 @@ def on_cluster(cluster: Cluster, patience: float = 60) -> DaskEngine:
 
 
 def main(address: str, slots: str, place: str, ca: str, cert: str, key: str) -> None:
-    offer_slots(
+    serving = offer_slots(
         address,
         lambda: Host(SERVICE, f"{place}-host", place or None, int(slots)),
         security=Certificates(Path(ca), Path(cert), Path(key)).security,
         told=lambda text: print(text, flush=True),
         ended=threading.Event(),
     )
+    asyncio.run(serving)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def declare(
     text = re.sub(r"tenants = .*", f'tenants = [{listed}]\nplace = "{{region}}"', file.read_text())
     of = cluster.certificates
     security = f'{{ ca = "{of.ca}", cert = "{of.cert}", key = "${{file:{of.key}}}" }}'
-    engine = f'kind = "dask"\nscheduler = "{cluster.address}"\nsecurity = {security}'
+    fleet.project.environ["SCHEDULER"] = cluster.address
+    engine = f'kind = "dask"\nscheduler = "${{env:SCHEDULER}}"\nsecurity = {security}'
     file.write_text(f'{text}\n[engine]\n{engine}\npatience = "{patience}"\n')
     for number, body in enumerate((LOG, *bodies)):
         down = f"r{number - 1}" if number else None
@@ -171,7 +172,9 @@ def test_the_scheduler_is_killed(fleet: Fleet, cluster: Cluster) -> None:
     cluster.scheduler.kill()
 
     ran = running.wait(6)
-    assert f"the scheduler at {cluster.address} can't be reached" in ran.err + ran.out
+    shown = fleet.project.run("show", "last").out
+    assert "the scheduler at ${env:SCHEDULER} can't be reached" in ran.err + ran.out
+    assert cluster.address not in ran.err + ran.out + shown
     refused = fleet.project.run("resume", "last", code=5)
     assert "can't be reached" in refused.err
 
