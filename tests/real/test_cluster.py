@@ -13,8 +13,6 @@ from tests.engines.cluster import Cluster, new_cluster
 from tests.project_folder import ProjectFolder, Started, wait_until
 from tests.real.conftest import Fleet
 
-pytest.importorskip("distributed")
-
 LOG = 'op.create_table("log", sa.Column("n", sa.Integer))'
 SAYS = 'op.execute("INSERT INTO log (n) VALUES ({})")'
 SLOW = f"time.sleep(0.8)\n{SAYS}"
