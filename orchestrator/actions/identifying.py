@@ -8,6 +8,7 @@ from orchestrator.actions.walking import Heads, Stand, Things, made_by_history, 
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.drift import Drift, drift
+from orchestrator.fleet.location import backend_of
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.snapshot.classes import (
@@ -115,8 +116,8 @@ def _by_history(
     classes of siblings. Each schema is compared once, however many targets have it."""
     groups: dict[tuple[str, str, str, bool], dict[str | None, list[Target]]] = {}
     for target in targets:
-        outcome, location = outcomes[target.name], snapshot.sources[target.name].location
-        key = (target.database, dialect_of(outcome), location.backend, bool(location.schema))
+        outcome, reading = outcomes[target.name], snapshot.readings[target.name]
+        key = (target.database, dialect_of(outcome), backend_of(reading.driver), reading.in_schema)
         groups.setdefault(key, {}).setdefault(outcome.fingerprint, []).append(target)
     found: dict[str, Identity] = {}
     for (database, dialect, *_), schemas in groups.items():

@@ -13,13 +13,13 @@ from uuid import uuid4
 from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Timeouts
 from orchestrator.dispatch.workers import Workers
-from orchestrator.fleet.location import Location
+from orchestrator.fleet.location import Location, backend_of
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Source
+from orchestrator.inspection.reading import Reading, Source
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.snapshot.reader import SnapshotReader
 from orchestrator.worker.jobs import Verb, Walked
@@ -57,14 +57,15 @@ def walked_history(
     history = snapshot.histories.get(like.database)
     if history is None:
         return [], "its scripts can't be read"
-    location, file = snapshot.sources[like.name].location, workers.file
-    address = scratch_address(file.config, file.folder, like.database, location.backend)
+    reading, file = snapshot.readings[like.name], workers.file
+    backend = backend_of(reading.driver)
+    address = scratch_address(file.config, file.folder, like.database, backend)
     named = None if address is None else address.resolve(workers.secrets.value)
-    if named is None and location.backend != "sqlite":
-        return [], _none_named(location.backend)
-    if named is not None and not is_alike(named.driver, location.driver):
-        return [], f"its scratch database is on {named.backend}, and it is on {location.backend}"
-    with _walk(workers, like, named, location, held) as walk:
+    if named is None and backend != "sqlite":
+        return [], _none_named(backend)
+    if named is not None and not is_alike(named.driver, reading.driver):
+        return [], f"its scratch database is on {named.backend}, and it is on {backend}"
+    with _walk(workers, like, named, reading, held) as walk:
         stands, note = walk.stands([revision.id for revision in history.oldest_first])
     password = {named.password} if named is not None and named.password else set[str]()
     return stands, Redactor(workers.secrets.values | password)(note)
@@ -82,10 +83,10 @@ def _walk(
     workers: Workers,
     like: Target,
     named: Location | None,
-    location: Location,
+    reading: Reading,
     held: Things | Exception,
 ) -> Iterator["_Walk"]:
-    backend, charset, collation = location.backend, None, None
+    backend, charset, collation = backend_of(reading.driver), None, None
     if not isinstance(held, Exception) and backend in {"mysql", "mariadb"}:
         of = dict(next((thing.details for thing in held if thing.kind == "database"), ()))
         charset, collation = of.get("character set"), of.get("collation")
@@ -95,7 +96,7 @@ def _walk(
         else:
             mark = f"_{uuid4().hex[:12]}"
             name = (named.database or "scratch")[: _LONGEST_NAME - len(mark)] + mark
-        schema = None if location.schema is None else "public"
+        schema = "public" if reading.in_schema else None
         walked = Walked(name, backend, False, charset, collation)
         walk = _Walk(workers, like.database, walked, named, schema)
         try:

@@ -1,7 +1,7 @@
 """One job on each of many targets, where nothing is recorded: what commands do that only read."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from orchestrator.config.models import Config, Rollout
@@ -22,7 +22,8 @@ class Batch:
     schedule: Schedule
     config: Config
     job: Callable[[Target], Job]
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _outcomes: list[Outcome] = field(default_factory=list)
+    """Those that were not yielded yet."""
     _began: dict[str, float] = field(default_factory=dict)
     """When the first attempt at each target began."""
     _failed: dict[str, Outcome] = field(default_factory=dict)
@@ -30,17 +31,23 @@ class Batch:
 
     def run(self) -> dict[str, Outcome]:
         """Return the outcome of every target. Starts nothing more after the first Ctrl-C."""
+        return {outcome.target: outcome for outcome in self.results()}
+
+    def results(self) -> Iterator[Outcome]:
+        """Yield the outcome of every target as it comes, and work meanwhile."""
         while True:
-            self._start()
+            self.start()
             self._handle_interrupts()
+            yield from self._settled()
             if self.schedule.done:
                 break
             self._handle(self.dispatcher.wait())
         for name in self.schedule.unstarted:
             self._settle(Outcome(name, State.NOT_STARTED))
-        return self.outcomes
+        yield from self._settled()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start what may start now."""
         # One at a time: starting a worker takes long enough for a Ctrl-C in between.
         while not self.dispatcher.interrupted and (names := self.schedule.start(limit=1)):
             if not self.dispatcher.has_room(names[0]):
@@ -99,8 +106,12 @@ class Batch:
         self._settle(outcome)
         self.schedule.finish(outcome.target, succeeded=True)  # nothing waits for it
 
+    def _settled(self) -> list[Outcome]:
+        found, self._outcomes = self._outcomes, []
+        return found
+
     def _settle(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.target] = outcome
+        self._outcomes.append(outcome)
         target = self.dispatcher.targets[outcome.target]
         self.dispatcher.observer.finished(target, outcome)
 

@@ -52,6 +52,8 @@ class Dispatcher:
     """The place that each target's jobs ask for, where they ask for one."""
     patience: float | None = None
     """Seconds after which targets of a place without workers are offered all the same, to fail."""
+    empty: dict[str, float] = field(default_factory=dict)
+    """Since when there is nobody in a place; the empty one is any place."""
     tries: dict[str, int] = field(default_factory=dict)
     """How often each target was given to the engine."""
     _began: dict[str, float] = field(default_factory=dict)
@@ -64,8 +66,6 @@ class Dispatcher:
     """Attempts that are about to be submitted."""
     _capacity: dict[str, int] = field(default_factory=dict)
     """What the queue was last told of how many may be at work."""
-    _empty: dict[str, float] = field(default_factory=dict)
-    """Since when there is nobody in a place."""
 
     def __post_init__(self) -> None:
         self._asked = ("", *dict.fromkeys(self.places.values()))
@@ -156,7 +156,7 @@ class Dispatcher:
     def nobody(self, names: Iterable[str], patience: float) -> str | None:
         """Say that a place has had no worker for so many seconds that some of ``names`` ask for."""
         now = time.monotonic()
-        gone = {place for place, since in self._empty.items() if now - since >= patience}
+        gone = {place for place, since in self.empty.items() if now - since >= patience}
         if not gone:
             return None
         asked = ({"", self.places.get(name, "")} for name in names)
@@ -173,8 +173,8 @@ class Dispatcher:
         for place in self._asked:
             capacity = self.engine.capacity_of(place or None)
             if capacity:
-                self._empty.pop(place, None)
-            elif now - self._empty.setdefault(place, now) >= (self.patience or math.inf):
+                self.empty.pop(place, None)
+            elif now - self.empty.setdefault(place, now) >= (self.patience or math.inf):
                 capacity = ANY_NUMBER
             if capacity != self._capacity.get(place):
                 self._capacity[place] = capacity

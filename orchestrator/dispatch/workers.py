@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -52,6 +52,8 @@ class Workers:
     _engine: Engine | None = None
     _elsewhere: Engine | None = None
     """Where jobs on targets run, if not on this machine."""
+    _empty: dict[str, float] = field(default_factory=dict)
+    """Since when there is nobody in a place of a cluster."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -68,7 +70,7 @@ class Workers:
             secrets,
             x,
             max(1, scripts, min(wanted, workers_allowed())),
-            _concurrency_warning(wanted),
+            _concurrency_warning(wanted) if file.config.engine.kind == "local" else None,
         )
 
     def __enter__(self) -> "Workers":
@@ -91,6 +93,12 @@ class Workers:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+    @contextmanager
+    def of_another_thread(self) -> Iterator["Workers"]:
+        """Give another thread workers: an engine has one caller. Those of a cluster alone."""
+        with ExitStack() as stack:
+            yield replace(self, _engine=None, _elsewhere=None, _empty={}, _stack=stack)
 
     @property
     def are_elsewhere(self) -> bool:
@@ -127,17 +135,19 @@ class Workers:
         observer: Observer,
         *,
         each: Callable[[Target], Mapping[str, Any]] = lambda _: {},
+        here: bool = False,
         **fields: Any,
     ) -> dict[str, Outcome]:
         """Run a verb that only reads on each target, and return their outcomes.
 
-        ``each`` returns what a target's job has besides what all have.
+        ``each`` returns what a target's job has besides what all have. ``here``: it takes the
+        scripts alone, and runs on this machine wherever its target is.
         """
         config = self.file.config
         schedule = Schedule(works(config, targets, {}))
         patience = config.engine.patience
         batch = Batch(
-            self.dispatcher(targets, schedule, observer, patience=patience),
+            self.dispatcher(targets, schedule, observer, patience=patience, here=here),
             schedule,
             config,
             lambda target: self.job_on(verb, target, **fields, **each(target)),
@@ -151,16 +161,28 @@ class Workers:
         observer: Observer,
         *,
         patience: float | None = None,
+        here: bool = False,
     ) -> Dispatcher:
         """Return what submits jobs on targets, which wait for their turn in ``queue``.
 
         ``patience``: seconds after which what has no worker in its place fails, instead of waiting.
+        ``here``: on this machine, whatever the file says.
         """
         of = {target.name: target for target in targets}
+        if here or not self.are_elsewhere:
+            return Dispatcher(self.engine, observer, self.interrupts, of, queue)
         asked = ((target.name, place(self.file.config, target)) for target in targets)
         places = {name: at for name, at in asked if at is not None}
-        engine = self._cluster() if self.are_elsewhere else self.engine
-        return Dispatcher(engine, observer, self.interrupts, of, queue, places, patience)
+        return Dispatcher(
+            self._cluster(),
+            observer,
+            self.interrupts,
+            of,
+            queue,
+            places,
+            patience,
+            empty=self._empty,
+        )
 
     def job_on(self, verb: Verb, target: Target, **fields: Any) -> Job:
         """Return a job on one target."""

@@ -255,12 +255,16 @@ class DaskEngine:
             ):  # it was lost, and that was told
                 return []
             key = self._jobs[word.id][0]
-            if isinstance(word, wire.Gone):
-                self._forget(word.id)
-                return [Lost(key, word.reason, word.timed_out)]
-            content = self._service.unpack(word.content)
         except ValueError:  # none of ours
             return []
+        if isinstance(word, wire.Gone):
+            self._forget(word.id)
+            return [Lost(key, word.reason, word.timed_out)]
+        try:
+            content = self._service.unpack(word.content)
+        except ValueError as error:
+            self._forget(word.id)
+            return [Lost(key, f"its worker's answer can't be read: {error} ({host.about.name})")]
         if isinstance(word, wire.Sent):
             return [Message(key, content)]
         self._forget(word.id)

@@ -11,7 +11,7 @@ from orchestrator.dialects import Fault, dialect_of
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.schema import Thing
 from orchestrator.inspection import mysql, postgresql, sqlite
-from orchestrator.inspection.reading import Reading, Source, batches, unread
+from orchestrator.inspection.reading import Reading, Source, batches, located, unread
 from orchestrator.rollout.schedule import Schedule, Slot, Work
 from orchestrator.rollout.throttling import Throttle
 
@@ -55,13 +55,12 @@ class ServerTask:
         left = {source.target: source for source in self.sources}
         try:
             for reading in _READERS[self.backend].read(self.sources, schemas=schemas):
-                del left[reading.target]
-                yield reading
+                yield located(left.pop(reading.target), reading)
         except Exception as error:  # drivers share no class of errors
             fault = dialect_of(self.backend).fault(error)
             if fault in _NO_ROOM and len(left) == len(self.sources):
                 raise NoRoom from error
-            yield from (unread(source, error) for source in left.values())
+            yield from (located(source, unread(source, error)) for source in left.values())
 
 
 def read(
@@ -139,7 +138,8 @@ class _Running:
                 time.sleep(_FIRST_PAUSE * 2 ** (tries - 1))
             else:
                 for source in task.sources:
-                    self._answers.put((name, unread(source, error.__cause__ or error)))
+                    unreached = unread(source, error.__cause__ or error)
+                    self._answers.put((name, located(source, unreached)))
         finally:
             self._answers.put((name, end))
 

@@ -1,13 +1,15 @@
 """What is read of a target: its heads, and a digest of its schema."""
 
 import hashlib
+import os.path
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from orchestrator.dialects import Fault, Timeouts, dialect_of
 from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, message_of, no_schema
 from orchestrator.fleet.location import Location
+from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.rollout.outcomes import Failure
 
@@ -44,9 +46,50 @@ class Reading:
     """Indexes that are INVALID (PostgreSQL)."""
     folds: bool = False
     """The server takes two spellings of a database's name that differ in case as one."""
+    not_own: str | None = None
+    """What is wrong with its version table: it is another target's, too."""
+    driver: str = ""
+    """As SQLAlchemy writes it: ``mysql+pymysql``."""
+    in_schema: bool = False
+    """It is a schema of a database, not all of it."""
+    identity: str = ""
+    """Equal for targets that are one physical database or schema, and only for those: a digest."""
     failure: Failure | None = None
     """Why it could not be read."""
     fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything in the schema of a target."""
+
+    target: str
+    things: tuple[Thing, ...] = ()
+    failure: str | None = None
+    """Why it could not be read."""
+
+
+def located(source: Source, reading: Reading) -> Reading:
+    """Return a reading with what its source tells of the place."""
+    location = source.location
+    own = location.schema if location.backend == "postgresql" else location.database
+    return replace(
+        reading,
+        not_own=None if location.backend == "sqlite" else source.version_table.not_own(own),
+        driver=location.driver,
+        in_schema=location.schema is not None,
+        identity=identity_of(location, folds=reading.folds),
+    )
+
+
+def identity_of(location: Location, *, folds: bool = False) -> str:
+    """Return what tells a physical database or schema from others, without saying where it is."""
+    database = location.database
+    if database is not None and location.backend == "sqlite":
+        database = os.path.realpath(database)
+    elif database is not None and folds:
+        database = database.lower()
+    return fingerprint_of([replace(location, database=database).identity])
 
 
 def fingerprint_of(parts: Iterable[object]) -> str:

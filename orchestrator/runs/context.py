@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,10 @@ from orchestrator.config.secrets import Secrets
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import UsageError
-from orchestrator.fleet.address import AddressTemplate
+from orchestrator.fleet.address import Address, AddressTemplate
 from orchestrator.fleet.location import Location
 from orchestrator.fleet.target import Target
+from orchestrator.inspection.reading import Reading, identity_of
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.limits import limits
 from orchestrator.rollout.plan import Plan
@@ -86,13 +87,22 @@ class ProjectContext:
         """
         location = self.ledger_location
         for target in targets:
-            there = target.address.resolve(self.secrets.value)
-            if _same(there, location):
-                raise UsageError(
-                    f"project.ledger is the database of {target.name}\n"
-                    "  give the ledger a database of its own"
-                )
+            if self._is_ledger(target, location):
+                raise _is_no_target(target.name)
         return self._opened(location)
+
+    def _is_ledger(self, target: Target, ledger: Location) -> bool:
+        """Whether a target is the ledger's database, as far as that can be told here."""
+        if self.config.engine.kind == "dask":  # its secrets are not here
+            return target.address.identity == self._ledger_address.identity
+        return _same(target.address.resolve(self.secrets.value), ledger)
+
+    def refuse_ledger(self, readings: Mapping[str, Reading]) -> None:
+        """Raise ``UsageError`` where one of the targets that were read is the ledger's database."""
+        ledger = identity_of(self.ledger_location)
+        for name, reading in readings.items():
+            if reading.identity == ledger:
+                raise _is_no_target(name)
 
     def existing_ledger(self) -> Ledger:
         """Open the ledger to look things up. Raises ``UsageError`` where there is none yet."""
@@ -116,10 +126,17 @@ class ProjectContext:
     @property
     def ledger_location(self) -> Location:
         """Where the ledger is. Raises ``UsageError`` where its URL is none."""
+        address = self._ledger_address
+        try:
+            return address.resolve(self.secrets.value)
+        except ValueError as error:
+            raise UsageError(f"project.ledger: {error}") from None
+
+    @property
+    def _ledger_address(self) -> Address:
         url = self.config.project.ledger
         try:
-            template = AddressTemplate.parse(url, None, self.file.folder)
-            return template.fill({}).resolve(self.secrets.value)
+            return AddressTemplate.parse(url, None, self.file.folder).fill({})
         except (KeyError, ValueError) as error:
             raise UsageError(f"project.ledger: {error}") from None
 
@@ -164,6 +181,12 @@ def limits_of(config: Config, options: RunOptions, target: Target) -> Rollout:
     if options.wait_for_lock is None:
         return settings
     return settings.model_copy(update={"wait_for_lock": options.wait_for_lock})
+
+
+def _is_no_target(name: str) -> UsageError:
+    return UsageError(
+        f"project.ledger is the database of {name}\n  give the ledger a database of its own"
+    )
 
 
 def _same(one: Location, other: Location) -> bool:

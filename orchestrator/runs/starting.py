@@ -88,6 +88,7 @@ def _start(
         exact = sealed is not None
         planner = Planner(workers, order, ledger, asks=exact, classes=exact)
         plan = planner.plan(NullObserver())
+        project.refuse_ledger(planner.snapshot.readings)
         if sealed is not None:
             refuse_other(sealed, plan)
             plan = sealed.without(gone)

@@ -1,21 +1,19 @@
 """Where every target stands, read server by server; workers only tell what the scripts say."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.config.redaction import Redactor
-from orchestrator.dialects import Fault, Timeouts
-from orchestrator.dialects.faults import NO_ACCESS, message_of
+from orchestrator.dialects import Fault
+from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import UsageError
 from orchestrator.fleet.collisions import version_table_of
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
-from orchestrator.fleet.version_table import NOT_OWN_STEP
-from orchestrator.inspection import fleet
-from orchestrator.inspection.reading import Reading, Source
-from orchestrator.rollout.limits import creates, limits
+from orchestrator.fleet.version_table import NOT_OWN_STEP, VersionTable
+from orchestrator.inspection.reading import Reading
+from orchestrator.rollout.limits import creates
 from orchestrator.rollout.outcomes import (
     UNKNOWN_REVISION_STEP,
     Failure,
@@ -26,6 +24,7 @@ from orchestrator.rollout.outcomes import (
 )
 from orchestrator.rollout.revisions import Revisions
 from orchestrator.snapshot.histories import Histories
+from orchestrator.snapshot.looks import Looks, looks
 from orchestrator.snapshot.version_tables import Group, VersionTables
 
 
@@ -43,20 +42,22 @@ class SnapshotReader:
     target's lock; without it, such targets look empty, or are ``NOT_STARTED``."""
     warnings: list[str] = field(default_factory=list)
     """What is to be said of scripts that could only be read, not loaded."""
-    sources: dict[str, Source] = field(default_factory=dict)
-    """Where every target is that was looked at."""
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """What was read last of every target."""
     versioned: set[str] = field(default_factory=set)
     """Targets that have a version table, be it an empty one."""
     scripts: Histories = field(init=False)
     tables: VersionTables = field(init=False)
-    _passwords: set[str] = field(default_factory=set)
-    _folded: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    """Whose database it is, by server, name in lower case, where the server takes it so, and
-    version table."""
+    _looks: Looks = field(init=False)
+    _targets: dict[str, Target] = field(default_factory=dict)
+    """Those that were looked at."""
+    _apart: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Whose history it is, by the database's identity and the version table."""
 
     def __post_init__(self) -> None:
         self.scripts = Histories(self.workers)
         self.tables = VersionTables(self.workers)
+        self._looks = looks(self.workers)
 
     def again(self) -> "SnapshotReader":
         """Return one that knows the scripts, and nothing of where targets stood."""
@@ -102,20 +103,15 @@ class SnapshotReader:
 
     def fingerprints(self, names: Sequence[str]) -> dict[str, str]:
         """Return the fingerprints of targets that were looked at, as far as they can be read."""
-        readings = fleet.read([self.sources[name] for name in names], schemas=True)
         return {
             reading.target: reading.fingerprint
-            for reading in readings
+            for reading in self._looks.read(self._looked_at(names), schemas=True)
             if reading.fingerprint is not None
         }
 
     def things(self, names: Sequence[str]) -> dict[str, tuple[Thing, ...] | Exception]:
         """Return everything in the schemas of targets that were looked at, or why it can't be."""
-        found = fleet.things([self.sources[name] for name in names])
-        return {
-            name: Exception(self._redact(message_of(is_))) if isinstance(is_, Exception) else is_
-            for name, is_ in found.items()
-        }
+        return self._looks.things(self._looked_at(names))
 
     def at_head(self, targets: Sequence[Target]) -> dict[str, Outcome]:
         """Return those targets that surely have nothing pending. Runs no ``env.py``."""
@@ -151,7 +147,7 @@ class SnapshotReader:
                 waiting.clear()
         self.scripts.collect(wait=True)
         yield from ((of[r.target], r) for r in waiting)
-        self.warnings += map(self._redact, self.scripts.take_warnings())
+        self.warnings += map(self._looks.redact, self.scripts.take_warnings())
         if not self.asks:
             return
         later = [target for target in targets if self.tables.group(target) in unsure]
@@ -160,46 +156,35 @@ class SnapshotReader:
         yield from ((of[reading.target], reading) for reading in self._read(later))
 
     def _read(self, targets: Sequence[Target]) -> Iterator[Reading]:
-        self.sources.update((target.name, self._source(target)) for target in targets)
-        readings = fleet.read(
-            [self.sources[target.name] for target in targets],
-            schemas=self.schemas,
-            stopped=lambda: self.workers.interrupted,
-            abandoned=lambda: self.workers.interrupts.presses > 1,
+        self._targets.update((target.name, target) for target in targets)
+        tables = self._looked_at([target.name for target in targets])
+        return map(self._assert_apart, self._looks.read(tables, schemas=self.schemas))
+
+    def _looked_at(self, names: Iterable[str]) -> dict[str, tuple[Target, VersionTable]]:
+        of = self._targets
+        return {name: (of[name], self.tables.of(of[name])) for name in names}
+
+    def _assert_apart(self, reading: Reading) -> Reading:
+        """Raise ``UsageError`` where only who reads can tell that two targets are one database."""
+        self.readings[reading.target] = reading
+        if reading.identity:
+            target = self._targets[reading.target]
+            key = (reading.identity, version_table_of(self.workers.file.config, target))
+            first = self._apart.setdefault(key, reading.target)
+            if first != reading.target:
+                raise UsageError(self._same(self._targets[first], target, folds=reading.folds))
+        return reading
+
+    def _same(self, first: Target, second: Target, *, folds: bool) -> str:
+        one, two = sorted(f"{target.name} ({target.address})" for target in (first, second))
+        why = (
+            f": {second.server} makes no difference between upper and lower case "
+            "(lower_case_table_names)"
         )
-        return self._apart(readings, {target.name: target for target in targets})
-
-    def _apart(
-        self, readings: Iterable[Reading], targets: Mapping[str, Target]
-    ) -> Iterator[Reading]:
-        """Raise ``UsageError`` where only the server can tell that two targets are one database."""
-        for reading in readings:
-            database = self.sources[reading.target].location.database or ""
-            if reading.folds and reading.failure is None:
-                target = targets[reading.target]
-                table = version_table_of(self.workers.file.config, target)
-                key = (target.server, database.lower(), table)
-                first = self._folded.setdefault(key, reading.target)
-                if first != reading.target:
-                    other = self.sources[first].location.database
-                    one, two = sorted((f"{first} ({other})", f"{reading.target} ({database})"))
-                    raise UsageError(
-                        f"{one} and {two} are one database: {key[0]} makes no difference between "
-                        "upper and lower case (lower_case_table_names)\n"
-                        "  leave one of them out, or put another label into the url"
-                    )
-            yield reading
-
-    def _source(self, target: Target) -> Source:
-        location = target.address.resolve(self.workers.secrets.value)
-        if location.password is not None:
-            self._passwords.add(location.password)
-        config = self.workers.file.config
-        settings = limits(config, target.environment, target.database)
-        timeouts = Timeouts(settings.lock_timeout, settings.statement_timeout)
-        table = self.tables.of(target)
-        grants = config.databases[target.database].drift.grants
-        return Source(target.name, location, table, timeouts, settings.max_per_server, grants)
+        return (
+            f"{one} and {two} are one database{why if folds else ''}\n"
+            "  leave one of them out, or put another label into the url"
+        )
 
     def _is_doubtful(self, target: Target, reading: Reading) -> bool:
         """Whether the heads may be elsewhere than where we looked."""
@@ -256,9 +241,9 @@ class SnapshotReader:
             return replace(seen, state=State.EMPTY, revisions=pending)
         if reading.failure is not None:
             state = State.UNREACHABLE if reading.fault in NO_ACCESS else State.FAILED
-            return replace(seen, state=state, failure=self._redacted(reading.failure))
-        if failure := self._not_own(target):
-            return replace(seen, failure=failure, fingerprint=None)
+            return replace(seen, state=state, failure=reading.failure)
+        if reading.not_own is not None:
+            return replace(seen, failure=Failure(reading.not_own, NOT_OWN_STEP), fingerprint=None)
         if not isinstance(revisions, Revisions):
             return replace(seen, failure=revisions)
         if unknown := revisions.unknown(heads):
@@ -278,19 +263,6 @@ class SnapshotReader:
     def _creates(self, target: Target) -> bool:
         config = self.workers.file.config
         return creates(config, target.environment, target.database)
-
-    def _not_own(self, target: Target) -> Failure | None:
-        source = self.sources[target.name]
-        location = source.location
-        own = location.schema if location.backend == "postgresql" else location.database
-        message = None if location.backend == "sqlite" else source.version_table.not_own(own)
-        return Failure(message, NOT_OWN_STEP) if message else None
-
-    def _redacted(self, failure: Failure) -> Failure:
-        return replace(failure, message=self._redact(failure.message))
-
-    def _redact(self, text: str) -> str:
-        return Redactor(self.workers.secrets.values | self._passwords)(text)
 
 
 def _seen(outcome: Outcome, reading: Reading) -> Outcome:

@@ -21,7 +21,7 @@ def told_apart(
     """
     found = dict(outcomes)
     empty = [target for target in targets if outcomes[target.name].state is State.EMPTY]
-    seen = [target.name for target in empty if target.name in snapshot.sources]
+    seen = [target.name for target in empty if target.name in snapshot.readings]
     prints = {name: of for name in seen if (of := outcomes[name].fingerprint) is not None}
     prints |= snapshot.fingerprints([name for name in seen if name not in prints])
     first = {prints[name]: name for name in reversed(prints)}  # equal ones hold the same

@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.fleet.version_table import VersionTable
+from orchestrator.inspection.querying import Mismatch
+from orchestrator.inspection.reading import Held, Reading
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Waiting
 
@@ -21,9 +23,12 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
 _DATA: Mapping[str, TypeAdapter[Any]] = {
     "text": TypeAdapter(str),
     "table": TypeAdapter(VersionTable),
+    "readings": TypeAdapter(tuple[Reading, ...]),
+    "held": TypeAdapter(tuple[Held, ...]),
+    "mismatches": TypeAdapter(tuple[Mismatch, ...]),
     "nothing": TypeAdapter(None),
 }
-"""What an outcome of a target has as ``data``."""
+"""What an outcome of a target, or of several, has as ``data``."""
 
 
 def pack(content: Any) -> str:
@@ -61,4 +66,10 @@ def _kind(data: Any) -> str:
             return "text"
         case VersionTable():
             return "table"
+        case (Reading(), *_):
+            return "readings"
+        case (Held(), *_):
+            return "held"
+        case (Mismatch(), *_):
+            return "mismatches"
     raise ValueError(f"a {type(data).__name__} does not travel")

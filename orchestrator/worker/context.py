@@ -162,7 +162,8 @@ class Context:
         """What a ``configure`` sees while the scripts are read: the URL and the command line."""
         if database.configure is None:
             return None, command_options("current", (), verbose=False)
-        if not job.environment:  # a URL that leads nowhere: an application may want one to start
+        # Nothing is connected to, but an application may want a URL to start.
+        if not job.environment or job.heads is not None:
             driver = self.driver(job) or "sqlite"
             return f"{driver}://", command_options("current", job.x, verbose=False)
         url = url_of(self.location(job)).render_as_string(hide_password=False)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, NoSuchTableError, Pend
 from orchestrator.config.alembic_file import AlembicFileError
 from orchestrator.dialects import EXHAUSTED, Dialect, Fault, dialect_of
 from orchestrator.dialects.faults import NEXT_STEP, NO_SCHEMA_STEP, message_of
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import OrchestratorError, SecretError
 from orchestrator.rollout.outcomes import LOOKED_AFTER, UNKNOWN_REVISION_STEP, Failure
 from orchestrator.worker.connection.pooler import TransactionPooling
 from orchestrator.worker.connection.session import LeftTarget, LostLock, NoSchema
@@ -77,6 +77,13 @@ def failure_of(
         exhausted=fault in EXHAUSTED,
         traceback="".join(traceback.format_exception(error)),
     )
+
+
+def told_by(worker: str, error: BaseException, failure: Failure) -> Failure:
+    """Return a failure with the worker on another machine that it is about, if it is about one."""
+    if not worker or not isinstance(error, SecretError):
+        return failure
+    return replace(failure, message=f"worker {worker}: {failure.message}")
 
 
 def at_the_beginning(

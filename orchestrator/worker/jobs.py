@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.fleet.location import Location
+from orchestrator.inspection.querying import Query
+from orchestrator.inspection.subject import Subject
 
 
 class Verb(StrEnum):
@@ -24,6 +26,9 @@ class Verb(StrEnum):
     EXAMINE = "examine"
     HISTORY = "history"
     REVISIONS = "revisions"
+    READ = "read"
+    THINGS = "things"
+    QUERY = "query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,13 @@ class Job:
     where one is another here. Only for workers on other machines."""
     worker: str = ""
     """What the worker is called, where it is on another machine."""
+    subjects: tuple[Subject, ...] = ()
+    """What to look at, without anything of its scripts: ``read``, ``things`` and ``query`` only.
+    The job's own target is one of them."""
+    query: Query | None = None
+    """``query`` only."""
+    schemas: bool = False
+    """``read``: with fingerprints of their schemas."""
 
 
 @dataclass(frozen=True, slots=True)

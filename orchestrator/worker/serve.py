@@ -14,12 +14,12 @@ from orchestrator.config.redaction import Redactor, masked_urls
 from orchestrator.dialects.faults import NO_ACCESS
 from orchestrator.errors import ConfigError, Refused, SecretError
 from orchestrator.rollout.outcomes import Difference, Failure, Outcome, State
-from orchestrator.worker import examine
+from orchestrator.worker import examine, looking
 from orchestrator.worker.autogenerate import check as read
 from orchestrator.worker.autogenerate import revision as author
 from orchestrator.worker.connection.session import NoSchema
 from orchestrator.worker.context import Context
-from orchestrator.worker.failures import failure_of, fault_of
+from orchestrator.worker.failures import failure_of, fault_of, told_by
 from orchestrator.worker.jobs import Committing, Go, Here, Job, Leave, Made, Running, Verb, Waiting
 from orchestrator.worker.migration import migrate
 from orchestrator.worker.process.capture import Capture
@@ -45,6 +45,9 @@ _RUN: Mapping[Verb, Execution] = {
     Verb.EXAMINE: examine.examine,
     Verb.HISTORY: author.history,
     Verb.REVISIONS: author.revisions,
+    Verb.READ: looking.read,
+    Verb.THINGS: looking.things,
+    Verb.QUERY: looking.query,
 }
 
 _SECRET_IN_SQL = Failure(
@@ -109,7 +112,7 @@ def run(job: Job, context: Context) -> Outcome:
     backend = "sqlite"
     try:
         job = replace(job, revision=context.destination(job))
-        if job.environment:
+        if job.environment and job.heads is None and not job.subjects:
             backend = context.location(job).backend
         work = migrate.plan if job.dry_run else _RUN[job.verb]
         return work(job, target, context)
@@ -182,7 +185,7 @@ def _failed(job: Job, target: str, error: BaseException, backend: str, context: 
         with contextlib.suppress(Exception):  # that they don't load is the error itself
             folders = (context.file(job).folder,)
             folders = context.scripts(job).folders
-    failure = failure_of(error, backend, folders)
+    failure = told_by(job.worker, error, failure_of(error, backend, folders))
     if job.verb in _READS and isinstance(error, UnknownRevision):
         return Outcome(target, State.UNKNOWN_REVISION, failure=failure)
     cant_reach = fault_of(error, backend) in NO_ACCESS or isinstance(error, NoSchema | SecretError)

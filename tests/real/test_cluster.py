@@ -201,3 +201,94 @@ def test_it_says_what_to_install(fleet: Fleet, cluster: Cluster, tmp_path: Path)
     refused = fleet.project.run("workers", code=2)
 
     assert 'pip install "alembic-orchestrator[dask]"' in refused.err
+
+
+def driver_of(fleet: Fleet, folder: Path) -> ProjectFolder:
+    """Return a copy of the project in another folder, without what workers know of databases."""
+    shutil.copytree(fleet.project.folder, folder, dirs_exist_ok=True)
+    environ = {k: v for k, v in fleet.project.environ.items() if k != "FLEET_PASSWORD"}
+    return ProjectFolder(folder, environ)
+
+
+def test_who_drives_knows_nothing_of_the_databases(
+    fleet: Fleet, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    declare(fleet, cluster, 6, *(SAYS.format(n) for n in (1, 2)))
+    file = fleet.project.folder / "environments.toml"
+    query = 'query = { sql = "SELECT count(*) FROM log", expect = 2, tries = 1 }'
+    waves = f'waves = [{{ name = "first", pick = 2, gate = {{ {query} }} }}]'
+    file.write_text(
+        file.read_text().replace(
+            "[environments.prod.rollout]", f"[environments.prod.rollout]\n{waves}"
+        )
+    )
+    env_py = fleet.project.folder / "migrations/app/env.py"
+    models = "import sqlalchemy as sa\ntarget_metadata = sa.MetaData()\n"
+    models += 'sa.Table("log", target_metadata, sa.Column("n", sa.Integer))\n'
+    env_py.write_text(env_py.read_text().replace("target_metadata = None\n", models))
+    driver = driver_of(fleet, tmp_path_factory.mktemp("driver"))
+    east, west = worker(fleet, "east"), worker(fleet, "west")
+
+    assert set(driver.run("status", "-o", "json").states().values()) == {"empty"}
+    assert "6 targets" in driver.run("plan").out
+    assert set(driver.run("upgrade", "--dry-run", "-o", "json").states().values()) == {"planned"}
+    upgraded = driver.run("upgrade", "--yes")
+    assert_done(fleet, 2)
+    assert set(driver.run("status", "-o", "json").states().values()) == {"current"}
+    assert set(driver.run("check", "-o", "json").states().values()) == {"in_sync"}
+    driver.run("upgrade")
+    driver.run("wait", "--timeout", "30s")
+    assert "as expected on 2 of 2" in driver.run("show", "last", "-o", "json").out
+    one, other = fleet.tenants[0], fleet.tenants[1]
+    fleet.rows(other, "CREATE TABLE extra (n INTEGER)")
+    drift = driver.run("drift", code=4)
+    assert f"{other}: extra table extra" in drift.out
+    fleet.rows(one, "DELETE FROM alembic_version")
+    assert driver.run("status", f"prod/app/{one}", "-o", "json", code=None).states() == {
+        f"prod/app/{one}": "unversioned"
+    }
+    assert "r2" in driver.run("identify", f"prod/app/{one}", code=None).out
+    assert fleet.password not in upgraded.out + east.err + west.err
+
+
+def test_what_only_a_worker_can_tell_of_a_target_is_told(
+    fleet: Fleet, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    declare(fleet, cluster, 4, SAYS.format(1), patience="2s")
+    driver = driver_of(fleet, tmp_path_factory.mktemp("driver"))
+    at = "${env:FLEET_PASSWORD}"
+    for project in (fleet.project, driver):
+        file = project.folder / "environments.toml"
+        file.write_text(file.read_text().replace(at, f"{at}${{env:NOTHING_{{region}}}}"))
+    fleet.project.environ["NOTHING_east"] = ""
+    worker(fleet, "east")
+
+    read = driver.run("status", "-o", "json", code=3)
+    assert list(read.states().values()) == ["empty", "unreachable"] * 2
+    assert "there is no worker of place west" in read.out
+    worker(fleet, "west")
+    read = driver.run("status", "-o", "json", code=3)
+    assert list(read.states().values()) == ["empty", "unreachable"] * 2
+    assert "worker west-1: ${env:NOTHING_west}: the environment variable is not set" in read.out, (
+        read.out
+    )
+    assert fleet.password not in read.out
+
+
+def test_two_targets_that_are_one_database_by_their_secrets_are_refused(
+    fleet: Fleet, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    declare(fleet, cluster, 2, SAYS.format(1))
+    name = fleet.prefix + "_{tenant}"
+    file = fleet.project.folder / "environments.toml"
+    file.write_text(file.read_text().replace(name, "${env:NAME_{tenant}}"))
+    driver = driver_of(fleet, tmp_path_factory.mktemp("driver"))
+    for tenant in fleet.tenants:
+        fleet.project.environ[f"NAME_{tenant}"] = fleet.database("t000")
+    worker(fleet, "east"), worker(fleet, "west")
+
+    for command in ("status", "upgrade"):
+        refused = driver.run(command, code=2)
+        assert "prod/app/t000 (" in refused.err
+        assert "are one database" in refused.err
+    assert not fleet.tables("t000")

@@ -11,12 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.fleet.version_table import VersionTable
+from orchestrator.inspection.querying import Mismatch
+from orchestrator.inspection.reading import Held, Reading
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.contents import pack, unpack
 from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Waiting
 
 st.register_type_strategy(Path, st.just(Path("/srv/project/environments.toml")))
-data = st.none() | st.text() | st.builds(VersionTable)
+data = st.one_of(
+    st.none(),
+    st.text(),
+    st.builds(VersionTable),
+    *(
+        st.lists(st.builds(of), min_size=1, max_size=3).map(tuple)
+        for of in (Reading, Held, Mismatch)
+    ),
+)
 outcomes = st.builds(Outcome, data=st.none(), seconds=st.floats(0, 1e6))
 contents: st.SearchStrategy[Any] = st.one_of(
     st.builds(Job, lock_wait=st.floats(0, 1e6)),

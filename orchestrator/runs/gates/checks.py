@@ -4,110 +4,65 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.config.redaction import Redactor
 from orchestrator.config.rollouts import GateCommand, GateQuery
 from orchestrator.config.secrets import Secrets
-from orchestrator.dialects import Timeouts
-from orchestrator.dialects.faults import message_of
 from orchestrator.fleet.address import AddressTemplate
-from orchestrator.fleet.location import Location
-from orchestrator.inspection.connecting import connected, rows
+from orchestrator.inspection.querying import Query, mismatch
 
 Verdict = tuple[bool, str]
 """Whether it holds, and what is to be said of it."""
-_AT_ONCE = 8
+Ask = Callable[[Sequence[str]], Mapping[str, str]]
+"""Returns of each target why it does not answer as expected; nothing where it does."""
 _SHOWN = 3
 _LONGEST = 300
 
 
-@dataclass(frozen=True, slots=True)
-class QueryTarget:
-    """A database that a gate's query is run on."""
+def query(gate: GateQuery, asked: Sequence[str], ask: Ask) -> Verdict:
+    """Try a gate's query on each database until all give what is expected.
 
-    name: str
-    location: Location
-    lock_timeout: float
-
-
-def query(gate: GateQuery, asked: Sequence[QueryTarget], secrets: Secrets) -> Verdict:
-    """Run a gate's query on each database until all give what is expected.
-
-    Those that did are not asked again. Details hold no secret.
+    Those that did are not asked again. ``ask`` tries it once, and its texts hold no secret.
     """
     left = list(asked)
-    wrong: list[str] = []
+    wrong: dict[str, str] = {}
     for number in range(gate.tries):
         if number:
             time.sleep(gate.delay)
-        found = _of_each(lambda one: _mismatch(gate, one, secrets), left)
-        left = [one for one, is_wrong in zip(left, found, strict=True) if is_wrong]
-        wrong = [text for text in found if text]
+        found = ask(left)
+        wrong = {name: text for name in left if (text := found[name])}
+        left = list(wrong)
         if not left:
             return True, f"as expected on {len(asked):,} of {len(asked):,}"
     more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
-    return False, "; ".join(wrong[:_SHOWN]) + more
+    return False, "; ".join([*wrong.values()][:_SHOWN]) + more
 
 
-def _of_each(work: Callable[[QueryTarget], str], asked: Sequence[QueryTarget]) -> list[str]:
-    """Do it for several at once. No thread keeps the program from ending, as a pool's would."""
-    left = list(enumerate(asked))
-    found = [""] * len(left)
-
-    def take() -> None:
-        with suppress(IndexError):  # none is left
-            while True:
-                at, one = left.pop()
-                found[at] = work(one)
-
-    threads = [threading.Thread(target=take, daemon=True) for _ in left[:_AT_ONCE]]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+def of_gate(gate: GateQuery) -> Query:
+    """Return what a gate's query asks."""
+    return Query(gate.sql, gate.expect, gate.timeout)
 
 
-def _mismatch(gate: GateQuery, one: QueryTarget, secrets: Secrets) -> str:
-    password = {one.location.password} if one.location.password else set[str]()
-    redact = Redactor(secrets.values | password)
-    try:
-        with connected(one.location, Timeouts(one.lock_timeout, gate.timeout)) as connection:
-            found = rows(connection, gate.sql)
-    except Exception as error:  # noqa: BLE001 - drivers raise anything; the gate does not hold
-        return redact(f"{one.name}: {message_of(error)}")
-    if not found:
-        return f"{one.name}: no row, where {gate.expect} was expected"
-    value = found[0][0]
-    if _equal(value, gate.expect):
-        return ""
-    return redact(f"{one.name}: {str(value)[:_LONGEST]}, where {gate.expect} was expected")
+def elsewhere(gate: GateQuery, environment: str, folder: Path, secrets: Secrets) -> Verdict:
+    """Try the query of a gate that names a database of its own, until it gives what is expected.
 
-
-def _equal(value: Any, expected: str | int | float | bool) -> bool:
-    """By value where both are numbers, else by text: drivers return counts of several types."""
-    if value is None:
-        return False
-    if isinstance(expected, str):
-        return str(value) == expected
-    try:
-        return bool(float(value) == float(expected))
-    except (TypeError, ValueError):
-        return str(value).lower() == str(expected).lower()
-
-
-def elsewhere(gate: GateQuery, environment: str, folder: Path, secrets: Secrets) -> QueryTarget:
-    """Return the database of a gate that names its own. Raises ``ValueError`` where it is none."""
+    Raises ``ValueError`` where that is none.
+    """
     template = AddressTemplate.parse(gate.url or "", None, folder)
     location = template.fill({"environment": environment}).resolve(secrets.value)
-    return QueryTarget(location.server, location, gate.timeout)
+    password = {location.password} if location.password else set[str]()
+    redact = Redactor(secrets.values | password)
+    name = location.server
+
+    def ask(_: Sequence[str]) -> Mapping[str, str]:
+        return {name: redact(mismatch(of_gate(gate), name, location, gate.timeout))}
+
+    return query(gate, [name], ask)
 
 
 def command(

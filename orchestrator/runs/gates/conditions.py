@@ -10,9 +10,10 @@ from orchestrator.rollout.events import GateKind
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.state_machine import StateMachine
 from orchestrator.runs.context import RunContext
-from orchestrator.runs.gates import checks as checks
+from orchestrator.runs.gates import checks
 from orchestrator.runs.planning.layout import gate_of
 from orchestrator.runs.recorded_run import RecordedRun
+from orchestrator.snapshot.looks import looks
 
 
 @dataclass(slots=True)
@@ -49,10 +50,14 @@ class Conditions:
         project = self.context.project
         if query.url is not None:
             environment = self.run.plan.waves[wave].environment
-            asked = [checks.elsewhere(query, environment, project.file.folder, project.secrets)]
-        else:
-            asked = [self._asked(name) for name in done]
-        return checks.query(query, asked, project.secrets)
+            return checks.elsewhere(query, environment, project.file.folder, project.secrets)
+        with self.context.workers.of_another_thread() as workers:
+            at = looks(workers)
+
+            def ask(names: Sequence[str]) -> Mapping[str, str]:
+                return at.mismatches([self.run.targets[n] for n in names], checks.of_gate(query))
+
+            return checks.query(query, done, ask)
 
     def _done(self, wave: int) -> list[str]:
         """Return the targets that a query is run on: those that the wave has changed.
@@ -63,11 +68,6 @@ class Conditions:
         states = {work.name: self.machine.settled.get(work.name) for work in works}
         wanted = State.DONE if State.DONE in states.values() else State.UNCHANGED
         return [name for name, state in states.items() if state is wanted]
-
-    def _asked(self, name: str) -> checks.QueryTarget:
-        target = self.run.targets[name]
-        location = target.address.resolve(self.context.project.secrets.value)
-        return checks.QueryTarget(name, location, self.context.limits(target).lock_timeout)
 
     def _state(self, wave: int) -> Mapping[str, Any]:
         plan = self.run.plan

@@ -184,6 +184,7 @@ class Planner:
                 "heads": self.read[target.name].heads,
                 "back_to": self.order.back_to.get(target.name),
             },
+            here=True,
             revision=self.order.revision,
             dry_run=True,
             purge=self.order.purge,
