@@ -19,7 +19,7 @@ CONFIG = make_config({"app": ()}, prod=PROD).model_copy(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), min_size=1, max_size=40))
 def test_a_job_looks_at_targets_of_one_server_in_one_place(where: list[tuple[str, str]]) -> None:
     tenants = [
         {"name": f"t{n}", "server": server, "region": region}
