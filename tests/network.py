@@ -84,6 +84,8 @@ class _Wires:
             taken, _ = self._listening.accept()
         except OSError:  # it went away meanwhile
             return
+        # asyncio does it for sockets that it has made itself.
+        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         trips: list[bytes] = []
         self.traffic.connections.append(trips)
         wire = _Wire(_Counter(trips), self._round_trip / 2)

@@ -161,16 +161,20 @@ class Host:
 
     def _tell(self, event: EngineEvent) -> None:
         name, _, id_ = event.key.partition("\0")
-        match event:
-            case Message(content=content):
-                self._report(name, Sent(id_, self._service.pack(content)))
-                return
-            case Finished(content=content):
-                self._report(name, Ended(id_, self._service.pack(content)))
-            case Lost(reason=reason, timed_out=timed_out):
-                self._report(name, Gone(id_, reason, timed_out))
+        if isinstance(event, Message):
+            self._report(name, Sent(id_, self._service.pack(event.content)))
+            return
+        self._report(name, self._end(id_, event))
         if name in self._sessions:
             self._sessions[name].running.discard(id_)
+
+    def _end(self, id_: str, event: Finished | Lost) -> wire.Word:
+        if isinstance(event, Lost):
+            return Gone(id_, event.reason, event.timed_out)
+        try:
+            return Ended(id_, self._service.pack(event.content))
+        except ValueError as error:  # it must not take the other jobs with it
+            return Gone(id_, f"its answer can't be sent: {error}", timed_out=False)
 
     def _report(self, session: str, word: wire.Word) -> None:
         self._say(session, wire.packed(Report(self.id, word)))

@@ -12,15 +12,21 @@ from orchestrator.engines.dask_worker import serve as offer_slots
 from orchestrator.engines.host import Host
 from orchestrator.engines.wire import Service
 from tests.engines.cluster import Certificates, Cluster
-from tests.engines.jobs import is_final, serve
+from tests.engines.jobs import UNREADABLE, is_final, serve
 
 
 def pack(content: Any) -> str:
-    return json.dumps(content)
+    try:
+        return json.dumps(content)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def unpack(text: str) -> Any:
-    return _tuples(json.loads(text))
+    found = _tuples(json.loads(text))
+    if found == UNREADABLE:
+        raise ValueError("nobody can read it")
+    return found
 
 
 def _tuples(value: Any) -> Any:

@@ -10,6 +10,10 @@ from typing import Any
 from orchestrator.engines.base import Engine, EngineEvent, Finished, Message
 
 
+UNREADABLE = ("done", "unreadable")
+"""An answer that engines of other machines can't read, as one that holds a set can't be sent."""
+
+
 def serve(pipe: Any, greeting: str) -> None:
     """Do what each job says, until nobody hears it."""
     with contextlib.suppress(EOFError):
@@ -23,6 +27,9 @@ def _serve(pipe: Any, greeting: str) -> None:
             for word in range(value):
                 pipe.send(("word", word))
             deed = pipe.recv() if deed == "ask" else deed
+        elif deed in ("unreadable", "unsendable"):
+            pipe.send(UNREADABLE if deed == "unreadable" else ("done", {deed}))
+            continue
         elif deed == "sleep":
             time.sleep(value)
         elif deed == "write":

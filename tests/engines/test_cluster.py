@@ -159,6 +159,23 @@ def test_an_engine_that_falls_silent_is_let_go(
         assert "Lost" in driver.stdout.readline()
 
 
+@pytest.mark.parametrize(
+    ("deed", "why"), [("unreadable", "nobody can read it"), ("unsendable", "can't be sent")]
+)
+def test_an_answer_that_does_not_travel_costs_its_own_job(
+    cluster: Cluster, stack: ExitStack, deed: str, why: str
+) -> None:
+    there(cluster, "east")
+    engine = stack.enter_context(on_cluster(cluster))
+
+    engine.submit("one", (deed, 0), 30, kind="")
+    *_, lost = until(engine, "one", Lost)
+    assert isinstance(lost, Lost)
+    assert why in lost.reason
+    engine.submit("two", ("talk", 0), 30, kind="")
+    assert until(engine, "two", Finished)
+
+
 def test_two_engines_take_turns(cluster: Cluster, stack: ExitStack) -> None:
     there(cluster, "eu")
     one, two = (stack.enter_context(on_cluster(cluster)) for _ in range(2))
