@@ -9,7 +9,6 @@ from typing import Any
 
 from orchestrator.engines.base import Engine, EngineEvent, Finished, Message
 
-
 UNREADABLE = ("done", "unreadable")
 """An answer that engines of other machines can't read, as one that holds a set can't be sent."""
 
