@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.workers import Workers
-from orchestrator.fleet.arguments import x_of_class
+from orchestrator.fleet.arguments import place, x_of_class
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.snapshot.reader import SnapshotReader
@@ -70,9 +70,12 @@ def _classes(
     workers: Workers, targets: Iterable[Target], standing: Mapping[str, Outcome]
 ) -> list[Class]:
     """Group targets. One whose schema was not read is a class of its own."""
+    config = workers.file.config
     classes: dict[object, list[Target]] = {}
     for target in targets:
         outcome = standing[target.name]
+        # Machines may differ in what they have installed, and in what is set there.
+        where = (target.environment, place(config, target)) if workers.are_elsewhere else None
         alone = target.name if outcome.fingerprint is None else None
         key = (
             target.database,
@@ -80,7 +83,8 @@ def _classes(
             outcome.server_version,
             outcome.heads,
             outcome.fingerprint,
-            x_of_class(workers.file.config, target),
+            x_of_class(config, target),
+            where,
             alone,
         )
         classes.setdefault(key, []).append(target)

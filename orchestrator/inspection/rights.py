@@ -2,6 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from orchestrator.dialects import Fault, dialect_of
 from orchestrator.dialects.faults import message_of
@@ -15,9 +18,74 @@ from orchestrator.dialects.rights import (
 from orchestrator.inspection.connecting import connected, rows
 from orchestrator.inspection.reading import Source
 
+_THREADS = 16
+
 
 class Unknown(Exception):
     """The server does not say; the message is why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether a target's server answers, and which rights its user has there."""
+
+    target: str
+    backend: str = ""
+    product: str = ""
+    """What runs there; empty where it did not answer."""
+    seconds: float = 0.0
+    """What connecting and one answer took."""
+    is_missing: bool = False
+    """The server is there, and no such database."""
+    failure: str | None = None
+    """Why it did not answer."""
+    lacks: tuple[str, ...] = ()
+    """The rights that migrations want and the user lacks."""
+    unknown: str | None = None
+    """Why that is not known."""
+    unasked: str | None = None
+    """What failed when it was asked for."""
+
+
+def probes(sources: Sequence[tuple[Source, bool]]) -> list[Probe]:
+    """Probe several targets at once, each with whether it is made where it is not there.
+
+    What is said may hold secrets.
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(lambda of: _probe(of[0], creates=of[1]), sources))
+
+
+def redacted(probe: Probe, redact: Callable[[str], str]) -> Probe:
+    """Return a probe whose texts were redacted."""
+
+    def hidden(text: str | None) -> str | None:
+        return None if text is None else redact(text)
+
+    return replace(
+        probe,
+        failure=hidden(probe.failure),
+        lacks=tuple(map(redact, probe.lacks)),
+        unknown=hidden(probe.unknown),
+        unasked=hidden(probe.unasked),
+    )
+
+
+def _probe(source: Source, *, creates: bool) -> Probe:
+    found = Probe(source.target, source.location.backend)
+    try:
+        seconds, product = answer_time(source)
+    except Exception as error:  # noqa: BLE001 - drivers share no class of errors
+        return replace(found, failure=told(error), is_missing=is_missing(source, error))
+    found = replace(found, seconds=seconds, product=product)
+    try:
+        return replace(found, lacks=missing_rights(source, creates=creates))
+    except Unknown as error:
+        return replace(found, unknown=str(error))
+    except Exception as error:  # noqa: BLE001 - drivers share no class of errors
+        return (
+            found if is_missing(source, error) and creates else replace(found, unasked=told(error))
+        )
 
 
 def answer_time(source: Source) -> tuple[float, str]:

@@ -12,10 +12,12 @@ from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.schema import Thing
 from orchestrator.fleet.target import Target
 from orchestrator.fleet.version_table import VersionTable
-from orchestrator.inspection import fleet, querying
+from orchestrator.inspection import fleet, querying, rights
 from orchestrator.inspection.querying import Query
 from orchestrator.inspection.reading import Reading, Source
+from orchestrator.inspection.rights import Probe, redacted
 from orchestrator.inspection.subject import Subject
+from orchestrator.rollout.limits import creates
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.worker.jobs import Verb
 
@@ -41,6 +43,9 @@ class Looks(Protocol):
 
     def mismatches(self, targets: Sequence[Target], query: Query) -> dict[str, str]:
         """Return of each target why it does not answer as expected; empty where it does."""
+
+    def probes(self, tables: Tables) -> dict[str, Probe]:
+        """Return of each target whether its server answers, and which rights its user has."""
 
     def redact(self, text: str) -> str:
         """Hide the secrets that it has met."""
@@ -80,6 +85,13 @@ class OwnLooks:
         """Return of each target why it does not answer as expected; empty where it does."""
         found = querying.mismatches(query, self._sources(_without_tables(targets)))
         return {of.target: self.redact(of.text) for of in found}
+
+    def probes(self, tables: Tables) -> dict[str, Probe]:
+        """Return of each target whether its server answers, and which rights its user has."""
+        config = self.workers.file.config
+        creating = [creates(config, t.environment, t.database) for t, _ in tables.values()]
+        found = rights.probes(list(zip(self._sources(tables), creating, strict=True)))
+        return {probe.target: redacted(probe, self.redact) for probe in found}
 
     def redact(self, text: str) -> str:
         """Hide secrets, and passwords of URLs that are one."""
@@ -133,6 +145,16 @@ class LooksOfWorkers:
             why = "interrupted" if answer.failure is None else answer.failure.message
             found |= {subject.target: f"{subject.target}: {why}" for subject in of}
             found |= {mismatch.target: mismatch.text for mismatch in answer.data or ()}
+        return found
+
+    def probes(self, tables: Tables) -> dict[str, Probe]:
+        """Return of each target whether its server answers, and which rights its user has."""
+        found: dict[str, Probe] = {}
+        subjects = _subjects(tables)
+        for of, answer in ask(self.workers, Verb.PROBE, subjects, at_once=_AT_ONCE):
+            why = "interrupted" if answer.failure is None else answer.failure.message
+            found |= {subject.target: Probe(subject.target, failure=why) for subject in of}
+            found |= {probe.target: probe for probe in answer.data or ()}
         return found
 
     def redact(self, text: str) -> str:

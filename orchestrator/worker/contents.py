@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection.querying import Mismatch
 from orchestrator.inspection.reading import Held, Reading
+from orchestrator.inspection.rights import Probe
 from orchestrator.rollout.outcomes import Outcome
 from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Waiting
 
@@ -26,6 +27,7 @@ _DATA: Mapping[str, TypeAdapter[Any]] = {
     "readings": TypeAdapter(tuple[Reading, ...]),
     "held": TypeAdapter(tuple[Held, ...]),
     "mismatches": TypeAdapter(tuple[Mismatch, ...]),
+    "probes": TypeAdapter(tuple[Probe, ...]),
     "nothing": TypeAdapter(None),
 }
 """What an outcome of a target, or of several, has as ``data``."""
@@ -72,4 +74,6 @@ def _kind(data: Any) -> str:
             return "held"
         case (Mismatch(), *_):
             return "mismatches"
+        case (Probe(), *_):
+            return "probes"
     raise ValueError(f"a {type(data).__name__} does not travel")

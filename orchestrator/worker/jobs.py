@@ -29,6 +29,7 @@ class Verb(StrEnum):
     READ = "read"
     THINGS = "things"
     QUERY = "query"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ class Job:
     worker: str = ""
     """What the worker is called, where it is on another machine."""
     subjects: tuple[Subject, ...] = ()
-    """What to look at, without anything of its scripts: ``read``, ``things`` and ``query`` only.
-    The job's own target is one of them."""
+    """What to look at, without anything of its scripts: ``read``, ``things``, ``query`` and
+    ``probe`` only. The job's own target is one of them."""
     query: Query | None = None
     """``query`` only."""
     schemas: bool = False

@@ -8,9 +8,11 @@ from orchestrator.config.redaction import Redactor
 from orchestrator.dialects import Fault
 from orchestrator.dialects.faults import message_of
 from orchestrator.fleet.schema import Thing
-from orchestrator.inspection import fleet, querying
+from orchestrator.inspection import fleet, querying, rights
 from orchestrator.inspection.querying import Mismatch
 from orchestrator.inspection.reading import Held, Reading, Source
+from orchestrator.inspection.rights import Probe
+from orchestrator.rollout.limits import creates
 from orchestrator.rollout.outcomes import Failure, Outcome, State
 from orchestrator.worker.context import Context
 from orchestrator.worker.failures import failure_of, told_by
@@ -46,6 +48,22 @@ def query(job: Job, target: str, context: Context) -> Outcome:
     redact = context.redactor()
     told = (replace(mismatch, text=redact(mismatch.text)) for mismatch in found)
     return Outcome(target, State.DONE, data=(*unresolved, *told))
+
+
+def probe(job: Job, target: str, context: Context) -> Outcome:
+    """Return a ``Probe`` of each of the job's subjects: whether its server answers, its rights."""
+    unresolved, sources = _sources(job, context, lambda of, why: Probe(of, failure=why.message))
+    config = context.file(job).config
+    of = {subject.target: subject for subject in job.subjects}
+    creating = [
+        creates(config, of[source.target].environment, of[source.target].database)
+        for source in sources
+    ]
+    found = rights.probes(list(zip(sources, creating, strict=True)))
+    redact = context.redactor()
+    return Outcome(
+        target, State.DONE, data=(*unresolved, *(rights.redacted(one, redact) for one in found))
+    )
 
 
 def _sources(

@@ -48,6 +48,7 @@ _RUN: Mapping[Verb, Execution] = {
     Verb.READ: looking.read,
     Verb.THINGS: looking.things,
     Verb.QUERY: looking.query,
+    Verb.PROBE: looking.probe,
 }
 
 _SECRET_IN_SQL = Failure(

@@ -22,14 +22,20 @@ class FakeWorkers:
     x: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
     rounds: list[list[str]] = field(default_factory=list)
+    are_elsewhere: bool = False
 
     @property
     def file(self) -> Any:
+        prod: dict[str, Any] = {"url": "sqlite:///{tenant}.db", "x": self.x}
+        cluster = {"kind": "dask", "scheduler": "tcp://127.0.0.1:8786"}
         model = Config.model_validate(
             {
                 "project": {"name": "shop"},
                 "databases": {"orders": {"script_location": "m"}},
-                "environments": {"prod": {"url": "sqlite:///{tenant}.db", "x": self.x}},
+                "environments": {
+                    "prod": {**prod, "place": "{region}"} if self.are_elsewhere else prod
+                },
+                "engine": cluster if self.are_elsewhere else {},
             }
         )
         return type("File", (), {"config": model})
@@ -213,6 +219,15 @@ def test_labels_in_the_arguments_of_env_py_are_told_apart_and_the_tenant_is_not(
     check(workers, {}, targets)
 
     assert workers.rounds == [["acme", "cedar"]]
+
+
+def test_on_a_cluster_each_place_compares_for_itself() -> None:
+    targets = (*fleet("acme", "birch", region="eu"), *fleet("cedar", "dune", region="us"))
+
+    for are_elsewhere, compared in ((False, ["acme"]), (True, ["acme", "cedar"])):
+        check(workers := FakeWorkers(in_sync, are_elsewhere=are_elsewhere), {}, targets)
+
+        assert workers.rounds == [compared]
 
 
 def test_after_an_interrupt_what_was_not_compared_was_not_started() -> None:

@@ -230,6 +230,8 @@ def test_who_drives_knows_nothing_of_the_databases(
     east, west = worker(fleet, "east"), worker(fleet, "west")
 
     assert set(driver.run("status", "-o", "json").states().values()) == {"empty"}
+    assert "place east: 1 worker, 2 slots" in (doctor := driver.run("doctor").out)
+    assert "app: all that migrations want" in doctor
     assert "6 targets" in driver.run("plan").out
     assert set(driver.run("upgrade", "--dry-run", "-o", "json").states().values()) == {"planned"}
     upgraded = driver.run("upgrade", "--yes")
@@ -254,7 +256,7 @@ def test_who_drives_knows_nothing_of_the_databases(
 def test_what_only_a_worker_can_tell_of_a_target_is_told(
     fleet: Fleet, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    declare(fleet, cluster, 4, SAYS.format(1), patience="2s")
+    declare(fleet, cluster, 4, SAYS.format(1), patience="5s")
     driver = driver_of(fleet, tmp_path_factory.mktemp("driver"))
     at = "${env:FLEET_PASSWORD}"
     for project in (fleet.project, driver):
@@ -266,13 +268,17 @@ def test_what_only_a_worker_can_tell_of_a_target_is_told(
     read = driver.run("status", "-o", "json", code=3)
     assert list(read.states().values()) == ["empty", "unreachable"] * 2
     assert "there is no worker of place west" in read.out
+    assert "place west: there is no worker" in driver.run("doctor", code=2).out
     worker(fleet, "west")
     read = driver.run("status", "-o", "json", code=3)
     assert list(read.states().values()) == ["empty", "unreachable"] * 2
     assert "worker west-1: ${env:NOTHING_west}: the environment variable is not set" in read.out, (
         read.out
     )
-    assert fleet.password not in read.out
+    doctor = driver.run("doctor", code=2)
+    assert "its user lacks worker west-1: ${env:NOTHING_west}" not in doctor.out
+    assert "worker west-1: ${env:NOTHING_west}: the environment variable is not set" in doctor.out
+    assert fleet.password not in read.out + doctor.out
 
 
 def test_two_targets_that_are_one_database_by_their_secrets_are_refused(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.fleet.version_table import VersionTable
 from orchestrator.inspection.querying import Mismatch
 from orchestrator.inspection.reading import Held, Reading
+from orchestrator.inspection.rights import Probe
 from orchestrator.rollout.outcomes import Outcome, State
 from orchestrator.worker.contents import pack, unpack
 from orchestrator.worker.jobs import Committing, Go, Job, Leave, Made, Running, Waiting
@@ -24,7 +25,7 @@ data = st.one_of(
     st.builds(VersionTable),
     *(
         st.lists(st.builds(of), min_size=1, max_size=3).map(tuple)
-        for of in (Reading, Held, Mismatch)
+        for of in (Reading, Held, Mismatch, Probe)
     ),
 )
 outcomes = st.builds(Outcome, data=st.none(), seconds=st.floats(0, 1e6))

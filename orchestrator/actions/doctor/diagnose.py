@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from orchestrator.actions.doctor.checks import Check, Diagnosis, Verdict, fault
+from orchestrator.actions.doctor.cluster import check_cluster
 from orchestrator.actions.doctor.scripts import check_databases
 from orchestrator.actions.doctor.servers import check_ledger, check_servers
 from orchestrator.config.load import ConfigFile
@@ -18,6 +19,7 @@ from orchestrator.fleet.arguments import x_secrets
 from orchestrator.fleet.target import Target
 from orchestrator.runs.context import ProjectContext
 from orchestrator.safety.drivers import check_drivers, substitutes
+from orchestrator.snapshot.looks import looks
 
 _DISTRIBUTIONS = {
     "MySQLdb": "mysqlclient",
@@ -42,15 +44,18 @@ def diagnose(
     targets = [target for of in found.values() for target in of]
     usable = [target for target in targets if _is_usable(project, target)]
     observer.begin("doctor", usable)
-    for name in environments:
-        checks += check_servers(project, name, [t for t in usable if t.environment == name])
     interrupted = False
+    cluster = check_cluster(project, usable)
+    reachable = () if any(check.verdict is Verdict.FAULT for check in cluster) else usable
     if usable:
         with project.workers(usable) as workers:
+            for name in environments:
+                own = [target for target in reachable if target.environment == name]
+                checks += check_servers(project, looks(workers), name, own)
             checks += check_databases(project, workers, usable)
             interrupted = workers.interrupted
     drivers = {target.address.driver for target in targets if target.address.driver}
-    first = [*_versions(drivers), check_ledger(project)]
+    first = [*_versions(drivers), check_ledger(project), *cluster]
     return Diagnosis((*first, *checks), interrupted, round(time.monotonic() - began, 3))
 
 
@@ -86,6 +91,8 @@ def _environment(
     counted = f"{len(targets):,} {'target' if len(targets) == 1 else 'targets'}"
     many = f", {len(tenants):,} {'tenant' if len(tenants) == 1 else 'tenants'}" if tenants else ""
     yield Check(about, "tenants", Verdict.OK, counted + many)
+    if project.config.engine.kind == "dask":  # its workers have drivers and secrets
+        return
     drivers = {target.address.driver for target in targets if target.address.driver}
     yield from _drivers(about, drivers)
     yield from _secrets(project, about, targets)
@@ -126,6 +133,8 @@ def _secrets_of(file: ConfigFile, target: Target) -> tuple[Secret, ...]:
 
 def _is_usable(project: ProjectContext, target: Target) -> bool:
     """Whether it can be connected to, as far as that can be told from here."""
+    if project.config.engine.kind == "dask":
+        return True
     try:
         location = target.address.resolve(project.secrets.value)
         check_drivers([location.driver])

@@ -7,6 +7,7 @@ from orchestrator.actions.doctor.checks import Check, Verdict
 from orchestrator.dialects.rights import some_of
 from orchestrator.dispatch.workers import Workers
 from orchestrator.errors import OrchestratorError
+from orchestrator.fleet.location import Location, backend_of
 from orchestrator.fleet.scratch import is_alike, scratch_address
 from orchestrator.fleet.target import Target
 from orchestrator.rollout.outcomes import Failure, Outcome, State
@@ -31,24 +32,19 @@ def check_databases(
 
 def _database(project: ProjectContext, workers: Workers, target: Target) -> Iterator[Check]:
     about, file = f"database {target.database}", project.file
-    location = target.address.resolve(project.secrets.value)
+    location = _location(project, target)
+    driver = target.address.driver if location is None else location.driver
+    backend = backend_of(driver)
     try:
-        address = scratch_address(file.config, file.folder, target.database, location.backend)
+        address = scratch_address(file.config, file.folder, target.database, backend)
         named = None if address is None else address.resolve(project.secrets.value)
     except (OrchestratorError, ValueError) as error:
         yield Check(about, "scratch", Verdict.FAULT, str(error))
         return
-    runs = (
-        location.backend == "sqlite" if named is None else is_alike(named.driver, location.driver)
-    )
-    labels = dict(target.labels)
-    workers.begin(
-        Verb.EXAMINE,
-        [target.database],
-        environment=target.environment,
-        labels=labels,
-        scripts_only=not runs,
-    )
+    runs = backend == "sqlite" if named is None else is_alike(named.driver, driver)
+    # Without its secrets env.py runs for no target, as for `orchestrator revision`.
+    of = {"environment": target.environment, "labels": dict(target.labels)} if location else {}
+    workers.begin(Verb.EXAMINE, [target.database], scripts_only=not runs, **of)
     lost = Outcome(target.database, State.FAILED, failure=Failure("its worker is gone"))
     outcome = workers.collected(wait=True).get(target.database, lost)
     if not isinstance(outcome.data, Examined):
@@ -67,9 +63,16 @@ def _database(project: ProjectContext, workers: Workers, target: Target) -> Iter
         yield Check(about, "env.py", Verdict.OK, "runs")
     else:
         text = "not run: there is no scratch database to run it on"
-        step = f"name one: {location.backend} = … in [project.scratch]"
+        step = f"name one: {backend} = … in [project.scratch]"
         yield Check(about, "env.py", Verdict.NOTE, text, step)
     yield from _of_env_py(about, outcome.data)
+
+
+def _location(project: ProjectContext, target: Target) -> Location | None:
+    """Return where a target is, unless only workers on other machines know that."""
+    if project.config.engine.kind == "dask":
+        return None
+    return target.address.resolve(project.secrets.value)
 
 
 def _revisions(about: str, database: str, found: Examined) -> Iterator[Check]:
