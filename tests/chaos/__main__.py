@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6) * 1000)
     parser.add_argument("--tenants", type=int, default=4)
+    parser.add_argument("--cluster", action="store_true", help="jobs run on a Dask cluster")
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.rounds)
     began, failed, tally = time.monotonic(), [], Counter[str]()
@@ -31,7 +32,8 @@ def main() -> int:
             place = Path(folder) / str(seed)
             place.mkdir()
             try:
-                told = play(servers, place, Setup.of(seed), reference, options.tenants)
+                setup = Setup.of(seed, cluster=options.cluster)
+                told = play(servers, place, setup, reference, options.tenants)
             except Exception:  # noqa: BLE001 - the next rounds may still say more
                 failed.append(seed)
                 print(f"seed {seed} FAILED\n{traceback.format_exc()}", flush=True)

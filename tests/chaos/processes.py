@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,12 @@ def fork_servers(session: int) -> list[Member]:
 def kill(found: list[Member], luck: random.Random, *, one: bool) -> int:
     """Kill one or all of some processes, and return how many."""
     chosen = [luck.choice(found)] if one and found else found
-    for member in chosen:
-        with suppress(ProcessLookupError):
-            os.kill(member.pid, signal.SIGKILL)
+    send(chosen, signal.SIGKILL)
     return len(chosen)
+
+
+def send(found: Iterable[Member], number: signal.Signals) -> None:
+    """Send a signal to those processes that still live."""
+    for member in found:
+        with suppress(ProcessLookupError):
+            os.kill(member.pid, number)

@@ -1,6 +1,8 @@
 """One round of chaos: a rollout in which things are killed, resumed until it is over."""
 
 import random
+import signal
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +37,13 @@ _AIMED = 0.7
 """How often a server is killed in the midst of a revision: what is replayed is soon over."""
 _FAILED = frozenset({State.FAILED, State.LOCKED})
 _CODES = frozenset({0, 3, 5, 6})
+_LEASE = 16.0
+"""Seconds after which the ledger believes that who drives a run is gone."""
+_AT_MOST = 180
+"""Seconds that a command takes."""
+_LAST_EVENTS = 40
+_UNHURRIED = 6
+"""Commands after which everything is back before the next one, so that the round ends."""
 
 
 @dataclass(slots=True)
@@ -48,6 +57,8 @@ class Round:
     luck: random.Random = field(init=False)
     outputs: list[Ran] = field(default_factory=list)
     _sessions: list[int] = field(default_factory=list)
+    _others: list[Started] = field(default_factory=list)
+    """Commands that took over a run, and still run."""
 
     def __post_init__(self) -> None:
         self.told = Told(self.setup)
@@ -66,7 +77,10 @@ class Round:
 
     def _next(self) -> tuple[str, ...]:
         """Return the command with which it goes on, none once it is over."""
-        self.world.settle()
+        if self.told.commands > _UNHURRIED or self.luck.random() < 0.5:
+            self.world.settle()
+        else:
+            self.world.restart_servers()
         run, rows, attempts = self._recorded()
         if run is None:
             return ("upgrade", "--yes")
@@ -142,13 +156,20 @@ class Round:
                 break
             said += f" [{what} {when:+.2f}{self._kill(what, started, events)}]"
         try:
-            ran = started.wait(None, timeout=180)
+            ran = _ended_by_itself(started)
+            self._ended(ran, f"{said} {ran.code}{'' if '[' in said else _failed(ran)}", bool(kills))
+            while self._others:
+                ran = _ended_by_itself(self._others[-1])
+                self._ended(ran, f"the other {self._others.pop() and ran.code}", False)
         finally:
-            if started.process.poll() is None:
-                started.kill()
+            for one in (started, *self._others):
+                if one.process.poll() is None:
+                    one.kill()
+
+    def _ended(self, ran: Ran, said: str, killed: bool) -> None:
         self.outputs.append(ran)
-        self.told.log.append(f"{said} {ran.code}{'' if '[' in said else _failed(ran)}")
-        assert ran.code in _CODES or (ran.code == -9 and kills), f"{self.told}\n{ran}"
+        self.told.log.append(said)
+        assert ran.code in _CODES or (ran.code == -9 and killed), f"{self.told}\n{ran}"
 
     def _kill(self, what: str, started: Started, events: Path) -> str:
         pid = started.process.pid
@@ -169,6 +190,26 @@ class Round:
                 self._crash(self.world.postgres)
             case "ledger":
                 return self._ledger_away(events)
+            case "take over":
+                return self._take_over(started, events)
+            case _:
+                assert self.world.machines is not None, "without a cluster there is no such kill"
+                return self.world.machines.disturb(what, self.luck, started)
+        return ""
+
+    def _take_over(self, started: Started, events: Path) -> str:
+        """Let somebody else resume the run while who drives it sleeps, and then wakes up."""
+        if not taken_up(events):
+            return " not yet"
+        theirs = events.with_suffix(".other")
+        started.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(_LEASE)
+            other = self.world.project.start("resume", "--events", str(theirs))
+            wait_until(lambda: taken_up(theirs) or other.process.poll() is not None)
+        finally:
+            started.process.send_signal(signal.SIGCONT)
+        self._others.append(other)
         return ""
 
     def _crash(self, server: AnyServer) -> None:
@@ -190,6 +231,7 @@ class Round:
 
     def _assert_all_is_well(self) -> None:
         told = str(self.told)
+        self.world.settle()
         wait_until(lambda: not any(map(members, self._sessions)), 30)
         wait_until(lambda: not self.world.sessions(), 30)
         for target in self.world.targets:
@@ -202,6 +244,8 @@ class Round:
         self.outputs.append(again)
         with self.world.ledger() as ledger:
             assert len(ledger.runs()) == 1, f"there was something left to do: {told}\n{again}"
+        if self.world.machines is not None:
+            self.world.machines.end()
         self._assert_no_secret()
 
     def _assert_right(self, target: str) -> None:
@@ -240,7 +284,8 @@ class Round:
                 if attempt.replayed:
                     self.told.replayed[attempt.target.split("/")[1]] += attempt.replayed
         assert shown.json["replayed"] == self.told.replayed.total(), self.told
-        if self.setup.replays and self.told.commands <= 2:  # else all may have ended too early
+        few = self.told.commands <= 2  # else all may have ended too early, or in many processes
+        if self.setup.replays and few and not self.setup.cluster:
             assert self.told.replayed, self.told
         assert '"differs"' not in shown.out, f"{self.told}\n{shown}"
 
@@ -248,11 +293,25 @@ class Round:
         password = self.world.maria.password
         texts = [f"{ran.out}{ran.err}" for ran in self.outputs]
         texts += [path.read_text() for path in self.world.folder.glob("events*")]
+        assert not any("Traceback" in text for text in self.world.said())
+        texts += self.world.said()
         for table in ("runs", "targets", "attempts"):
             rows = self.world.ledger_rows(f"SELECT * FROM orchestrator_{table}")
             texts.append(repr(rows))
         for secret in (password, quote(password, safe=""), quote(password)):
             assert not any(secret in text for text in texts), self.told
+
+
+def _ended_by_itself(started: Started) -> Ran:
+    """Wait for the end of a command, which comes."""
+    try:
+        return started.wait(None, timeout=_AT_MOST)
+    except subprocess.TimeoutExpired as error:
+        started.process.send_signal(signal.SIGABRT)  # it says where it is
+        started.process.wait()
+        events = Path(started.command[-1]).read_text().splitlines()[-_LAST_EVENTS:]
+        error.add_note("\n".join((started.err, *events)))
+        raise
 
 
 def _failed(ran: Ran) -> str:
@@ -277,10 +336,14 @@ def play(
 ) -> Told:
     """Play one round in an empty folder."""
     names = tuple(f"t{n}" for n in range(tenants + MORE_TENANTS * setup.replays))
-    world = World(servers, folder, setup.ledger, names, setup.replays)
-    world.make(budget=setup.budget, retries=setup.retries)
+    world = World(servers, folder, setup.ledger, names, setup.replays, setup.cluster)
+    played = Round(setup, world, reference)
     try:
-        return Round(setup, world, reference).play()
+        world.make(budget=setup.budget, retries=setup.retries)
+        return played.play()
+    except Exception as error:
+        error.add_note("\n".join((str(played.told), *world.said())))
+        raise
     finally:
-        world.settle()
+        world.restart_servers()
         world.drop()

@@ -3,15 +3,18 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
 from orchestrator.fleet.address import AddressTemplate
 from orchestrator.ledger.ledger import Ledger
+from tests.chaos.machines import PATIENCE, PLACES, SCHEDULER, Machines, port_variable
 from tests.chaos.revisions import (
     KINDS,
     MARIADB,
@@ -23,8 +26,16 @@ from tests.chaos.revisions import (
     history,
 )
 from tests.chaos.snapshots import SCHEMA_OF
+from tests.engines.cluster import Certificates, Cluster, new_cluster
 from tests.project_folder import ProjectFolder
-from tests.servers import MariaDBServer, MySQLServer, PostgresServer, Server, unique
+from tests.servers import (
+    MariaDBServer,
+    MySQLServer,
+    PostgresServer,
+    Server,
+    free_port,
+    unique,
+)
 from tests.shared_servers import AnyServer
 
 PASSWORD = "CHAOS_PASSWORD"
@@ -45,10 +56,14 @@ _MAKE: dict[str, type[AnyServer]] = {
 
 @dataclass(slots=True)
 class Servers:
-    """Private servers: two of targets, two of ledgers, each started when it is first needed."""
+    """Private servers: two of targets, two of ledgers, each started when it is first needed.
+
+    So is a scheduler.
+    """
 
     _stack: ExitStack = field(default_factory=ExitStack)
     _started: dict[str, AnyServer] = field(default_factory=dict)
+    _cluster: Cluster | None = None
 
     def __enter__(self) -> "Servers":
         return self
@@ -65,6 +80,14 @@ class Servers:
             self._started[key] = server.start()
         return self._started[key]
 
+    @property
+    def cluster(self) -> Cluster:
+        """A cluster without workers."""
+        if self._cluster is None:
+            folder = Path(self._stack.enter_context(TemporaryDirectory()))
+            self._cluster = self._stack.enter_context(new_cluster(folder, free_port()))
+        return self._cluster
+
 
 @dataclass(slots=True)
 class World:
@@ -76,6 +99,9 @@ class World:
     tenants: tuple[str, ...]
     replays: bool = False
     """Its revisions may be replayed, by few workers, each with many targets."""
+    on_cluster: bool = False
+    machines: Machines | None = None
+    """Where jobs run, if not on this machine; there are some once it is made."""
     prefix: str = field(default_factory=lambda: unique("chaos"))
     project: ProjectFolder = field(init=False)
 
@@ -117,17 +143,29 @@ class World:
         (self.folder / "var").mkdir()
         self.project.config(self._config(budget, retries))
         self.project.environ[PASSWORD] = self.maria.password
+        self.project.environ["PYTHONFAULTHANDLER"] = "1"
         for kind in KINDS:
             self.project.scripts(kind)
             for revision in self.history(kind):
                 self.project.revision(revision.id, revision.down, revision.code, database=kind)
+        if self.on_cluster:
+            ports = {kind: server.port for kind, server in self._target_servers.items()}
+            slots = 1 if self.replays else 2
+            self.machines = Machines(self.servers.cluster, self.project, slots, ports)
+            self.machines.start()
+
+    @property
+    def _target_servers(self) -> Mapping[str, AnyServer]:
+        return {MARIADB: self.maria, MYSQL: self.mysql, POSTGRES: self.postgres}
 
     def history(self, kind: str) -> tuple[Revision, ...]:
         """Return the revisions of a kind of target."""
         return history(kind, pure=self.replays)
 
     def drop(self) -> None:
-        """Drop the databases again."""
+        """Drop the databases again, once nothing runs any more."""
+        if self.machines is not None:
+            self.machines.close()
         names = [self._name(tenant) for tenant in self.tenants]
         self.maria.drop(*names)
         self.mysql.drop(*names)
@@ -146,8 +184,7 @@ class World:
         if kind == SCHEMAS:
             first = f"SET search_path TO {tenant}"
             return self.postgres.execute_all([first, sql], self._name("all"))
-        server = {MARIADB: self.maria, MYSQL: self.mysql}.get(kind, self.postgres)
-        return server.execute(sql, self._name(tenant))
+        return self._target_servers[kind].execute(sql, self._name(tenant))
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
@@ -177,10 +214,20 @@ class World:
             return rows
 
     def settle(self) -> None:
+        """Wait until everything is there again."""
+        self.restart_servers()
+        if self.machines is not None:
+            self.machines.settle()
+
+    def restart_servers(self) -> None:
         """Start every server again that was killed."""
-        for server in [self.maria, self.mysql, self.postgres, self.ledger_server]:
+        for server in [*self._target_servers.values(), self.ledger_server]:
             if server is not None and not _runs(server):
                 server.restart()
+
+    def said(self) -> Sequence[str]:
+        """What workers elsewhere have said."""
+        return () if self.machines is None else self.machines.said()
 
     def snapshot(self, target: str) -> Any:
         """Everything in a target: its schema, its rows, its version."""
@@ -216,29 +263,40 @@ class World:
             return "sqlite:///.orchestrator/ledger.db"
         return _secret_url(self.ledger_server, self._name("ledger"))
 
+    def _target_url(self, kind: str, tenant: str) -> str:
+        server = self._target_servers[kind]
+        url = _secret_url(server, self._name(tenant))
+        if not self.on_cluster:
+            return url
+        return url.replace(f":{server.port}/", f":${{env:{port_variable(kind)}}}/")
+
     def _config(self, budget: str, retries: int) -> str:
         first, *_ = self.tenants
         tenants = ", ".join(
-            f'{{ name = "{t}", tier = "{"internal" if t == first else "free"}" }}'
-            for t in self.tenants
+            f'{{ name = "{t}", tier = "{"internal" if t == first else "free"}", '
+            f'region = "{place}" }}'
+            for t, place in zip(self.tenants, cycle(PLACES), strict=False)
         )
         databases = "\n".join(
             f'[databases.{kind}]\nscript_location = "migrations/{kind}"' for kind in KINDS
         )
-        maria = _secret_url(self.maria, self._name("{tenant}"))
-        mysql = _secret_url(self.mysql, self._name("{tenant}"))
-        own = _secret_url(self.postgres, self._name("{tenant}"))
-        shared = _secret_url(self.postgres, self._name("all"))
+        maria = self._target_url(MARIADB, "{tenant}")
+        mysql = self._target_url(MYSQL, "{tenant}")
+        own = self._target_url(POSTGRES, "{tenant}")
+        shared = self._target_url(POSTGRES, "all")
         return f"""
 [project]
 name = "chaos"
 ledger = '{self._ledger_url}'
+
+{_engine(self.servers.cluster.certificates) if self.on_cluster else ""}
 
 {databases}
 
 [environments.prod]
 url = "sqlite:///var/{{tenant}}.db"
 tenants = [{tenants}]
+{'place = "{region}"' if self.on_cluster else ""}
 
 [environments.prod.databases]
 {MARIADB} = {{ url = '{maria}' }}
@@ -278,6 +336,16 @@ max_failures = {budget}
 def _secret_url(server: Server, database: str) -> str:
     head, _, tail = server.url("DATABASE").partition(quote(server.password, safe=""))
     return f"{head}${{env:{PASSWORD}}}{tail}".replace("DATABASE", database)
+
+
+def _engine(files: Certificates) -> str:
+    return f"""
+[engine]
+kind = "dask"
+scheduler = "${{env:{SCHEDULER}}}"
+security = {{ ca = "{files.ca}", cert = "{files.cert}", key = "${{file:{files.key}}}" }}
+patience = "{PATIENCE}s"
+"""
 
 
 def _runs(server: AnyServer) -> bool:

@@ -14,6 +14,8 @@ import trustme
 from tests.project_folder import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
+_TOLD = "scheduler.json"
+"""Where a scheduler writes its address."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Cluster:
     address: str
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    @property
+    def port(self) -> int:
+        """Where the scheduler listens."""
+        return int(self.address.rpartition(":")[2])
+
     def start_worker(self, command: list[str], **more: Any) -> subprocess.Popen[bytes]:
         """Start a program that is a worker."""
         with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
@@ -79,33 +86,42 @@ class Cluster:
         self.workers.append(process)
         return process
 
+    def restart_scheduler(self) -> None:
+        """Start the scheduler again where it was, once it has ended."""
+        self.scheduler = _start_scheduler(self.folder, self.certificates, self.port)
+
     def said(self) -> str:
         """What workers and scheduler have said."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
 
 @contextmanager
-def new_cluster(folder: Path) -> Iterator[Cluster]:
-    """Start a scheduler, and stop it and all workers at the end."""
+def new_cluster(folder: Path, port: int = 0) -> Iterator[Cluster]:
+    """Start a scheduler, on any port unless it is given; stop it and all workers at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     certificates = Certificates.new(folder)
-    told = folder / "scheduler.json"
-    program = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    options: Mapping[str, str] = {
-        "--host": "tls://127.0.0.1",
-        "--port": "0",
-        "--scheduler-file": str(told),
-    }
-    flat = [part for pair in options.items() for part in pair]
-    command = [*program, *flat, "--no-dashboard", *certificates.options]
-    with (folder / "scheduler.log").open("wb") as log:
-        scheduler = subprocess.Popen(command, stdout=log, stderr=log)
-    cluster = None
+    told = folder / _TOLD
+    scheduler, cluster = _start_scheduler(folder, certificates, port), None
     try:
         wait_until(lambda: json.loads(told.read_text()))
         cluster = Cluster(folder, certificates, scheduler, json.loads(told.read_text())["address"])
         yield cluster
     finally:
-        for process in [*(cluster.workers if cluster else ()), scheduler]:
+        for process in [*cluster.workers, cluster.scheduler] if cluster else [scheduler]:
             process.kill()
             process.wait()
+
+
+def _start_scheduler(
+    folder: Path, certificates: Certificates, port: int
+) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    options: Mapping[str, str] = {
+        "--host": "tls://127.0.0.1",
+        "--port": str(port),
+        "--scheduler-file": str(folder / _TOLD),
+    }
+    flat = [part for pair in options.items() for part in pair]
+    command = [*program, *flat, "--no-dashboard", *certificates.options]
+    with (folder / "scheduler.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
