@@ -68,7 +68,8 @@ class DaskEngine:
 
     Guarantees besides those of every engine: a job runs on a host of its place, and never on more
     than its slots; where the scheduler or a host is gone, its jobs are ``Lost``. A host that is not
-    the same as this machine, in what must be, gets none.
+    the same as this machine, in what must be, gets none, nor does one that says nothing for the
+    patience, until it speaks again.
     """
 
     def __init__(
@@ -94,6 +95,8 @@ class DaskEngine:
         self._writing = threading.Lock()
         self._letters: set[Any] = set()
         """What is on its way: Dask forgets what nobody holds."""
+        self._read = time.monotonic()
+        """When all was read that had come."""
         self._gone: str | None = None
         """Why the cluster is not there any more."""
         self._address = scheduler
@@ -167,9 +170,8 @@ class DaskEngine:
     def wait(self, timeout: float) -> list[EngineEvent]:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         events = self._take(timeout)
-        now = time.monotonic()
-        for host in tuple(self._hosts.values()):
-            if host.ids and now - host.heard > self._patience:
+        for host in self._hosts.values():
+            if host.ids and self._is_silent(host):
                 events += self._lose(host, "its worker has said nothing for too long")
         return events
 
@@ -204,8 +206,14 @@ class DaskEngine:
         return [
             host
             for host in self._hosts.values()
-            if not self.stale(host.about) and place in (None, host.about.place)
+            if place in (None, host.about.place)
+            and not self.stale(host.about)
+            and not self._is_silent(host)
         ]
+
+    def _is_silent(self, host: _Host) -> bool:
+        """Whether it had said nothing for too long when what had come was last read."""
+        return self._read - host.heard > self._patience
 
     def _take(self, timeout: float) -> list[EngineEvent]:
         found: list[EngineEvent] = []
@@ -215,6 +223,7 @@ class DaskEngine:
                 found += self._handle(event)
                 event = self._events.get_nowait()
         except queue.Empty:
+            self._read = time.monotonic()
             return found
 
     def _handle(self, event: _Report | _Workers | _Broken) -> list[EngineEvent]:
@@ -330,8 +339,9 @@ class DaskEngine:
         # One that could not tell yet is asked again.
         self._known = {address for address in there if address in self._known or address in told}
         self._events.put(_Workers(there, told))
+        # Also to those without a job: they let go of who is silent, and answer with signs of life.
         for host in tuple(self._hosts.values()):
-            if host.ids:
+            if not self.stale(host.about):
                 self._write(host, wire.Beat())
 
     def _connected(self, security: Any) -> Any:

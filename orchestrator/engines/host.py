@@ -34,6 +34,8 @@ class _Session:
     waiting: deque[wire.Submit] = field(default_factory=deque)
     """Jobs without a slot."""
     running: set[str] = field(default_factory=set)
+    left: bool = False
+    """It was silent for too long, and has nothing here until it speaks again."""
 
 
 class Host:
@@ -42,7 +44,8 @@ class Host:
     Guarantees: the jobs of an engine are started in the order in which it submitted them, each at
     most once; of all engines together no more than ``slots`` run at once. An engine that is silent
     for its patience is let go, with all of its jobs: those that wait are forgotten, those that run
-    do what they may without asking, and end. So are all when the host is closed.
+    do what they may without asking, and end. What it submits once it speaks again is done. When the
+    host is closed, all are let go.
     """
 
     def __init__(self, service: Service, name: str, place: str | None, slots: int) -> None:
@@ -52,8 +55,6 @@ class Host:
         self._say: Say = lambda *_: None
         self._inbox: deque[Letter] = deque()
         self._sessions: dict[str, _Session] = {}
-        self._left: set[str] = set()
-        """Engines that were silent for too long."""
         self._ended = False
         self._next_beat = 0.0
         self._engine = LocalEngine(
@@ -108,20 +109,16 @@ class Host:
                 self._tell(event)
             self._let_go()
             self._beat()
-        for session in tuple(self._sessions):
-            self._leave(session)
+        for name, session in self._sessions.items():
+            self._leave(name, session)
         self._engine.close()
 
     def _take(self) -> None:
         while self._inbox:
             letter = self._inbox.popleft()
-            if letter.session in self._left:
-                if isinstance(letter.order, wire.Submit):
-                    self._report(letter.session, Gone(letter.order.id, _SILENT, timed_out=False))
-                continue
             now = time.monotonic()
             session = self._sessions.setdefault(letter.session, _Session(now, letter.patience))
-            session.heard = now
+            session.heard, session.left = now, False
             session.early[letter.number] = letter
             while (following := session.early.pop(session.next, None)) is not None:
                 session.next += 1
@@ -165,8 +162,7 @@ class Host:
             self._report(name, Sent(id_, self._service.pack(event.content)))
             return
         self._report(name, self._end(id_, event))
-        if name in self._sessions:
-            self._sessions[name].running.discard(id_)
+        self._sessions[name].running.discard(id_)
 
     def _end(self, id_: str, event: Finished | Lost) -> wire.Word:
         if isinstance(event, Lost):
@@ -181,22 +177,25 @@ class Host:
 
     def _let_go(self) -> None:
         now = time.monotonic()
-        silent = [n for n, s in self._sessions.items() if now - s.heard > s.patience]
-        for name in silent:
-            self._leave(name)
+        for name, session in self._sessions.items():
+            if not session.left and now - session.heard > session.patience:
+                self._leave(name, session)
 
-    def _leave(self, name: str) -> None:
-        session = self._sessions.pop(name)
-        self._left.add(name)
+    def _leave(self, name: str, session: _Session) -> None:
+        # Not forgotten: letters that were on their way may still come, and are counted on.
+        session.left = True
         self._engine.leave({_key(name, id_) for id_ in session.running})
         for id_ in (*session.running, *(job.id for job in session.waiting)):
             self._report(name, Gone(id_, _SILENT, timed_out=False))
+        session.running.clear()
+        session.waiting.clear()
 
     def _beat(self) -> None:
         if time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + _BEAT
-            for name in self._sessions:
-                self._report(name, Alive())
+            for name, session in self._sessions.items():
+                if not session.left:
+                    self._report(name, Alive())
 
 
 def _key(session: str, id_: str) -> str:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -131,6 +132,8 @@ engine.submit("a", ("ask", 1), 100, kind="")
 while True:
     for event in engine.wait(1):
         print(event, flush=True)
+    if not engine.busy and engine.room(None):
+        engine.submit("a", ("talk", 0), 100, kind="")
 """
 
 
@@ -157,6 +160,16 @@ def test_an_engine_that_falls_silent_is_let_go(
     if sent is signal.SIGSTOP:
         os.kill(driver.pid, signal.SIGCONT)
         assert "Lost" in driver.stdout.readline()
+        assert "Finished" in driver.stdout.readline()
+
+
+def test_a_worker_without_jobs_stays_at_hand(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster, patience=2))
+
+    for key in ("a", "b"):
+        time.sleep(5)
+        assert isinstance(run(engine, {key: ("talk", 0)})[key][-1], Finished)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +202,7 @@ def test_two_engines_take_turns(cluster: Cluster, stack: ExitStack) -> None:
     assert isinstance(until(two, "b", Finished)[-1], Finished)
 
 
-def test_a_stopped_worker_is_given_up(cluster: Cluster, stack: ExitStack) -> None:
+def test_a_stopped_worker_is_given_up_until_it_wakes(cluster: Cluster, stack: ExitStack) -> None:
     there(cluster, "eu")
     engine = stack.enter_context(on_cluster(cluster, patience=3))
     engine.submit("a", ("ask", 1), 100, kind="")
@@ -198,3 +211,10 @@ def test_a_stopped_worker_is_given_up(cluster: Cluster, stack: ExitStack) -> Non
     os.kill(cluster.workers[0].pid, signal.SIGSTOP)
     (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
     assert "has said nothing for too long" in lost.reason
+    assert engine.capacity == 0
+    with pytest.raises(Nobody):
+        engine.submit("a", ("talk", 0), 100, kind="")
+
+    os.kill(cluster.workers[0].pid, signal.SIGCONT)
+    wait_until(lambda: engine.wait(0.1) == [] and engine.capacity == 1)
+    assert isinstance(run(engine, {"a": ("talk", 0)})["a"][-1], Finished)
