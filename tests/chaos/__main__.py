@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--tenants", type=int, default=4)
     parser.add_argument("--cluster", action="store_true", help="jobs run on a Dask cluster")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, as Ctrl-C does
     seeds = range(options.seed, options.seed + options.rounds)
     began, failed, tally = time.monotonic(), [], Counter[str]()
     print(f"{options.rounds} rounds from seed {options.seed}", flush=True)
