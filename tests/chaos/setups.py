@@ -43,6 +43,8 @@ CLUSTER_KILLS = (
 """On a cluster: a machine is all processes of a worker, its host the one that speaks to the
 scheduler, and its migrations those that work on targets. Links lead to the scheduler, wires to
 databases."""
+_REPLAYS = {False: 2, True: 4}
+"""One of so many rounds is with replay, on this machine and on a cluster."""
 _SPANS = {False: 3.5, True: 10.0}
 """About as many seconds as an undisturbed run takes once it has begun, without and with replay."""
 MORE_TENANTS = 4
@@ -76,7 +78,7 @@ class Setup:
     ) -> "Setup":
         """Return the round of a seed; the first kill and the ledger may be given."""
         luck = random.Random(seed)
-        replays = bool(seed % 2)
+        replays = seed % _REPLAYS[cluster] == 1
         count = luck.choices((1, 2, 3), (5, 3, 2))[0]
         of = CLUSTER_KILLS if cluster else KILLS
         kills = [_kills(luck, _SPANS[replays], of) for _ in range(count)]
