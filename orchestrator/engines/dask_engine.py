@@ -22,6 +22,8 @@ from orchestrator.engines.wire import About, Letter, NotOurs, Service
 _LOOKS_EVERY = 1.0
 """Seconds between two looks at which workers there are, and between two signs of life."""
 _CONNECT = 10.0
+_INTRODUCED = 5.0
+"""Seconds for which workers that were there before us are waited for to tell what they are."""
 _FAREWELL = 2.0
 """Seconds for which the last letters are waited for."""
 
@@ -52,15 +54,25 @@ class _Report:
 
 @dataclass(frozen=True, slots=True)
 class _Workers:
-    """Which workers there are: what is known of each that is new, and the addresses of all."""
+    """The addresses of all workers that there are."""
 
     all: frozenset[str]
-    new: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """What a worker has told of itself."""
+
+    address: str
+    text: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Broken:
     reason: str
+
+
+_Event = _Report | _Workers | _Met | _Broken
 
 
 class DaskEngine:
@@ -86,7 +98,7 @@ class DaskEngine:
         self._service = service
         self._same = dict(service.about())
         self._patience = patience
-        self._events: queue.SimpleQueue[_Report | _Workers | _Broken] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._hosts: dict[str, _Host] = {}
         self._jobs: dict[str, tuple[str, _Host]] = {}
         """By the id of a job: its key, and where it runs."""
@@ -107,8 +119,11 @@ class DaskEngine:
         self._session: str = self._client.id
         self._client.subscribe_topic(self._session, self._heard)
         self._closed = threading.Event()
-        self._known: set[str] = set()
-        self._look()
+        self._asked: set[str] = set()
+        """Who has told what it is, or is to tell."""
+        until = time.monotonic() + _INTRODUCED
+        for asking in self._look():
+            asking.join(max(0.0, until - time.monotonic()))
         self._take(0)
         self._watch = threading.Thread(target=self._watching, name="cluster", daemon=True)
         self._watch.start()
@@ -226,30 +241,31 @@ class DaskEngine:
             self._read = time.monotonic()
             return found
 
-    def _handle(self, event: _Report | _Workers | _Broken) -> list[EngineEvent]:
+    def _handle(self, event: _Event) -> list[EngineEvent]:
         match event:
             case _Report(text):
                 return self._reported(text)
-            case _Workers(all=all_, new=new):
+            case _Workers(all=all_):
                 gone = [host for address, host in self._hosts.items() if address not in all_]
                 lost: list[EngineEvent] = []
                 for host in gone:
                     lost += self._lose(host, "its worker is gone from the cluster")
                     del self._hosts[host.address]
-                self._meet(new)
                 return lost
+            case _Met(address, text):
+                self._meet(address, text)
+                return []
             case _Broken(reason):
                 self._gone = reason
                 everywhere = tuple(self._hosts.values())
                 self._hosts.clear()
                 return [lost for host in everywhere for lost in self._lose(host, reason)]
 
-    def _meet(self, new: Mapping[str, Any]) -> None:
-        for address, text in new.items():
-            with contextlib.suppress(NotOurs):  # a worker of Dask that is none of ours
-                about = wire.about(text)
-                if about.version == wire.VERSION:
-                    self._hosts[address] = _Host(address, about, time.monotonic())
+    def _meet(self, address: str, text: Any) -> None:
+        with contextlib.suppress(NotOurs):  # a worker of Dask that is none of ours
+            about = wire.about(text)
+            if about.version == wire.VERSION:
+                self._hosts[address] = _Host(address, about, time.monotonic())
 
     def _reported(self, text: Any) -> list[EngineEvent]:
         try:
@@ -323,8 +339,9 @@ class DaskEngine:
                     self._events.put(_Broken(self._away(error)))
                 return
 
-    def _look(self) -> None:
-        """Ask the scheduler which workers there are, and new ones what they are."""
+    def _look(self) -> list[threading.Thread]:
+        """Ask the scheduler which workers there are, and return those who ask new ones what they
+        are. Give a sign of life to all that have told."""
         if self._client.status != "running":
             raise ConnectionError("the connection was lost")
         there = frozenset(
@@ -332,17 +349,32 @@ class DaskEngine:
                 self._client.scheduler.identity, n_workers=-1, callback_timeout=_CONNECT
             )["workers"]
         )
-        new = sorted(there - self._known)
-        told: Mapping[str, Any] = {}
-        if new:
-            told = self._client.run(dask_worker.tell, workers=new, on_error="ignore")
-        # One that could not tell yet is asked again.
-        self._known = {address for address in there if address in self._known or address in told}
-        self._events.put(_Workers(there, told))
+        self._events.put(_Workers(there))
+        self._asked.intersection_update(there)
+        asking = [
+            threading.Thread(target=self._ask, args=(address,), name="asks", daemon=True)
+            for address in sorted(there - self._asked)
+        ]
+        self._asked.update(there)
+        for thread in asking:
+            thread.start()
         # Also to those without a job: they let go of who is silent, and answer with signs of life.
         for host in tuple(self._hosts.values()):
             if not self.stale(host.about):
                 self._write(host, wire.Beat())
+        return asking
+
+    def _ask(self, address: str) -> None:
+        """Ask a worker what it is. One that hangs keeps nobody but its own thread."""
+        told: Mapping[str, Any] = {}
+        with contextlib.suppress(Exception):  # one that could not tell yet is asked again
+            told = self._client.run(
+                dask_worker.tell, workers=[address], on_error="ignore", callback_timeout=_CONNECT
+            )
+        if address in told:
+            self._events.put(_Met(address, told[address]))
+        else:
+            self._asked.discard(address)
 
     def _connected(self, security: Any) -> Any:
         from distributed import Client

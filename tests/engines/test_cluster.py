@@ -189,6 +189,18 @@ def test_an_answer_that_does_not_travel_costs_its_own_job(
     assert until(engine, "two", Finished)
 
 
+def test_a_worker_that_hangs_keeps_nobody(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu", "us")
+    os.kill(cluster.workers[1].pid, signal.SIGSTOP)
+    engine = stack.enter_context(on_cluster(cluster, patience=3))
+
+    assert isinstance(run(engine, {"a": ("sleep", 8)})["a"][-1], Finished)
+    assert [about.name for about in engine.hosts] == ["eu-host"]
+
+    os.kill(cluster.workers[1].pid, signal.SIGCONT)
+    wait_until(lambda: engine.wait(0.1) == [] and engine.capacity == 2)
+
+
 def test_two_engines_take_turns(cluster: Cluster, stack: ExitStack) -> None:
     there(cluster, "eu")
     one, two = (stack.enter_context(on_cluster(cluster)) for _ in range(2))
