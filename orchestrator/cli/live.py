@@ -60,10 +60,10 @@ class LiveProgress:
             self._live = True
             self._show()
 
-    def started(self, target: Target, attempt: int) -> None:  # noqa: ARG002
+    def started(self, target: Target, attempt: int, place: str | None) -> None:  # noqa: ARG002
         """Count it as running."""
         with self._lock:
-            self._on().started(target)
+            self._on().started(target, place)
 
     def running(self, target: Target, revision: str) -> None:
         """Remember the revision."""

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -14,7 +15,7 @@ from orchestrator.render.text import safe, short
 from orchestrator.rollout.events import Event, RunResumed, RunWaiting, WaveEnded, WaveStarted
 from orchestrator.rollout.outcomes import State
 
-_SERVERS = 8
+_LINES = 8
 _WINDOW = 15.0
 _TROUBLE = frozenset(
     {
@@ -29,9 +30,10 @@ _TROUBLE = frozenset(
 
 
 @dataclass
-class Server:
-    """What one server is doing."""
+class Line:
+    """What one server is doing, or the workers of one place."""
 
+    name: str
     running: set[str] = field(default_factory=set)
     last: str = ""
     revision: str = ""
@@ -45,21 +47,26 @@ class Board:
         self.total = len(targets)
         self.done = self.failed = self.waiting = 0
         self.wave = self.waits_for = ""
-        self.servers: dict[str, Server] = {}
+        self.lines: dict[str, Line] = {}
         self._samples = deque([(now, 0)])
         self._retrying: set[str] = set()
+        self._line_of: dict[str, str] = {}
+        """Of each target that is running."""
 
-    def started(self, target: Target) -> None:
-        """A worker has it."""
+    def started(self, target: Target, place: str | None) -> None:
+        """A worker has it; of a place, if it asked for one."""
         self._again(target)
-        server = self.servers.setdefault(target.server, Server())
-        server.running.add(target.name)
-        server.last, server.revision = target.name, ""
+        name = target.server if place is None else f"place {place}"
+        self._line_of[target.name] = name
+        line = self.lines.setdefault(name, Line(name))
+        line.running.add(target.name)
+        line.last, line.revision = target.name, ""
 
     def running(self, target: Target, revision: str) -> None:
         """It reached a revision."""
-        server = self.servers.setdefault(target.server, Server())
-        server.last, server.revision = target.name, revision
+        line = self.lines.get(self._line_of.get(target.name, ""))
+        if line is not None:
+            line.last, line.revision = target.name, revision
 
     def retrying(self, target: Target) -> None:
         """It waits for its next attempt."""
@@ -97,17 +104,17 @@ class Board:
         self.waiting = len(self._retrying)
 
     def _leave(self, target: Target) -> None:
-        server = self.servers.get(target.server)
-        if server is None:
+        line = self.lines.get(self._line_of.pop(target.name, ""))
+        if line is None:
             return
-        server.running.discard(target.name)
-        if not server.running:
-            del self.servers[target.server]
+        line.running.discard(target.name)
+        if not line.running:
+            del self.lines[line.name]
 
 
 def draw(board: Board, now: float) -> RenderableType:
-    """Return the overall bar, and below it what each server is doing."""
-    return Group(_overall(board, board.rate(now)), _course(board), _servers(board))
+    """Return the overall bar, and below it what each server or place is doing."""
+    return Group(_overall(board, board.rate(now)), _course(board), _lines(board))
 
 
 def _course(board: Board) -> RenderableType:
@@ -139,18 +146,18 @@ def _overall(board: Board, rate: float) -> Table:
     return grid
 
 
-def _servers(board: Board) -> Table:
+def _lines(board: Board) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=32)
     grid.add_column(no_wrap=True, justify="right")
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    for name, server in list(board.servers.items())[:_SERVERS]:
-        doing = Text(safe(server.last))
-        if server.revision:
-            doing.append(f" → {safe(short(server.revision))}", style="cyan")
-        grid.add_row(Text(f"  {safe(name)}"), Text(f"{len(server.running)} running"), doing)
-    if (hidden := len(board.servers) - _SERVERS) > 0:
-        grid.add_row(Text(f"  and {hidden:,} more servers", style="dim"))
+    for line in islice(board.lines.values(), _LINES):
+        doing = Text(safe(line.last))
+        if line.revision:
+            doing.append(f" → {safe(short(line.revision))}", style="cyan")
+        grid.add_row(Text(f"  {safe(line.name)}"), Text(f"{len(line.running)} running"), doing)
+    if (hidden := len(board.lines) - _LINES) > 0:
+        grid.add_row(Text(f"  and {hidden:,} more", style="dim"))
     return grid
 
 

@@ -41,6 +41,9 @@ class Batch:
             yield from self._settled()
             if self.schedule.done:
                 break
+            if self.dispatcher.patience is not None:
+                left = (name for name in self.dispatcher.targets if name not in self.outcomes)
+                self.dispatcher.tell_empty(left, self.dispatcher.patience)
             self._handle(self.dispatcher.wait())
         for name in self.schedule.unstarted:
             self._settle(Outcome(name, State.NOT_STARTED))

@@ -7,12 +7,14 @@ for what is recorded. Which target is next, and what an outcome means, is decide
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from orchestrator.config.models import Rollout
+from orchestrator.config.units import duration
 from orchestrator.dispatch.interrupts import Interrupts
 from orchestrator.dispatch.observer import Observer
 from orchestrator.dispatch.slots import ANY_NUMBER, LOCAL_HOST, place_slot, server_slot
@@ -25,6 +27,8 @@ from orchestrator.worker.jobs import Job
 
 _POLL_INTERVAL = 0.2
 """Seconds between looks at Ctrl-C, and at whether a crowded server has room again."""
+_TELL_INTERVAL = 1.0
+"""Seconds between looks at whether anybody waits for a place without workers."""
 
 
 class Queue(Protocol):
@@ -62,10 +66,16 @@ class Dispatcher:
     _presses: int = 0
     _asked: tuple[str, ...] = ()
     """The places that any job asks for; the empty one is any place."""
-    _reserved: set[str] = field(default_factory=set)
-    """Attempts that are about to be submitted."""
+    _reserved: dict[str, None] = field(default_factory=dict)
+    """Attempts that are about to be submitted, in this order."""
     _capacity: dict[str, int] = field(default_factory=dict)
     """What the queue was last told of how many may be at work."""
+    _at_work: Counter[str] = field(default_factory=Counter)
+    """How many attempts are running of those that ask for a place."""
+    _told: set[str] = field(default_factory=set)
+    """Places without workers that the observer was told of."""
+    _tell_at: float = 0.0
+    """When it is looked next whether one is to be told."""
 
     def __post_init__(self) -> None:
         self._asked = ("", *dict.fromkeys(self.places.values()))
@@ -105,19 +115,17 @@ class Dispatcher:
         if self.is_given_up(name):
             return True
         if self._throttle.free(self.targets[name].server):
-            return self.engine.room(place) > sum(
-                self.places.get(r) == place for r in self._reserved
-            )
+            return self.engine.room(place, [self.places.get(r) for r in self._reserved]) > 0
         return False
 
     def reserve(self, name: str) -> None:
         """Count an attempt that is about to be submitted against its server and its place."""
-        self._reserved.add(name)
+        self._reserved[name] = None
         self._throttle.begin(self.targets[name].server, name)
 
     def release(self, name: str) -> None:
         """Take a reservation back: the attempt is not submitted after all."""
-        self._reserved.discard(name)
+        self._reserved.pop(name, None)
         self._throttle.end(self.targets[name].server, name)
 
     def submit(self, name: str, job: Job, timeout: float) -> str | None:
@@ -127,7 +135,7 @@ class Dispatcher:
         """
         target = self.targets[name]
         self._began[name] = time.monotonic()
-        self._reserved.discard(name)
+        self._reserved.pop(name, None)
         try:
             place = self.places.get(name)
             self.engine.submit(name, job, timeout, kind=target.database, place=place)
@@ -141,7 +149,8 @@ class Dispatcher:
                 self.observer.throttled(LOCAL_HOST, busy, Failure(str(error)))
             return str(error)
         self.tries[name] = self.tries.get(name, 0) + 1
-        self.observer.started(target, self.tries[name])
+        self._at_work[place or ""] += 1
+        self.observer.started(target, self.tries[name], place)
         return None
 
     def wait(self, *, at_once: bool = False) -> list[EngineEvent]:
@@ -150,30 +159,62 @@ class Dispatcher:
         The outcome of a ``Finished`` attempt knows how many there were and how long it took.
         """
         events = self.engine.wait(self._wait_timeout(at_once))
+        settled = [self._settled(event) for event in events]
         self._fit()
-        return [self._settled(event) for event in events]
+        return settled
 
     def nobody(self, names: Iterable[str], patience: float) -> str | None:
-        """Say that a place has had no worker for so many seconds that some of ``names`` ask for."""
-        now = time.monotonic()
-        gone = {place for place, since in self.empty.items() if now - since >= patience}
-        if not gone:
+        """Say that a place has had no worker for so many seconds that some of ``names`` ask for.
+
+        The observer is told as soon as it has none.
+        """
+        untold, gone = self._untold(), self._gone(patience)
+        if not untold and not gone:
             return None
-        asked = ({"", self.places.get(name, "")} for name in names)
-        place = next((found for places in asked for found in places & gone), None)
+        names = tuple(names)
+        self.tell_empty(names, patience)
+        asked = (self.places.get(name, "") for name in names)
+        place = next((place for place in asked if place in gone), None)
         return None if place is None else str(Nobody(place or None))
+
+    def tell_empty(self, names: Iterable[str], patience: float) -> None:
+        """Tell the observer of places without workers that some of ``names`` ask for: of each once,
+        and again only after it had one."""
+        untold = self._untold()
+        if not untold:
+            return
+        self._tell_at = time.monotonic() + _TELL_INTERVAL
+        for place in sorted(untold.intersection(self.places.get(name, "") for name in names)):
+            self._told.add(place)
+            self.observer.waiting(*_waits(place, patience))
 
     def is_given_up(self, name: str) -> bool:
         """Whether nobody is waited for any more to work on a target."""
-        return self.patience is not None and self.nobody([name], self.patience) is not None
+        return self.patience is not None and self.places.get(name, "") in self._gone(self.patience)
+
+    def _untold(self) -> set[str]:
+        if not self.empty or time.monotonic() < self._tell_at:
+            return set()
+        return self.empty.keys() - self._told
+
+    def _gone(self, patience: float) -> set[str]:
+        now = time.monotonic()
+        return {place for place, since in self.empty.items() if now - since >= patience}
 
     def _fit(self) -> None:
-        """Let the queue offer as many as there are workers for, in each place."""
+        """Let the queue offer as many as there are workers for, in each place.
+
+        Less what workers of any place do for others: what is offered first would keep the rest from
+        starting.
+        """
         now = time.monotonic()
         for place in self._asked:
             capacity = self.engine.capacity_of(place or None)
             if capacity:
                 self.empty.pop(place, None)
+                self._told.discard(place)
+                if place:
+                    capacity = min(capacity, self._at_work[place] + self.engine.room(place))
             elif now - self.empty.setdefault(place, now) >= (self.patience or math.inf):
                 capacity = ANY_NUMBER
             if capacity != self._capacity.get(place):
@@ -229,6 +270,7 @@ class Dispatcher:
     def _ended(self, outcome: Outcome) -> Outcome:
         """An attempt is over: where its server ran out of something, fewer go at once there."""
         name, target = outcome.target, self.targets[outcome.target]
+        self._at_work[self.places.get(name, "")] -= 1
         limit = self._throttle.end(target.server, name, exhausted=outcome.exhausted)
         if limit is not None and outcome.failure is not None:
             self.queue.set_limit(server_slot(target), limit)
@@ -236,5 +278,13 @@ class Dispatcher:
         return replace(outcome, attempts=self.tries[name], seconds=self.seconds(name))
 
     def _lost(self, event: Lost) -> Lost:
+        self._at_work[self.places.get(event.key, "")] -= 1
         self.release(event.key)
         return event
+
+
+def _waits(place: str, patience: float) -> tuple[str, str]:
+    """Return what is waited for where a place has no worker, and what to do about it."""
+    of, option = (f" of place {place}", f" --place {place}") if place else ("", "")
+    start = f"start one within {duration(patience)}: orchestrator worker{option}"
+    return f"for a worker{of}", f"there is none; {start}"

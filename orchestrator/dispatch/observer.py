@@ -17,8 +17,8 @@ class Observer(Protocol):
     def begin(self, verb: str, targets: Sequence[Target]) -> None:
         """The work is known and about to start."""
 
-    def started(self, target: Target, attempt: int) -> None:
-        """A worker was given the target."""
+    def started(self, target: Target, attempt: int, place: str | None) -> None:
+        """A worker was given the target; of a place, if it asks for one."""
 
     def running(self, target: Target, revision: str) -> None:
         """The target's worker reached a revision."""
@@ -46,7 +46,7 @@ class NullObserver:
     """An observer that ignores everything."""
 
     def begin(self, verb: str, targets: Sequence[Target]) -> None: ...
-    def started(self, target: Target, attempt: int) -> None: ...
+    def started(self, target: Target, attempt: int, place: str | None) -> None: ...
     def running(self, target: Target, revision: str) -> None: ...
     def retrying(self, target: Target, failure: Failure, delay: float) -> None: ...
     def throttled(self, server: str, limit: int, failure: Failure) -> None: ...

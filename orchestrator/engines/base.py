@@ -77,8 +77,9 @@ class Engine(Protocol):
     def capacity_of(self, place: str | None) -> int:
         """How many of those that ask for a place; ``None`` is any place."""
 
-    def room(self, place: str | None) -> int:
-        """How many more may be submitted now of those that ask for a place."""
+    def room(self, place: str | None, before: Sequence[str | None] = ()) -> int:
+        """How many more may be submitted now of those that ask for a place, once a job was that
+        asks for each of the places ``before``, in this order."""
 
     @property
     def busy(self) -> int:

@@ -11,12 +11,14 @@ import queue
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.engines import dask_worker, wire
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
+from orchestrator.engines.places import candidates, offers
 from orchestrator.engines.wire import About, Letter, NotOurs, Service
 
 _LOOKS_EVERY = 1.0
@@ -38,6 +40,8 @@ class _Host:
 
     address: str
     about: About
+    is_stale: bool
+    """It has another version of something than this machine."""
     heard: float
     letters: int = 0
     ids: set[str] = field(default_factory=set)
@@ -151,9 +155,13 @@ class DaskEngine:
         """How many of those that ask for a place."""
         return sum(host.about.slots for host in self._offering(place))
 
-    def room(self, place: str | None) -> int:
-        """How many more jobs may be submitted for a place now."""
-        return sum(host.free for host in self._offering(place))
+    def room(self, place: str | None, before: Sequence[str | None] = ()) -> int:
+        """How many more jobs may be submitted for a place now, once those ``before`` were."""
+        free = self._free()
+        for asked in before:
+            for taken in candidates(asked, free)[:1]:
+                free[taken] -= 1
+        return sum(slots for offered, slots in free.items() if offers(offered, place))
 
     @property
     def busy(self) -> int:
@@ -163,14 +171,17 @@ class DaskEngine:
     def submit(
         self, key: str, job: Any, timeout: float, *, kind: str, place: str | None = None
     ) -> None:
-        """Give a job to the host of its place that has the most slots free."""
+        """Give a job to the host of its place that has the most slots free, or else of any."""
         if self._gone is not None:
             raise CannotStart(self._gone)
-        host = max(self._offering(place), key=lambda host: host.free, default=None)
-        if host is None:
+        offering = self._offering(place)
+        if not offering:
             raise Nobody(place)
-        if not host.free:
+        best = candidates(place, self._free())[:1]
+        if not best:
             raise RuntimeError("more jobs than workers")
+        of_place = (host for host in offering if host.about.place == best[0])
+        host = max(of_place, key=lambda host: host.free)
         id_ = f"{key}#{next(self._number)}"
         host.ids.add(id_)
         self._jobs[id_], self._ids[key] = (key, host), id_
@@ -221,14 +232,19 @@ class DaskEngine:
         return [
             host
             for host in self._hosts.values()
-            if place in (None, host.about.place)
-            and not self.stale(host.about)
-            and not self._is_silent(host)
+            if offers(host.about.place, place) and not host.is_stale and not self._is_silent(host)
         ]
 
     def _is_silent(self, host: _Host) -> bool:
         """Whether it had said nothing for too long when what had come was last read."""
         return self._read - host.heard > self._patience
+
+    def _free(self) -> Counter[str | None]:
+        """Return how many slots are free in each place that is offered."""
+        free: Counter[str | None] = Counter()
+        for host in self._offering(None):
+            free[host.about.place] += host.free
+        return free
 
     def _take(self, timeout: float) -> list[EngineEvent]:
         found: list[EngineEvent] = []
@@ -265,7 +281,8 @@ class DaskEngine:
         with contextlib.suppress(NotOurs):  # a worker of Dask that is none of ours
             about = wire.about(text)
             if about.version == wire.VERSION:
-                self._hosts[address] = _Host(address, about, time.monotonic())
+                stale = bool(self.stale(about))
+                self._hosts[address] = _Host(address, about, stale, time.monotonic())
 
     def _reported(self, text: Any) -> list[EngineEvent]:
         try:

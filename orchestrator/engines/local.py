@@ -88,9 +88,13 @@ class LocalEngine:
         """How many of those that ask for a place: it is here."""
         return self._size
 
-    def room(self, place: str | None) -> int:  # noqa: ARG002 - all is one place here
-        """How many more may be submitted now."""
-        return self._size - self.busy
+    def room(
+        self,
+        place: str | None,  # noqa: ARG002 - all is one place here
+        before: Sequence[str | None] = (),
+    ) -> int:
+        """How many more may be submitted now, once those ``before`` were."""
+        return self._size - self.busy - len(before)
 
     def submit(
         self,

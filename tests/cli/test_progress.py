@@ -49,7 +49,7 @@ def live(stack: ExitStack, terminal: io.StringIO) -> LiveProgress:
 
 def run(observer: LiveProgress | PlainProgress, targets: Sequence[Target]) -> None:
     for target in targets:
-        observer.started(target, 1)
+        observer.started(target, 1, None)
         observer.running(target, samples.SECOND.id)
         observer.finished(target, done(target))
 
@@ -82,7 +82,7 @@ def test_the_view_shows_eight_servers_and_counts_the_others() -> None:
         observer = live(stack, Counting())
         observer.begin("upgrade", targets := fleet(100))
         for target in targets[:40]:
-            observer.started(target, 1)
+            observer.started(target, 1, None)
         observer.running(targets[0], samples.SECOND.id)
         observer.finished(targets[1], failed(targets[1]))
         observer.retrying(targets[2], samples.DOWN, 2.0)
@@ -94,8 +94,29 @@ def test_the_view_shows_eight_servers_and_counts_the_others() -> None:
         "mysql://db00.db.prod:3306",
         *["1", "running", "prod/orders/t00000", "→", "b81e0c5512aa"],
     ]
-    assert lines[-1].strip() == "and 30 more servers"
+    assert lines[-1].strip() == "and 30 more"
     assert len(lines) == 10
+
+
+def test_the_view_shows_a_line_for_each_place_of_a_cluster() -> None:
+    with ExitStack() as stack:
+        observer = live(stack, Counting())
+        observer.begin("upgrade", targets := fleet(100))
+        for number, target in enumerate(targets[:6]):
+            observer.started(target, 1, ("eu", "us", None)[number % 3])
+        observer.running(targets[0], samples.SECOND.id)
+        observer.finished(targets[1], done(targets[1]))
+        lines = plain(observer.view(), 100).splitlines()[1:]
+        for target in (targets[0], targets[3]):
+            observer.finished(target, done(target))
+        later = plain(observer.view(), 100)
+    assert [line.split() for line in lines] == [
+        ["place", "eu", "2", "running", "prod/orders/t00000", "→", "b81e0c5512aa"],
+        ["place", "us", "1", "running", "prod/orders/t00004"],
+        ["mysql://db02.db.prod:3306", "1", "running", "prod/orders/t00002"],
+        ["mysql://db05.db.prod:3306", "1", "running", "prod/orders/t00005"],
+    ]
+    assert "place eu" not in later
 
 
 def test_failures_stay_above_the_view_but_never_flood_it() -> None:

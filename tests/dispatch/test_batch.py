@@ -1,5 +1,6 @@
 """A job on each of many targets, with an engine that runs nothing."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,8 @@ class PressedWhileStarting:
     def capacity_of(self, _: str | None) -> int:
         return 99
 
-    room = capacity_of
+    def room(self, _: str | None, before: Sequence[str | None]) -> int:
+        return 99 - len(before)
 
     def submit(self, key: str, _: Any, __: float, *, kind: str, place: str | None) -> None:
         self.given.append(key)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
@@ -32,8 +32,8 @@ class OneProcessPerJob:
     def capacity_of(self, place: str | None) -> int:
         return self.capacity
 
-    def room(self, place: str | None) -> int:
-        return self.capacity - self.busy
+    def room(self, place: str | None, before: Sequence[str | None] = ()) -> int:
+        return self.capacity - self.busy - len(before)
 
     def submit(
         self, key: str, job: Any, timeout: float, *, kind: str, place: str | None = None

@@ -230,3 +230,19 @@ def test_a_stopped_worker_is_given_up_until_it_wakes(cluster: Cluster, stack: Ex
     os.kill(cluster.workers[0].pid, signal.SIGCONT)
     wait_until(lambda: engine.wait(0.1) == [] and engine.capacity == 1)
     assert isinstance(run(engine, {"a": ("talk", 0)})["a"][-1], Finished)
+
+
+def test_a_worker_of_every_place_takes_what_no_other_can(
+    cluster: Cluster, stack: ExitStack
+) -> None:
+    there(cluster, "eu", "*")
+    engine = stack.enter_context(on_cluster(cluster))
+    rooms = [engine.room("eu"), engine.room("asia"), engine.room("asia", ["eu", "eu"])]
+    assert rooms == [2, 1, 0]
+
+    for key, place in (("a", "eu"), ("b", "asia")):
+        engine.submit(key, ("sleep", 60), 100, kind="", place=place)
+
+    assert (engine.room("eu"), engine.room(None)) == (0, 0)
+    with pytest.raises(RuntimeError, match="more jobs than workers"):
+        engine.submit("c", ("talk", 0), 100, kind="", place="eu")
