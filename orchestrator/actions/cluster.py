@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.config.engine import LOCAL
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.secrets import Secrets
 from orchestrator.config.template import parse
@@ -37,8 +38,9 @@ class ClusterView:
     """Who is there."""
 
     scheduler: str
-    dashboard: str
-    """Where Dask's own page is."""
+    """As the file names it."""
+    dashboard: str | None
+    """Where Dask's own page is; ``None`` where the cluster is one of this command alone."""
     workers: tuple[ClusterWorker, ...]
 
 
@@ -70,14 +72,14 @@ def work(
     *,
     scheduler: str | None,
     place: str | None,
-    slots: int,
+    slots: int | None,
     name: str | None,
     told: Callable[[str], None],
 ) -> None:
     """Offer slots until SIGINT or SIGTERM comes. What runs then does what it may, and ends."""
     assert_installed()
     from orchestrator.engines.dask_worker import serve
-    from orchestrator.engines.host import Host
+    from orchestrator.engines.host import Host, default_slots
 
     settings = file.config.engine
     address = scheduler or settings.scheduler
@@ -86,6 +88,11 @@ def work(
             "which scheduler? pass --scheduler tls://host:8786, or name it in [engine]"
         )
     shown, address = address, parse(address).resolve(secrets.value)
+    if address == LOCAL:
+        raise UsageError(
+            'scheduler = "local" has no other workers than that of each command\n'
+            "  pass --scheduler tls://host:8786 to join one that is there"
+        )
     assert_protected(address, settings)
     own = name or socket.gethostname()
     runs = service(file, own)
@@ -94,7 +101,7 @@ def work(
         signal.signal(number, lambda *_: ended.set())
     serving = serve(
         address,
-        lambda: Host(runs, own, place, slots),
+        lambda: Host(runs, own, place, slots or default_slots()),
         security=security(settings.security, file.folder, secrets),
         told=lambda text: told(text.replace(address, shown)),  # it may be a secret
         ended=ended,

@@ -380,7 +380,7 @@ class Project:
     def _workers(self, targets: Sequence[Target]) -> Workers:
         """Check what can be checked before anything is touched."""
         make_ready(self.file.config, targets, self._secrets)
-        return Workers.of(self.file, self._secrets, self.x, targets)
+        return Workers.of(self.file, self._secrets, self.x, targets, self.observer)
 
     def _result(
         self,

@@ -7,6 +7,9 @@ from pydantic import Field
 from orchestrator.config.base import Model, TemplateText
 from orchestrator.config.units import Timeout
 
+LOCAL = "local"
+"""The scheduler that each command starts for itself, with a worker of every place."""
+
 
 class Security(Model):
     """How a cluster and this machine prove to each other who they are. Each is a file, or its text
@@ -26,9 +29,9 @@ class Engine(Model):
     kind: Literal["local", "dask"] = "local"
     """Processes of this machine, or workers of a Dask cluster."""
     scheduler: TemplateText | None = Field(
-        default=None, examples=["tls://scheduler.ops:8786", "${env:DASK_SCHEDULER}"]
+        default=None, examples=["tls://scheduler.ops:8786", "${env:DASK_SCHEDULER}", LOCAL]
     )
-    """Dask's scheduler."""
+    """Dask's scheduler; ``local`` is one that each command starts for itself, with a worker."""
     security: Security | None = None
     """TLS. Only a scheduler of this machine may do without."""
     patience: Timeout = 60.0

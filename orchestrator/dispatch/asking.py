@@ -1,11 +1,12 @@
 """Looks at many targets of a server by one job, in the places from which they are reached."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.config.models import Config
 from orchestrator.dispatch.batch import Batch
-from orchestrator.dispatch.observer import NullObserver
+from orchestrator.dispatch.observer import NullObserver, Observer
 from orchestrator.dispatch.slots import ANY_NUMBER, LOCAL_HOST, place_slot, server_slot
 from orchestrator.dispatch.workers import Workers
 from orchestrator.fleet.arguments import place
@@ -32,7 +33,7 @@ def ask(
     first = [group[0][0] for group in groups.values()]
     schedule = Schedule(_work(config, target) for target in first)
     dispatcher = workers.dispatcher(
-        first, schedule, NullObserver(), patience=config.engine.patience
+        first, schedule, _OfWaiting(workers.observer), patience=config.engine.patience
     )
     subjects = {name: tuple(subject for _, subject in of) for name, of in groups.items()}
     batch = Batch(
@@ -43,6 +44,16 @@ def ask(
     )
     batch.start()
     return ((subjects[outcome.target], outcome) for outcome in batch.results())
+
+
+@dataclass(frozen=True, slots=True)
+class _OfWaiting(NullObserver):
+    """Tells what is waited for. What becomes of targets, who asks tells."""
+
+    observer: Observer
+
+    def waiting(self, what: str, why: str) -> None:
+        self.observer.waiting(what, why)
 
 
 def _groups(config: Config, pairs: Iterable[Pair], at_once: int) -> Iterator[Sequence[Pair]]:

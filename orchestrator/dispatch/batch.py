@@ -22,7 +22,8 @@ class Batch:
     schedule: Schedule
     config: Config
     job: Callable[[Target], Job]
-    _outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _new: list[Outcome] = field(default_factory=list)
     """Those that were not yielded yet."""
     _began: dict[str, float] = field(default_factory=dict)
     """When the first attempt at each target began."""
@@ -110,11 +111,12 @@ class Batch:
         self.schedule.finish(outcome.target, succeeded=True)  # nothing waits for it
 
     def _settled(self) -> list[Outcome]:
-        found, self._outcomes = self._outcomes, []
+        found, self._new = self._new, []
         return found
 
     def _settle(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
+        self.outcomes[outcome.target] = outcome
+        self._new.append(outcome)
         target = self.dispatcher.targets[outcome.target]
         self.dispatcher.observer.finished(target, outcome)
 

@@ -2,15 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.config.checks.engine import address_problem
-from orchestrator.config.engine import Engine, Security
+from orchestrator.config.engine import LOCAL, Engine, Security
 from orchestrator.config.load import ConfigFile
 from orchestrator.config.secrets import Secrets
 from orchestrator.config.template import parse
+from orchestrator.engines.host import Host, default_slots
+from orchestrator.engines.places import ANY_PLACE
 from orchestrator.engines.wire import Service
 from orchestrator.errors import Refused, UsageError
 from orchestrator.rollout.outcomes import Outcome
@@ -25,27 +29,43 @@ _PEM = "-----BEGIN"
 _SCRIPTS = frozenset({".py", ".mako", ".sql"})
 
 
-def cluster(file: ConfigFile, secrets: Secrets) -> "DaskEngine":
-    """Connect to the cluster of a file. Raises ``Refused`` where it can't be reached."""
+@contextmanager
+def cluster(file: ConfigFile, secrets: Secrets) -> Iterator["DaskEngine"]:
+    """Connect to the cluster of a file, or start the one that is local. Raises ``Refused`` where it
+    can't be reached."""
     settings = file.config.engine
     assert settings.scheduler is not None, "a file whose kind is dask names its scheduler"
     assert_installed()
     from orchestrator.engines.dask_engine import DaskEngine, NoCluster
+    from orchestrator.engines.dask_here import cluster_here
 
     scheduler = parse(settings.scheduler).resolve(secrets.value)
     assert_protected(scheduler, settings)
-    try:
-        return DaskEngine(
-            scheduler,
-            service(file),
-            shown=settings.scheduler,
-            security=security(settings.security, file.folder, secrets),
-            patience=settings.patience,
-        )
-    except NoCluster as error:
-        raise Refused(
-            f"{error}\n  start it: dask scheduler; then look: orchestrator workers"
-        ) from None
+    protection = None
+    with ExitStack() as stack:
+        try:
+            if scheduler == LOCAL:
+                scheduler = stack.enter_context(cluster_here(lambda: _host_here(file)))
+            else:
+                protection = security(settings.security, file.folder, secrets)
+            engine = DaskEngine(
+                scheduler,
+                service(file),
+                shown=settings.scheduler,
+                security=protection,
+                patience=settings.patience,
+            )
+            stack.enter_context(engine)
+        except NoCluster as error:
+            raise Refused(
+                f"{error}\n  start it: dask scheduler; then look: orchestrator workers"
+            ) from None
+        yield engine
+
+
+def _host_here(file: ConfigFile) -> Host:
+    name = socket.gethostname()
+    return Host(service(file, name), name, ANY_PLACE, default_slots())
 
 
 def assert_same(engine: "DaskEngine") -> None:

@@ -4,7 +4,6 @@ In the project's folder, and without a nanny, as migrations run in processes of 
 ``dask worker … --no-nanny --preload orchestrator.dispatch.dask_preload --place eu --slots 8``.
 """
 
-import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ import click
 from orchestrator.config.load import load
 from orchestrator.dispatch.cluster import service
 from orchestrator.engines.dask_worker import offer, withdraw
-from orchestrator.engines.host import Host
+from orchestrator.engines.host import Host, default_slots
 
 
 @click.command()
 @click.option("--place", default=None)
-@click.option("--slots", type=click.IntRange(min=1), default=max(2, os.cpu_count() or 1))
+@click.option("--slots", type=click.IntRange(min=1), default=default_slots())
 @click.option("--config", type=click.Path(path_type=Path), default=None)
 def dask_setup(worker: Any, place: str | None, slots: int, config: Path | None) -> None:
     """Offer slots as long as the worker is there."""

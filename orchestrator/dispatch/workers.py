@@ -15,7 +15,7 @@ from orchestrator.dispatch.batch import Batch
 from orchestrator.dispatch.cluster import assert_same, cluster
 from orchestrator.dispatch.dispatcher import Dispatcher, Queue
 from orchestrator.dispatch.interrupts import Interrupts
-from orchestrator.dispatch.observer import Observer
+from orchestrator.dispatch.observer import NullObserver, Observer
 from orchestrator.dispatch.slots import works
 from orchestrator.engines.base import Engine, EngineEvent, Finished, Lost
 from orchestrator.engines.fd_limits import workers_allowed
@@ -48,6 +48,8 @@ class Workers:
     """Why they are fewer than the file asks for."""
     replays: bool = True
     """Whether revisions may be replayed."""
+    observer: Observer = field(default_factory=NullObserver)
+    """Who is told what is waited for, whatever runs."""
     interrupts: Interrupts = field(default_factory=Interrupts)
     _engine: Engine | None = None
     _elsewhere: Engine | None = None
@@ -58,7 +60,12 @@ class Workers:
 
     @classmethod
     def of(
-        cls, file: ConfigFile, secrets: Secrets, x: tuple[str, ...], targets: Sequence[Target]
+        cls,
+        file: ConfigFile,
+        secrets: Secrets,
+        x: tuple[str, ...],
+        targets: Sequence[Target],
+        observer: Observer,
     ) -> "Workers":
         """Return enough of them for ``targets``."""
         environments = {target.environment for target in targets}
@@ -71,6 +78,7 @@ class Workers:
             x,
             max(1, scripts, min(wanted, workers_allowed())),
             _concurrency_warning(wanted) if file.config.engine.kind == "local" else None,
+            observer=observer,
         )
 
     def __enter__(self) -> "Workers":

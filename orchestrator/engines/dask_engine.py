@@ -8,18 +8,19 @@ repeats none: each host has an identity that ends with it.
 import contextlib
 import itertools
 import queue
+import re
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.engines import dask_worker, wire
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
 from orchestrator.engines.places import candidates, offers
-from orchestrator.engines.wire import About, Letter, NotOurs, Service
+from orchestrator.engines.wire import About, Letter, Service
 
 _LOOKS_EVERY = 1.0
 """Seconds between two looks at which workers there are, and between two signs of life."""
@@ -28,6 +29,7 @@ _INTRODUCED = 5.0
 """Seconds for which workers that were there before us are waited for to tell what they are."""
 _FAREWELL = 2.0
 """Seconds for which the last letters are waited for."""
+_PORT = re.compile(r":\d+$")
 
 
 class NoCluster(Exception):
@@ -58,17 +60,9 @@ class _Report:
 
 @dataclass(frozen=True, slots=True)
 class _Workers:
-    """The addresses of all workers that there are."""
+    """The addresses of the workers that there are."""
 
     all: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Met:
-    """What a worker has told of itself."""
-
-    address: str
-    text: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,7 @@ class _Broken:
     reason: str
 
 
-_Event = _Report | _Workers | _Met | _Broken
+_Event = _Report | _Workers | _Broken
 
 
 class DaskEngine:
@@ -122,12 +116,13 @@ class DaskEngine:
         # Dask forgets the events of a topic an hour after the client left that it is named after.
         self._session: str = self._client.id
         self._client.subscribe_topic(self._session, self._heard)
+        self._dashboard: int | None = None
+        """The port of Dask's own page."""
         self._closed = threading.Event()
-        self._asked: set[str] = set()
-        """Who has told what it is, or is to tell."""
-        until = time.monotonic() + _INTRODUCED
-        for asking in self._look():
-            asking.join(max(0.0, until - time.monotonic()))
+        self._asked: dict[str, Any] = {}
+        """By address: the task that asks a worker what it offers."""
+        self._look()
+        self._await(self._asked.values(), _INTRODUCED)
         self._take(0)
         self._watch = threading.Thread(target=self._watching, name="cluster", daemon=True)
         self._watch.start()
@@ -142,9 +137,14 @@ class DaskEngine:
         return [name for name, is_ in self._same.items() if about.same.get(name) != is_]
 
     @property
-    def dashboard(self) -> str:
-        """Where Dask's own page is."""
-        return str(self._client.dashboard_link)
+    def dashboard(self) -> str | None:
+        """Where Dask's own page is, with the host as people are told of it, if there is one."""
+        from distributed.utils import format_dashboard_link
+
+        if self._dashboard is None or self._address.startswith("inproc:"):
+            return None
+        host = _PORT.sub("", self.scheduler.partition("://")[2] or self.scheduler)
+        return str(format_dashboard_link(host, self._dashboard))
 
     @property
     def capacity(self) -> int:
@@ -215,11 +215,10 @@ class DaskEngine:
         self._closed.set()
         self.kill()
         self._watch.join()
-        with contextlib.suppress(Exception):  # the scheduler may be gone
-            from distributed import wait
-
-            wait(list(self._letters), timeout=_FAREWELL)
+        self._await(self._letters, _FAREWELL)
         with contextlib.suppress(Exception):
+            # Or the scheduler would tell us that we left, and log that it can't.
+            self._client.unsubscribe_topic(self._session)
             self._client.close(timeout=_FAREWELL)
 
     def __enter__(self) -> "DaskEngine":
@@ -268,25 +267,24 @@ class DaskEngine:
                     lost += self._lose(host, "its worker is gone from the cluster")
                     del self._hosts[host.address]
                 return lost
-            case _Met(address, text):
-                self._meet(address, text)
-                return []
             case _Broken(reason):
                 self._gone = reason
                 everywhere = tuple(self._hosts.values())
                 self._hosts.clear()
                 return [lost for host in everywhere for lost in self._lose(host, reason)]
 
-    def _meet(self, address: str, text: Any) -> None:
-        with contextlib.suppress(NotOurs):  # a worker of Dask that is none of ours
-            about = wire.about(text)
-            if about.version == wire.VERSION:
-                stale = bool(self.stale(about))
-                self._hosts[address] = _Host(address, about, stale, time.monotonic())
+    def _meet(self, address: str, about: About | None) -> None:
+        """Take a host in, unless it is a worker of Dask's that is none of ours."""
+        if about is not None and about.version == wire.VERSION and address not in self._hosts:
+            stale = bool(self.stale(about))
+            self._hosts[address] = _Host(address, about, stale, time.monotonic())
 
     def _reported(self, text: Any) -> list[EngineEvent]:
         try:
-            report = wire.report(text)
+            report = wire.told(text)
+            if isinstance(report, wire.Introduction):
+                self._meet(report.address, report.about)
+                return []
             word = report.word
             host = next((h for h in self._hosts.values() if h.about.host == report.host), None)
             if host is None:
@@ -326,21 +324,20 @@ class DaskEngine:
         del self._ids[key]
         return key
 
+    def _await(self, tasks: Iterable[Any], timeout: float) -> None:
+        """Wait for tasks, but no longer: a worker may hang, and the scheduler may be gone."""
+        from distributed import wait
+
+        with contextlib.suppress(Exception), self._client.as_current():
+            wait(list(tasks), timeout=timeout)
+
     def _write(self, host: _Host, order: wire.Order) -> None:
         # Two threads write. Who is gone is seen to be gone.
         with self._writing, contextlib.suppress(Exception):
             letter = Letter(self._session, host.about.host, host.letters, self._patience, order)
             host.letters += 1
             text = wire.packed(letter)
-            future = self._client.submit(
-                dask_worker.deliver,
-                text,
-                workers=[host.address],
-                allow_other_workers=False,
-                pure=False,
-                retries=0,
-                key=f"orchestrator-letter-{uuid.uuid4().hex}",
-            )
+            future = self._task(host.address, dask_worker.deliver, text)
             self._letters.add(future)
             future.add_done_callback(self._letters.discard)
 
@@ -356,42 +353,38 @@ class DaskEngine:
                     self._events.put(_Broken(self._away(error)))
                 return
 
-    def _look(self) -> list[threading.Thread]:
-        """Ask the scheduler which workers there are, and return those who ask new ones what they
-        are. Give a sign of life to all that have told."""
+    def _look(self) -> None:
+        """Ask the scheduler which workers there are, and new ones what they offer."""
         if self._client.status != "running":
             raise ConnectionError("the connection was lost")
-        there = frozenset(
-            self._client.sync(
-                self._client.scheduler.identity, n_workers=-1, callback_timeout=_CONNECT
-            )["workers"]
+        identity = self._client.sync(
+            self._client.scheduler.identity, n_workers=-1, callback_timeout=_CONNECT
         )
+        there = frozenset(identity["workers"])
+        self._dashboard = identity["services"].get("dashboard")
         self._events.put(_Workers(there))
-        self._asked.intersection_update(there)
-        asking = [
-            threading.Thread(target=self._ask, args=(address,), name="asks", daemon=True)
-            for address in sorted(there - self._asked)
-        ]
-        self._asked.update(there)
-        for thread in asking:
-            thread.start()
+        # One that could not tell yet is asked again.
+        asked = {a: task for a, task in self._asked.items() if task.status != "error"}
+        self._asked = {address: asked.get(address) or self._ask(address) for address in there}
         # Also to those without a job: they let go of who is silent, and answer with signs of life.
         for host in tuple(self._hosts.values()):
-            if not self.stale(host.about):
+            if not host.is_stale:
                 self._write(host, wire.Beat())
-        return asking
 
-    def _ask(self, address: str) -> None:
-        """Ask a worker what it is. One that hangs keeps nobody but its own thread."""
-        told: Mapping[str, Any] = {}
-        with contextlib.suppress(Exception):  # one that could not tell yet is asked again
-            told = self._client.run(
-                dask_worker.tell, workers=[address], on_error="ignore", callback_timeout=_CONNECT
-            )
-        if address in told:
-            self._events.put(_Met(address, told[address]))
-        else:
-            self._asked.discard(address)
+    def _ask(self, address: str) -> Any:
+        return self._task(address, dask_worker.introduce, self._session, address)
+
+    def _task(self, address: str, function: Any, *arguments: str) -> Any:
+        """Return a task that is bound to one worker."""
+        return self._client.submit(
+            function,
+            *arguments,
+            workers=[address],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+            key=f"orchestrator-{uuid.uuid4().hex}",
+        )
 
     def _connected(self, security: Any) -> Any:
         from distributed import Client

@@ -1,5 +1,6 @@
 """Runs jobs on this machine for engines elsewhere: slots, and a queue in front of them."""
 
+import os
 import threading
 import time
 import uuid
@@ -19,6 +20,11 @@ _SILENT = "its worker heard nothing for too long, and let it go"
 
 Say = Callable[[str, str], None]
 """Sends a text to the engine of a session. Any thread may call it."""
+
+
+def default_slots() -> int:
+    """Return how many slots a machine offers unless it is told: migrations wait for servers."""
+    return max(2, os.cpu_count() or 1)
 
 
 @dataclass(slots=True)
@@ -81,9 +87,9 @@ class Host:
             self._inbox.append(letter)
             self._engine.wake()
 
-    def about(self) -> str:
+    def about(self) -> About:
         """Tell what an engine must know of this host."""
-        me = About(
+        return About(
             self.id,
             self.name,
             self.place,
@@ -92,7 +98,6 @@ class Host:
             wire.VERSION,
             self._service.about(),
         )
-        return wire.packed(me)
 
     def close(self) -> None:
         """Let go of everything, and return when that is done."""

@@ -152,14 +152,28 @@ class About:
     """What must be the same on all machines, by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A host of a cluster, and the address at which its scheduler knows it."""
+
+    address: str
+    about: About | None
+    """Of a worker that is none of ours there is nothing to tell."""
+
+
 _LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
-_ABOUT: TypeAdapter[About] = TypeAdapter(About)
+_INTRODUCTION: TypeAdapter[Introduction] = TypeAdapter(Introduction)
+_TOLD: TypeAdapter[Report | Introduction] = TypeAdapter(Report | Introduction)
 
 
-def packed(message: Letter | Report | About) -> str:
+def packed(message: Letter | Report | Introduction) -> str:
     """Return a message as text."""
-    adapters: Mapping[type, TypeAdapter[Any]] = {Letter: _LETTER, Report: _REPORT, About: _ABOUT}
+    adapters: Mapping[type, TypeAdapter[Any]] = {
+        Letter: _LETTER,
+        Report: _REPORT,
+        Introduction: _INTRODUCTION,
+    }
     return adapters[type(message)].dump_json(message).decode()
 
 
@@ -168,14 +182,9 @@ def letter(text: Any) -> Letter:
     return _read(_LETTER, text)
 
 
-def report(text: Any) -> Report:
-    """Return the report that a text is. Raises ``NotOurs``."""
-    return _read(_REPORT, text)
-
-
-def about(text: Any) -> About:
-    """Return what a host tells of itself. Raises ``NotOurs``."""
-    return _read(_ABOUT, text)
+def told(text: Any) -> Report | Introduction:
+    """Return what a host told that a text is. Raises ``NotOurs``."""
+    return _read(_TOLD, text)
 
 
 def _read(adapter: TypeAdapter[T], text: Any) -> T:

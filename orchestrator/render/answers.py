@@ -189,7 +189,7 @@ class Worker(Answer):
 class Workers(Answer):
     command: str
     scheduler: str
-    dashboard: str
+    dashboard: str | None
     workers: list[Worker]
 
 

@@ -15,7 +15,10 @@ def table(view: ClusterView) -> Group:
     columns = Columns(["worker", "place", "slots", "busy", "project"], rows, dispensable=4)
     slots = count(sum(worker.slots for worker in view.workers), "slot")
     who = f"{count(len(view.workers), 'worker')} with {slots}" if rows else "nobody is there"
-    return spaced(columns, Text(f"{who}; Dask's own page: {view.dashboard}"))
+    page = "each command starts a cluster for itself"
+    if view.dashboard is not None:
+        page = f"Dask's own page: {safe(view.dashboard)}"
+    return spaced(columns, Text(f"{who}; {page}"))
 
 
 def _cells(worker: ClusterWorker) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class ProjectContext:
 
     def workers(self, targets: Sequence[Target]) -> Workers:
         """Return as many workers as ``targets`` can use at once, to be entered."""
-        return Workers.of(self.file, self.secrets, self.x, targets)
+        return Workers.of(self.file, self.secrets, self.x, targets, self.observer)
 
     def still_known(self, environments: Sequence[str]) -> Targets:
         """Return the targets that there are in those of ``environments`` that there still are."""

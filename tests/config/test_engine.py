@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.config.checks.engine import address_problem, check_engine
+from orchestrator.config.checks.engine import address_problem, check_engine, check_place
 from orchestrator.config.engine import Engine, Security
 
 CERTIFICATES = Security(ca="ca.pem", cert="cert.pem", key="key.pem")
@@ -16,6 +16,8 @@ CERTIFICATES = Security(ca="ca.pem", cert="cert.pem", key="key.pem")
         ("tcp://[::1]:8786", False),
         ("tls://scheduler.ops:8786", True),
         ("tls://127.0.0.1:8786", True),
+        ("local", False),
+        ("local", True),
     ],
 )
 def test_what_is_protected_or_here_is_right(scheduler: str, protected: bool) -> None:
@@ -58,3 +60,12 @@ def test_a_mistake_is_told(engine: Engine, says: str) -> None:
 
 def test_a_secret_is_looked_at_once_it_is_known() -> None:
     assert not list(check_engine(Engine(kind="dask", scheduler="${env:DASK_SCHEDULER}")))
+
+
+@pytest.mark.parametrize(
+    ("place", "says"), [("eu", ""), ("{region}", ""), ("*", "takes any"), ("${env:X}", "no secret")]
+)
+def test_a_place_is_a_name_and_no_secret(place: str, says: str) -> None:
+    found = [problem.message for problem in check_place(("environments", "prod"), place)]
+    assert len(found) == bool(says)
+    assert all(says in message for message in found)

@@ -1,5 +1,6 @@
 """A cluster's engine: places, workers that come and go, a scheduler that dies, silence."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,12 +11,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
 from orchestrator.engines.dask_engine import DaskEngine, NoCluster
+from orchestrator.engines.dask_here import cluster_here
+from orchestrator.engines.dask_worker import offering, without_pages
+from orchestrator.engines.host import Host
 from tests.engines.cluster import Cluster, new_cluster
-from tests.engines.dask_jobs import jobs_program, on_cluster
+from tests.engines.dask_jobs import SERVICE, jobs_program, on_cluster
 from tests.engines.jobs import pids_of, run
 from tests.project_folder import wait_until
 
@@ -246,3 +251,68 @@ def test_a_worker_of_every_place_takes_what_no_other_can(
     assert (engine.room("eu"), engine.room(None)) == (0, 0)
     with pytest.raises(RuntimeError, match="more jobs than workers"):
         engine.submit("c", ("talk", 0), 100, kind="", place="eu")
+
+
+def new_host() -> Host:
+    return Host(SERVICE, "here", "*", 2)
+
+
+def listening() -> set[str]:
+    """The addresses on which this process listens."""
+    found = psutil.Process().net_connections()
+    return {c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN}
+
+
+def test_a_cluster_of_this_process_takes_jobs_of_every_place() -> None:
+    before = psutil.Process().net_connections()
+    with cluster_here(new_host) as address, DaskEngine(address, SERVICE) as engine:
+        assert [(about.name, about.place) for about in engine.hosts] == [("here", "*")]
+        engine.submit("a", ("talk", 1), 100, kind="", place="eu")
+        assert isinstance(until(engine, "a", Finished)[-1], Finished)
+        engine.submit("b", ("sleep", 60), 100, kind="", place="us")
+        assert engine.dashboard is None
+        assert listening() <= {"127.0.0.1"}
+    assert len(psutil.Process().net_connections()) == len(before)
+    assert not [p for p in psutil.Process().children() if "sleep" in p.cmdline()]
+
+
+def test_what_is_wrong_with_a_cluster_of_this_process_is_told() -> None:
+    def broken() -> Host:
+        raise OSError("no more files")
+
+    with pytest.raises(NoCluster, match=r"no scheduler .* in this process: no more files"):
+        cluster_here(broken).__enter__()
+
+
+def test_without_certificates_a_worker_listens_on_loopback_alone() -> None:
+    async def run() -> set[str]:
+        from distributed import Scheduler
+
+        with without_pages():
+            scheduler = Scheduler(
+                host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0"
+            )
+        async with scheduler, offering(scheduler.address, new_host()):
+            return listening()
+
+    assert asyncio.run(run()) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "link"),
+    [
+        (None, "http://127.0.0.1:{}/status"),
+        ("${env:DASK_SCHEDULER}", "http://${env:DASK_SCHEDULER}:{}/status"),
+        ("tls://${env:DASK_HOST}:8786", "http://${env:DASK_HOST}:{}/status"),
+    ],
+)
+def test_the_link_to_dasks_page_has_the_host_as_people_are_told_of_it(
+    cluster: Cluster, shown: str | None, link: str
+) -> None:
+    security = cluster.certificates.security
+    with DaskEngine(cluster.address, SERVICE, shown=shown, security=security) as engine:
+        told = engine.dashboard
+    assert told is not None
+    head, _, tail = link.partition("{}")
+    assert told.startswith(head)
+    assert told.endswith(tail)

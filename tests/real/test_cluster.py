@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.engines.cluster import Cluster, new_cluster
@@ -298,3 +300,66 @@ def test_two_targets_that_are_one_database_by_their_secrets_are_refused(
         assert "prod/app/t000 (" in refused.err
         assert "are one database" in refused.err
     assert not fleet.tables("t000")
+
+
+def local(fleet: Fleet, targets: int, *bodies: str) -> None:
+    """Declare a fleet of three places whose cluster each command starts for itself."""
+    fleet.declare(targets)
+    file = fleet.project.folder / "environments.toml"
+    places = ("east", "west", "north")
+    tenants = ", ".join(
+        f'{{ name = "{t}", region = "{places[n % 3]}" }}' for n, t in enumerate(fleet.tenants)
+    )
+    text = re.sub(r"tenants = .*", f'tenants = [{tenants}]\nplace = "{{region}}"', file.read_text())
+    file.write_text(f'{text}\n[engine]\nkind = "dask"\nscheduler = "local"\n')
+    for number, body in enumerate((LOG, *bodies)):
+        fleet.project.revision(f"r{number}", f"r{number - 1}" if number else None, body)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def test_a_cluster_for_the_time_of_a_command(fleet: Fleet) -> None:
+    local(fleet, 5, SLOW.format(1), SAYS.format(2))
+    shown = fleet.project.run("workers", "-o", "json").json
+    assert (shown["scheduler"], shown["dashboard"]) == ("local", None)
+    assert [worker["place"] for worker in shown["workers"]] == ["*"]
+
+    running = fleet.project.start("upgrade")
+    wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
+    processes = family(running.process.pid)
+    ran = running.wait(0)
+
+    assert_done(fleet, 2)
+    assert len(processes) > 3
+    wait_until(lambda: gone(processes))
+    assert "distributed" not in ran.err
+    said = fleet.project.run("workers").out
+    assert "each command starts a cluster for itself" in said
+    refused = fleet.project.run("worker", code=2)
+    assert 'scheduler = "local" has no other workers' in refused.err
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_cluster_of_a_command_ends_with_it(fleet: Fleet, sent: signal.Signals) -> None:
+    local(fleet, 5, SLOW.format(1), SAYS.format(2))
+    running = fleet.project.start("upgrade")
+    wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
+    processes = family(running.process.pid)
+    os.kill(running.process.pid, sent)
+
+    running.wait(130 if sent is signal.SIGINT else -signal.SIGKILL)
+    wait_until(lambda: gone(processes))
+
+    ran = fleet.project.run("resume", code=None)
+    if ran.code:  # DDL that commits may be in doubt; then somebody has to look
+        assert fleet.ddl_commits, ran
+        assert "in doubt" in ran.out + ran.err, ran
+        return
+    assert_done(fleet, 2)

@@ -1,6 +1,5 @@
 """``orchestrator worker``."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -19,11 +18,16 @@ def worker(
     ] = None,
     place: Annotated[
         str | None,
-        typer.Option("--place", metavar="NAME", help="Where it is: the place it offers."),
+        typer.Option(
+            "--place", metavar="NAME", help="Where it is: the place it offers; '*': every place."
+        ),
     ] = None,
     slots: Annotated[
-        int, typer.Option("--slots", min=1, help="How many targets it works on at once.")
-    ] = max(2, os.cpu_count() or 1),
+        int | None,
+        typer.Option(
+            "--slots", min=1, help="How many targets it works on at once; else one for each CPU."
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="What it is called; else the host's name.")
     ] = None,
