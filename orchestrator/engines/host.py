@@ -48,10 +48,10 @@ class Host:
     """Slots for jobs, and a thread that serves them.
 
     Guarantees: the jobs of an engine are started in the order in which it submitted them, each at
-    most once; of all engines together no more than ``slots`` run at once. An engine that is silent
-    for its patience is let go, with all of its jobs: those that wait are forgotten, those that run
-    do what they may without asking, and end. What it submits once it speaks again is done. When the
-    host is closed, all are let go.
+    most once; of all engines together no more than ``slots`` run at once. No process works for two
+    engines. An engine that is silent for its patience is let go, with all of its jobs: those that
+    wait are forgotten, those that run do what they may without asking, and end. What it submits
+    once it speaks again is done. When the host is closed, all are let go.
     """
 
     def __init__(self, service: Service, name: str, place: str | None, slots: int) -> None:
@@ -155,7 +155,10 @@ class Host:
     def _submit(self, name: str, session: _Session, job: wire.Submit) -> None:
         try:
             content = self._service.unpack(job.job)
-            self._engine.submit(_key(name, job.id), content, job.timeout, kind=job.kind)
+            # What a process has imported and read is as old as its first job; another engine may
+            # have come since with new revisions.
+            kind = _key(name, job.kind)
+            self._engine.submit(_key(name, job.id), content, job.timeout, kind=kind)
         except (ValueError, CannotStart) as error:
             self._report(name, Gone(job.id, f"{self.name}: {error}", timed_out=False))
         else:
@@ -190,6 +193,7 @@ class Host:
         # Not forgotten: letters that were on their way may still come, and are counted on.
         session.left = True
         self._engine.leave({_key(name, id_) for id_ in session.running})
+        self._engine.retire(lambda kind: kind.startswith(_key(name, "")))
         for id_ in (*session.running, *(job.id for job in session.waiting)):
             self._report(name, Gone(id_, _SILENT, timed_out=False))
         session.running.clear()

@@ -161,6 +161,12 @@ class LocalEngine:
             worker.pipe.close()
         return [Lost(w.key, "its worker was let go") for w in gone if w.key is not None]
 
+    def retire(self, of_kind: Callable[[str], bool]) -> None:
+        """End idle workers of such kinds."""
+        for worker in tuple(self._workers):
+            if worker.key is None and of_kind(worker.kind):
+                self._remove(worker, kill=False)
+
     def close(self) -> None:
         """End idle workers; those that still work are stopped."""
         for worker in tuple(self._workers):

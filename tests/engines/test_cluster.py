@@ -219,6 +219,18 @@ def test_two_engines_take_turns(cluster: Cluster, stack: ExitStack) -> None:
     assert isinstance(until(two, "b", Finished)[-1], Finished)
 
 
+def test_no_process_works_for_two_engines(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu")
+    one = stack.enter_context(on_cluster(cluster, patience=2))
+    pids = [*pids_of(run(one, {"a": ("talk", 0)})), *pids_of(run(one, {"b": ("talk", 0)}))]
+    one.close()
+    two = stack.enter_context(on_cluster(cluster))
+
+    assert pids[0] == pids[1]
+    assert pids_of(run(two, {"a": ("talk", 0)})) != pids[:1]
+    wait_until(lambda: not alive(pids[0]))  # what the first one left behind
+
+
 def test_a_stopped_worker_is_given_up_until_it_wakes(cluster: Cluster, stack: ExitStack) -> None:
     there(cluster, "eu")
     engine = stack.enter_context(on_cluster(cluster, patience=3))

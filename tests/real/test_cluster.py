@@ -93,6 +93,17 @@ def test_workers_upgrade_what_is_near_them(fleet: Fleet, cluster: Cluster) -> No
     assert fleet.password not in west.err
 
 
+def test_workers_that_stay_read_revisions_that_are_new(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 2, SAYS.format(1))
+    worker(fleet, "east"), worker(fleet, "west")
+    fleet.project.run("upgrade")
+
+    fleet.project.revision("r2", "r1", SAYS.format(2))
+    fleet.project.run("upgrade")
+
+    assert_done(fleet, 2)
+
+
 def test_a_worker_of_dask_does_as_well(fleet: Fleet, cluster: Cluster) -> None:
     declare(fleet, cluster, 2, SAYS.format(1))
     of = cluster.certificates
