@@ -99,7 +99,7 @@ def security(settings: Security | None, folder: Path, secrets: Secrets) -> Any:
     from distributed import Security as DaskSecurity
 
     ca, cert, key = (
-        _pem(text, folder, secrets) for text in (settings.ca, settings.cert, settings.key)
+        _pem(name, getattr(settings, name), folder, secrets) for name in ("ca", "cert", "key")
     )
     return DaskSecurity(
         require_encryption=True,
@@ -111,10 +111,23 @@ def security(settings: Security | None, folder: Path, secrets: Secrets) -> Any:
     )
 
 
-def _pem(text: str, folder: Path, secrets: Secrets) -> str:
-    """Return a file's path, or the text of a certificate or key that a secret is."""
+def _pem(name: str, text: str, folder: Path, secrets: Secrets) -> str:
+    """Return a file's path, or the text of a certificate or key that a secret is. Raises
+    ``UsageError`` for what is neither."""
     value = parse(text).resolve(secrets.value)
-    return value if _PEM in value else str(folder / value)
+    if _PEM in value:
+        return value
+    path = folder / value
+    try:
+        wrong = "" if _PEM in path.read_text() else f"has no {_PEM}"
+    except (OSError, ValueError) as error:
+        wrong = (error.strerror if isinstance(error, OSError) else None) or "is no text"
+    if wrong:
+        raise UsageError(
+            f'[engine] security: {name} = "{text}": {wrong}\n'
+            "  name a PEM file, or its text as a secret; docs/cluster.md says how to make them"
+        )
+    return str(path)
 
 
 def service(file: ConfigFile, name: str | None = None) -> Service:

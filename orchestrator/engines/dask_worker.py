@@ -156,6 +156,8 @@ def without_pages() -> Any:
 
 
 def _cause(error: BaseException) -> str:
+    """Return the first thing that was wrong, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    said = str(error).strip().splitlines()
+    return said[0] if said else f"no answer within {_CONNECT} s; do its certificates fit ours?"

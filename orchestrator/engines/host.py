@@ -48,10 +48,10 @@ class Host:
     """Slots for jobs, and a thread that serves them.
 
     Guarantees: the jobs of an engine are started in the order in which it submitted them, each at
-    most once; of all engines together no more than ``slots`` run at once. No process works for two
-    engines. An engine that is silent for its patience is let go, with all of its jobs: those that
-    wait are forgotten, those that run do what they may without asking, and end. What it submits
-    once it speaks again is done. When the host is closed, all are let go.
+    most once; of all engines together no more than ``slots`` run at once, and no process works for
+    two of them. An engine that is silent for its patience is let go, with all of its jobs: those
+    that wait are forgotten, those that run do what they may without asking, and end. What it
+    submits once it speaks again is done. When the host is closed, all are let go.
     """
 
     def __init__(self, service: Service, name: str, place: str | None, slots: int) -> None:
