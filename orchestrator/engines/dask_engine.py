@@ -215,6 +215,8 @@ class DaskEngine:
         self._closed.set()
         self.kill()
         self._watch.join()
+        for host in tuple(self._hosts.values()):
+            self._write(host, wire.Bye())
         self._await(self._letters, _FAREWELL)
         with contextlib.suppress(Exception):
             # Or the scheduler would tell us that we left, and log that it can't.

@@ -16,6 +16,8 @@ from orchestrator.engines.wire import About, Alive, Ended, Gone, Letter, Report,
 _BEAT = 1.0
 """Seconds between two signs of life."""
 
+_FORGOTTEN = 86_400.0
+"""Seconds for which an engine that was let go may still speak again."""
 _SILENT = "its worker heard nothing for too long, and let it go"
 
 Say = Callable[[str, str], None]
@@ -141,6 +143,9 @@ class Host:
                 session.running -= set(ids)
             case wire.Beat():
                 pass
+            case wire.Bye():
+                self._leave(name, session)
+                del self._sessions[name]
 
     def _start(self) -> None:
         """Give free slots to sessions in turns."""
@@ -170,7 +175,8 @@ class Host:
             self._report(name, Sent(id_, self._service.pack(event.content)))
             return
         self._report(name, self._end(id_, event))
-        self._sessions[name].running.discard(id_)
+        if name in self._sessions:
+            self._sessions[name].running.discard(id_)
 
     def _end(self, id_: str, event: Finished | Lost) -> wire.Word:
         if isinstance(event, Lost):
@@ -185,9 +191,11 @@ class Host:
 
     def _let_go(self) -> None:
         now = time.monotonic()
-        for name, session in self._sessions.items():
+        for name, session in tuple(self._sessions.items()):
             if not session.left and now - session.heard > session.patience:
                 self._leave(name, session)
+            elif now - session.heard > _FORGOTTEN:
+                del self._sessions[name]
 
     def _leave(self, name: str, session: _Session) -> None:
         # Not forgotten: letters that were on their way may still come, and are counted on.

@@ -70,7 +70,14 @@ class Beat:
     op: Literal["beat"] = "beat"
 
 
-Order = Submit | Answer | Kill | Beat
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The engine has ended, and nothing follows."""
+
+    op: Literal["bye"] = "bye"
+
+
+Order = Submit | Answer | Kill | Beat | Bye
 
 
 @dataclass(frozen=True, slots=True)

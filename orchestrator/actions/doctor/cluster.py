@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.actions.cluster import ClusterWorker, workers
 from orchestrator.actions.doctor.checks import Check, Verdict, fault
+from orchestrator.engines.places import offers
 from orchestrator.errors import OrchestratorError
 from orchestrator.fleet.arguments import place
 from orchestrator.fleet.target import Target
@@ -33,7 +34,7 @@ def _stale(worker: ClusterWorker) -> Check:
 
 def _places(places: Iterable[str | None], found: Sequence[ClusterWorker]) -> Iterator[Check]:
     for at in places:
-        own = [worker for worker in found if at in (None, worker.place)]
+        own = [worker for worker in found if offers(worker.place, at)]
         called = "any place" if at is None else f"place {at}"
         if own:
             workers = f"{len(own):,} {'worker' if len(own) == 1 else 'workers'}"
