@@ -12,7 +12,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+import yaml
+from distributed.cli import dask_scheduler, dask_worker
 from pydantic import BaseModel
 from typer.main import get_command
 
@@ -21,11 +24,13 @@ from orchestrator.cli.invocation import Invocation, hoist
 from orchestrator.config import models
 from orchestrator.config.load import load
 from orchestrator.config.units import duration
+from orchestrator.dispatch import dask_preload
 from orchestrator.errors import ConfigError
 from orchestrator.rollout import events
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CLUSTER = ROOT / "docs" / "cluster.md"
 FORMAT = ROOT / "docs" / "environments-toml.md"
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -111,6 +116,94 @@ def test_the_mistakes_that_are_shown_are_those_that_are_told(
     call = "$ orchestrator config check\nerror: "
     (shown,) = (text for _, text in blocks(FORMAT, "console") if text.startswith(call))
     assert shown.removeprefix(call).rstrip() == str(raised.value)
+
+
+def dask_commands() -> Iterator[list[str]]:
+    """Yield the calls of Dask's own programs, and of ours outside of shells, that are shown."""
+    for page in PAGES:
+        for _, text in blocks(page, "sh", "console"):
+            for line in text.replace("\\\n", " ").split("\n"):
+                if line.startswith("dask "):
+                    yield shlex.split(line)
+        for _, text in blocks(page, "ini"):
+            for line in re.findall(r"^ExecStart=(.*)$", text.replace("\\\n", " "), flags=re.M):
+                program, *arguments = shlex.split(line)
+                yield [Path(program).name, *arguments]
+    for path in sorted((ROOT / "docs" / "cluster").glob("*.yaml")):
+        for document in yaml.safe_load_all(path.read_text()):
+            yield from _commands_in(document)
+        for line in re.findall(
+            r"^#   docker compose run --rm drive (\S.*)$", path.read_text(), re.M
+        ):
+            yield shlex.split(line)
+
+
+def _commands_in(value: Any) -> Iterator[list[str]]:
+    """Yield what containers run, wherever it stands in a YAML document."""
+    if isinstance(value, dict):
+        if "command" in value:
+            yield value["command"]
+        yield from (found for inner in value.values() for found in _commands_in(inner))
+    elif isinstance(value, list):
+        yield from (found for inner in value for found in _commands_in(inner))
+
+
+@pytest.mark.parametrize("words", [*dask_commands()], ids=lambda words: " ".join(words[:4]))
+def test_commands_of_a_cluster_exist(words: list[str]) -> None:
+    program, *arguments = words
+    if program == "orchestrator":
+        test_commands_that_are_shown_exist(CLUSTER, shlex.join(words))
+        return
+    assert program == "dask"
+    # It looks whether files are there.
+    name, *arguments = [re.sub(r"[^=]+\.pem$", str(CLUSTER), word) for word in arguments]
+    command = {"scheduler": dask_scheduler.main, "worker": dask_worker.main}[name]
+    # A worker hands what it does not know to its preload.
+    with command.make_context(name, arguments) as context:
+        rest = context.params["preload_argv"]
+    with dask_preload.dask_setup.make_context("preload", list(rest)):
+        assert rest == () or context.params["preload"] == ("orchestrator.dispatch.dask_preload",)
+
+
+def test_a_dask_command_that_does_not_exist_is_found_out() -> None:
+    preloaded = "dask worker tls://a:1 --preload orchestrator.dispatch.dask_preload --plac eu"
+    for line in ("dask scheduler --tls-ca ca.pem", "dask worker tls://a:1 --place eu", preloaded):
+        with pytest.raises((AssertionError, click.ClickException)):
+            test_commands_of_a_cluster_exist(shlex.split(line))
+
+
+def test_files_of_a_cluster_fit_each_other() -> None:
+    folder = ROOT / "docs" / "cluster"
+    config = load(folder / "environments.toml").config
+    settings = config.engine
+    assert settings.kind == "dask"
+    assert settings.security is not None
+    named = re.findall(
+        r"/run/secrets/shop/(\w+(?:\.pem)?)", (folder / "environments.toml").read_text()
+    )
+    compose = yaml.safe_load((folder / "compose.yaml").read_text())
+    targets = {Path(s["target"]).name for s in compose["services"]["drive"]["secrets"]}
+    assert targets == set(named)
+    assert {s["source"] for s in compose["services"]["drive"]["secrets"]} == set(compose["secrets"])
+    text = (folder / "kubernetes.yaml").read_text()
+    documents = list(yaml.safe_load_all(text))
+    assert {name for name in named if f"--from-file={name}" in text} == set(named)
+    (service,) = (d for d in documents if d["kind"] == "Service")
+    (port,) = service["spec"]["ports"]
+    assert f"tls://{service['metadata']['name']}:{port['port']}" == settings.scheduler
+    for document in documents:
+        if document["kind"] in ("Deployment", "Job"):
+            _assert_volumes(document["spec"]["template"]["spec"], text)
+
+
+def _assert_volumes(pod: Any, text: str) -> None:
+    """What is mounted is there, and its secret is one that the file says how to create."""
+    (container,) = pod["containers"]
+    assert {m["name"] for m in container["volumeMounts"]} == {v["name"] for v in pod["volumes"]}
+    (volume,) = (v for v in pod["volumes"] if v["name"] == "secrets")
+    sources = [s["secret"]["name"] for s in volume.get("projected", {}).get("sources", [])]
+    for secret in sources or [volume["secret"]["secretName"]]:
+        assert f"create secret generic {secret} " in text
 
 
 @pytest.mark.parametrize(("page", "line"), pages_of(commands))

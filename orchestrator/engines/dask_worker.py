@@ -160,4 +160,4 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     said = str(error).strip().splitlines()
-    return said[0] if said else f"no answer within {_CONNECT} s; do its certificates fit ours?"
+    return said[0] if said else f"no answer within {_CONNECT} s (do its certificates fit ours?)"

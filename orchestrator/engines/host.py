@@ -19,6 +19,7 @@ _BEAT = 1.0
 _FORGOTTEN = 86_400.0
 """Seconds for which an engine that was let go may still speak again."""
 _SILENT = "its worker heard nothing for too long, and let it go"
+_STOPPED = "its worker was told to stop, and let it go"
 
 Say = Callable[[str, str], None]
 """Sends a text to the engine of a session. Any thread may call it."""
@@ -117,7 +118,7 @@ class Host:
             self._let_go()
             self._beat()
         for name, session in self._sessions.items():
-            self._leave(name, session)
+            self._leave(name, session, _STOPPED)
         self._engine.close()
 
     def _take(self) -> None:
@@ -144,7 +145,7 @@ class Host:
             case wire.Beat():
                 pass
             case wire.Bye():
-                self._leave(name, session)
+                self._leave(name, session, _STOPPED)
                 del self._sessions[name]
 
     def _start(self) -> None:
@@ -193,17 +194,17 @@ class Host:
         now = time.monotonic()
         for name, session in tuple(self._sessions.items()):
             if not session.left and now - session.heard > session.patience:
-                self._leave(name, session)
+                self._leave(name, session, _SILENT)
             elif now - session.heard > _FORGOTTEN:
                 del self._sessions[name]
 
-    def _leave(self, name: str, session: _Session) -> None:
+    def _leave(self, name: str, session: _Session, why: str) -> None:
         # Not forgotten: letters that were on their way may still come, and are counted on.
         session.left = True
         self._engine.leave({_key(name, id_) for id_ in session.running})
         self._engine.retire(lambda kind: kind.startswith(_key(name, "")))
         for id_ in (*session.running, *(job.id for job in session.waiting)):
-            self._report(name, Gone(id_, _SILENT, timed_out=False))
+            self._report(name, Gone(id_, why, timed_out=False))
         session.running.clear()
         session.waiting.clear()
 
