@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.engines import wire
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message
-from orchestrator.engines.local import LocalEngine
+from orchestrator.engines.local import LocalEngine, start_fork_server
 from orchestrator.engines.wire import About, Alive, Ended, Gone, Letter, Report, Sent, Service
 
 _BEAT = 1.0
@@ -78,6 +78,8 @@ class Host:
     def start(self, say: Say) -> None:
         """Begin to serve letters; ``say`` takes what is to be told."""
         self._say = say
+        # Importing takes seconds, in which the first job would let this host say nothing.
+        start_fork_server(self._service.preload)
         self._thread.start()
 
     def put(self, text: str) -> None:
