@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tests.chaos.later import Later
-from tests.chaos.links import Link, Network
 from tests.chaos.processes import Member, members, send, workers
 from tests.engines.cluster import Cluster
+from tests.links import Link, Network
 from tests.project_folder import ProjectFolder, Started, wait_until
 
 PLACES = ("east", "west")
-PATIENCE = 3.0
+PATIENCE = 4.0
 """Seconds that a run and a worker wait for each other."""
 _MACHINES = ("east-1", "east-2", "west-1")
 _RESTARTED = 2.0

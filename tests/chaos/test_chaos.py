@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.rounds import play, undisturbed
-from tests.chaos.setups import KILLS, Setup
+from tests.chaos.setups import CLUSTER_KILLS, KILLS, Setup
 from tests.chaos.world import Servers
 
 Rig = tuple[Servers, dict[str, Any]]
@@ -26,6 +26,38 @@ ROUNDS = (
     ((("ledger", 0.5), ("mariadb", 0.8)), "mariadb", "0", 1, False),
     ((("ledger", 3.3), ("worker", 4.9)), "mysql", '"100%"', 0, True),
 )
+CLUSTER_ROUNDS = (
+    # The same on a cluster, of several commands, none of them with replay.
+    (((("migration", 0.6),),), "sqlite", '"100%"', 1),
+    (
+        (
+            (("machine", 0.3), ("link cut", 0.6), ("wires silent", 1.2), ("mysql", 1.5)),
+            (("orchestrator", 0.5),),
+            (("scheduler", 0.4), ("wires slow", 0.6)),
+        ),
+        "postgres",
+        '"100%"',
+        1,
+    ),
+    (
+        (
+            (("host", 0.4), ("scheduler sleeps", 0.8), ("postgres", 1.5), ("take over", 1.8)),
+            (("link slow", -0.5), ("migrations sleep", 0.5), ("wires cut", 0.7)),
+        ),
+        "sqlite",
+        '"100%"',
+        0,
+    ),
+    (
+        (
+            (("machine sleeps", 0.3), ("migrations", 0.6), ("orchestrator sleeps", 0.9)),
+            (("link silent", 0.2), ("host sleeps", 0.3), ("mariadb", 0.6), ("ledger", 0.9)),
+        ),
+        "mysql",
+        "0",
+        3,
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +69,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 def test_every_kind_of_kill_is_there() -> None:
     assert {what for kills, *_ in ROUNDS for what, _ in kills} == set(KILLS)
+    of_cluster = [kill for commands, *_ in CLUSTER_ROUNDS for kills in commands for kill in kills]
+    assert {what for what, _ in of_cluster} == set(CLUSTER_KILLS)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +87,18 @@ def test_whatever_is_killed_each_revision_is_done_once(rig: Rig, tmp_path: Path,
 
     servers, reference = rig
     print(play(servers, tmp_path, setup, reference, tenants=1 if replays else 2))
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        seed if not seed else pytest.param(seed, marks=pytest.mark.slow)
+        for seed in range(len(CLUSTER_ROUNDS))
+    ],
+)
+def test_on_a_cluster_each_revision_is_done_once(rig: Rig, tmp_path: Path, seed: int) -> None:
+    kills, ledger, budget, retries = CLUSTER_ROUNDS[seed]
+    setup = Setup(seed, ledger, budget, retries, kills, cluster=True)
+
+    servers, reference = rig
+    print(play(servers, tmp_path, setup, reference, tenants=2))
