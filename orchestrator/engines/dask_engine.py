@@ -27,6 +27,7 @@ _LOOKS_EVERY = 1.0
 _CONNECT = 10.0
 _INTRODUCED = 5.0
 """Seconds for which workers that were there before us are waited for to tell what they are."""
+_LOST = "the connection was lost"
 _FAREWELL = 2.0
 """Seconds for which the last letters are waited for."""
 _PORT = re.compile(r":\d+$")
@@ -152,11 +153,15 @@ class DaskEngine:
         return self.capacity_of(None)
 
     def capacity_of(self, place: str | None) -> int:
-        """How many of those that ask for a place."""
+        """How many of those that ask for a place: one once the cluster is gone, to be told so."""
+        if self._gone is not None:
+            return 1
         return sum(host.about.slots for host in self._offering(place))
 
     def room(self, place: str | None, before: Sequence[str | None] = ()) -> int:
         """How many more jobs may be submitted for a place now, once those ``before`` were."""
+        if self._gone is not None:
+            return 1
         free = self._free()
         for asked in before:
             for taken in candidates(asked, free)[:1]:
@@ -196,6 +201,8 @@ class DaskEngine:
     def wait(self, timeout: float) -> list[EngineEvent]:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         events = self._take(timeout)
+        if self._gone is None and self._client.status != "running":
+            events += self._handle(_Broken(self._away(ConnectionError(_LOST))))
         for host in self._hosts.values():
             if host.ids and self._is_silent(host):
                 events += self._lose(host, "its worker has said nothing for too long")
@@ -280,6 +287,7 @@ class DaskEngine:
         if about is not None and about.version == wire.VERSION and address not in self._hosts:
             stale = bool(self.stale(about))
             self._hosts[address] = _Host(address, about, stale, time.monotonic())
+            self._beat(self._hosts[address])
 
     def _reported(self, text: Any) -> list[EngineEvent]:
         try:
@@ -358,7 +366,7 @@ class DaskEngine:
     def _look(self) -> None:
         """Ask the scheduler which workers there are, and new ones what they offer."""
         if self._client.status != "running":
-            raise ConnectionError("the connection was lost")
+            raise ConnectionError(_LOST)
         identity = self._client.sync(
             self._client.scheduler.identity, n_workers=-1, callback_timeout=_CONNECT
         )
@@ -368,10 +376,14 @@ class DaskEngine:
         # One that could not tell yet is asked again.
         asked = {a: task for a, task in self._asked.items() if task.status != "error"}
         self._asked = {address: asked.get(address) or self._ask(address) for address in there}
-        # Also to those without a job: they let go of who is silent, and answer with signs of life.
         for host in tuple(self._hosts.values()):
-            if not host.is_stale:
-                self._write(host, wire.Beat())
+            self._beat(host)
+
+    def _beat(self, host: _Host) -> None:
+        """Give a sign of life, also to one without a job: it lets go of who is silent, and answers
+        with signs of life."""
+        if not host.is_stale:
+            self._write(host, wire.Beat())
 
     def _ask(self, address: str) -> Any:
         return self._task(address, dask_worker.introduce, self._session, address)
@@ -391,9 +403,14 @@ class DaskEngine:
     def _connected(self, security: Any) -> Any:
         from distributed import Client
 
+        class ClosedOnce(Client):
+            def __del__(self) -> None:
+                """Where the scheduler is out of reach, Dask's own tries to close it once more: for
+                20 s, and with a traceback."""
+
         dask_worker.silence()
         try:
-            return Client(
+            return ClosedOnce(  # type: ignore[no-untyped-call]
                 self._address,
                 security=security,
                 timeout=_CONNECT,

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.engines.cluster import Cluster, new_cluster
+from tests.links import Network
 from tests.project_folder import ProjectFolder, Started, wait_until
 from tests.real.conftest import Fleet
 
@@ -187,6 +188,24 @@ def test_the_scheduler_is_killed(fleet: Fleet, cluster: Cluster) -> None:
     assert "the scheduler at ${env:SCHEDULER} can't be reached" in ran.err + ran.out
     assert cluster.address not in ran.err + ran.out + shown
     refused = fleet.project.run("resume", "last", code=5)
+    assert "can't be reached" in refused.err
+
+
+def test_the_network_to_the_scheduler_is_gone(fleet: Fleet, cluster: Cluster) -> None:
+    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="2s")
+    worker(fleet, "east"), worker(fleet, "west")
+    with Network() as network:
+        link = network.link(cluster.port)
+        fleet.project.environ["SCHEDULER"] = f"tls://127.0.0.1:{link.port}"
+        running = fleet.project.start("upgrade")
+        wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
+        network.tell(link.cut)
+
+        ran = running.wait(6)
+
+        refused = fleet.project.run("resume", "last", code=5)
+
+    assert "can't be reached" in ran.err + ran.out
     assert "can't be reached" in refused.err
 
 
