@@ -84,6 +84,20 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def test_nobody_connects_to_a_worker(cluster: Cluster, stack: ExitStack) -> None:
+    there(cluster, "eu", "us")
+    engine = stack.enter_context(on_cluster(cluster))
+    told = run(engine, {f"{n}": ("talk", 2) for n in range(4)}, at_once=2)
+    assert len(told) == 4
+
+    port = int(cluster.address.rpartition(":")[2])
+    for worker in cluster.workers:
+        connected = [c for c in psutil.Process(worker.pid).net_connections() if c.raddr]
+        assert {c.raddr.port for c in connected} == {port}
+    inward = psutil.Process(cluster.scheduler.pid).net_connections()
+    assert {c.laddr.port for c in inward if c.raddr} == {port}
+
+
 def test_workers_come_and_go(cluster: Cluster, stack: ExitStack) -> None:
     there(cluster, "eu")
     engine = stack.enter_context(on_cluster(cluster))

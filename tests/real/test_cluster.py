@@ -69,7 +69,7 @@ def assert_done(fleet: Fleet, revisions: int) -> None:
 
 
 def test_workers_upgrade_what_is_near_them(fleet: Fleet, cluster: Cluster) -> None:
-    declare(fleet, cluster, 6, *(SAYS.format(n) for n in (1, 2, 3)), patience="2s")
+    declare(fleet, cluster, 6, *(SAYS.format(n) for n in (1, 2, 3)), patience="8s")
     worker(fleet, "east")
 
     paused = fleet.project.run("upgrade", code=6)
@@ -161,7 +161,7 @@ def test_a_worker_is_killed(fleet: Fleet, cluster: Cluster) -> None:
 
 
 def test_who_drives_is_killed(fleet: Fleet, cluster: Cluster) -> None:
-    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="2s")
+    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="8s")
     worker(fleet, "east"), worker(fleet, "west")
     running = fleet.project.start("upgrade")
     wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
@@ -177,7 +177,7 @@ def test_who_drives_is_killed(fleet: Fleet, cluster: Cluster) -> None:
 
 
 def test_the_scheduler_is_killed(fleet: Fleet, cluster: Cluster) -> None:
-    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="2s")
+    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2), patience="8s")
     worker(fleet, "east"), worker(fleet, "west")
     running = fleet.project.start("upgrade")
     wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
