@@ -85,7 +85,7 @@ demo: $(NEWEST)  ## Upgrade the example fleet on SQLite files under var/
 bench: $(NEWEST) servers  ## Measure against shell loops and plain SQL: make bench ARGS="..."
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(NEWEST) servers  ## Kill whatever takes part in rollouts: make chaos ROUNDS=200 [SEED=...]
+chaos: $(NEWEST) servers  ## Kill whatever takes part in rollouts: make chaos ROUNDS=200 [SEED=...] [ARGS=--cluster]
 	@$(BIN)/python -m tests.chaos $(addprefix --rounds=,$(ROUNDS)) $(addprefix --seed=,$(SEED)) $(ARGS)
 
 schema: $(NEWEST)  ## Write environments.schema.json and docs/answers.schema.json from the models
