@@ -42,6 +42,8 @@ _LEASE = 16.0
 _AT_MOST = 180
 """Seconds that a command takes."""
 _LAST_EVENTS = 40
+_NOISE = ("Traceback", "Exception ignored", "was destroyed", "never retrieved", "never awaited")
+"""What people are never to read."""
 _UNHURRIED = 6
 """Commands after which everything is back before the next one, so that the round ends."""
 
@@ -293,13 +295,17 @@ class Round:
         password = self.world.maria.password
         texts = [f"{ran.out}{ran.err}" for ran in self.outputs]
         texts += [path.read_text() for path in self.world.folder.glob("events*")]
-        assert not any("Traceback" in text for text in self.world.said())
         texts += self.world.said()
+        self._assert_no_noise(texts)
         for table in ("runs", "targets", "attempts"):
             rows = self.world.ledger_rows(f"SELECT * FROM orchestrator_{table}")
             texts.append(repr(rows))
         for secret in (password, quote(password, safe=""), quote(password)):
             assert not any(secret in text for text in texts), self.told
+
+    def _assert_no_noise(self, texts: Sequence[str]) -> None:
+        noise = [word for word in _NOISE if any(word in text for text in texts)]
+        assert not noise, f"{noise}: {self.told}\n{texts}"
 
 
 def _ended_by_itself(started: Started) -> Ran:
