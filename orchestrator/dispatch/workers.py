@@ -113,6 +113,11 @@ class Workers:
         """Whether jobs on targets run on other machines, which have a copy of the project."""
         return self.file.config.engine.kind == "dask"
 
+    def connect(self) -> None:
+        """Connect to where jobs on targets run, if that is elsewhere. Raises ``Refused``."""
+        if self.are_elsewhere:
+            self._cluster()
+
     def _cluster(self) -> Engine:
         if self._elsewhere is None:
             engine = self._stack.enter_context(cluster(self.file, self.secrets))

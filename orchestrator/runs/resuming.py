@@ -109,6 +109,7 @@ def _take_up(
             targets = _targets(project, stored)
             project.make_ready(targets)
             with project.workers(targets) as workers:
+                workers.connect()  # before the run is said to go on
                 project.observer.begin(stored.plan.verb, targets)
                 context = RunContext(project, ledger, workers, options)
                 snapshot = SnapshotReader(workers)

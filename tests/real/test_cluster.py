@@ -189,6 +189,7 @@ def test_the_scheduler_is_killed(fleet: Fleet, cluster: Cluster) -> None:
     assert cluster.address not in ran.err + ran.out + shown
     refused = fleet.project.run("resume", "last", code=5)
     assert "can't be reached" in refused.err
+    assert fleet.project.run("show", "last", "-o", "json").json["run"]["state"] == "paused"
 
 
 def test_the_network_to_the_scheduler_is_gone(fleet: Fleet, cluster: Cluster) -> None:
