@@ -4,6 +4,7 @@ In the project's folder, and without a nanny, as migrations run in processes of 
 ``dask worker … --no-nanny --preload orchestrator.dispatch.dask_preload --place eu --slots 8``.
 """
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,16 @@ from orchestrator.engines.host import Host, default_slots
 @click.option("--place", default=None)
 @click.option("--slots", type=click.IntRange(min=1), default=default_slots())
 @click.option("--config", type=click.Path(path_type=Path), default=None)
-def dask_setup(worker: Any, place: str | None, slots: int, config: Path | None) -> None:
-    """Offer slots as long as the worker is there."""
+async def dask_setup(worker: Any, place: str | None, slots: int, config: Path | None) -> None:
+    """Offer slots as long as the worker is there, once its scheduler is there."""
     name = socket.gethostname()
-    offer(worker, Host(service(load(config), name), name, place, slots))
+    host = Host(service(load(config), name), name, place, slots)
+    while True:
+        with contextlib.suppress(OSError):
+            await offer(worker, host)
+            return
 
 
-def dask_teardown(worker: Any) -> None:
+async def dask_teardown(worker: Any) -> None:
     """Let go of what runs: it does what it may without asking, and ends."""
-    withdraw(worker)
+    await withdraw(worker)

@@ -1,19 +1,19 @@
 """Jobs on the workers of a Dask cluster: an ``Engine`` of hosts on other machines.
 
-Dask brings the connections: it knows which workers there are, carries letters to them (as tasks
-that are bound to one worker) and what they say back (as events of a topic). It queues no jobs, and
-repeats none: each host has an identity that ends with it.
+Dask brings the connections: it knows which workers there are, and carries letters to them and what
+they say back. Both are events of topics, not tasks, of which each costs its scheduler and workers
+several times as much. Dask knows of no jobs: each host has an identity that ends with it.
 """
 
+import asyncio
 import contextlib
 import itertools
 import queue
 import re
 import threading
 import time
-import uuid
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +25,15 @@ from orchestrator.engines.wire import About, Letter, Service
 _LOOKS_EVERY = 1.0
 """Seconds between two looks at which workers there are, and between two signs of life."""
 _CONNECT = 10.0
-_INTRODUCED = 5.0
+_INTRODUCED = 2.0
 """Seconds for which workers that were there before us are waited for to tell what they are."""
+_CALLS = 3
+"""How often in a row unknown workers are asked; later, every so many looks."""
+_CALLS_EVERY = 30
 _LOST = "the connection was lost"
 _FAREWELL = 2.0
 """Seconds for which the last letters are waited for."""
+_BRIEFLY = 0.005
 _PORT = re.compile(r":\d+$")
 
 
@@ -47,6 +51,9 @@ class _Host:
     """It has another version of something than this machine."""
     heard: float
     letters: int = 0
+    outbox: deque[str] = field(default_factory=deque)
+    """Letters that are still to be sent."""
+    sending: bool = False
     ids: set[str] = field(default_factory=set)
 
     @property
@@ -55,8 +62,8 @@ class _Host:
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
-    text: Any
+class _Reports:
+    texts: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class _Broken:
     reason: str
 
 
-_Event = _Report | _Workers | _Broken
+_Event = _Reports | _Workers | _Broken
 
 
 class DaskEngine:
@@ -104,8 +111,6 @@ class DaskEngine:
         self._ids: dict[str, str] = {}
         self._number = itertools.count()
         self._writing = threading.Lock()
-        self._letters: set[Any] = set()
-        """What is on its way: Dask forgets what nobody holds."""
         self._read = time.monotonic()
         """When all was read that had come."""
         self._gone: str | None = None
@@ -113,18 +118,14 @@ class DaskEngine:
         self._address = scheduler
         self.scheduler = shown or scheduler
         """As people are told of it."""
-        self._client = self._connected(security)
-        # Dask forgets the events of a topic an hour after the client left that it is named after.
+        self._client, self._connection = self._connected(security)
         self._session: str = self._client.id
-        self._client.subscribe_topic(self._session, self._heard)
         self._dashboard: int | None = None
         """The port of Dask's own page."""
         self._closed = threading.Event()
-        self._asked: dict[str, Any] = {}
-        """By address: the task that asks a worker what it offers."""
-        self._look()
-        self._await(self._asked.values(), _INTRODUCED)
-        self._take(0)
+        self._unknown: dict[str, int] = {}
+        """For how many looks a worker was there without saying what it is."""
+        self._introduced(self._look())
         self._watch = threading.Thread(target=self._watching, name="cluster", daemon=True)
         self._watch.start()
 
@@ -201,7 +202,7 @@ class DaskEngine:
     def wait(self, timeout: float) -> list[EngineEvent]:
         """Return what happened, waiting at most ``timeout`` seconds for something to happen."""
         events = self._take(timeout)
-        if self._gone is None and self._client.status != "running":
+        if self._gone is None and not self._is_connected:
             events += self._handle(_Broken(self._away(ConnectionError(_LOST))))
         for host in self._hosts.values():
             if host.ids and self._is_silent(host):
@@ -224,10 +225,12 @@ class DaskEngine:
         self._watch.join()
         for host in tuple(self._hosts.values()):
             self._write(host, wire.Bye())
-        self._await(self._letters, _FAREWELL)
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            self._client.sync(self._sent, callback_timeout=_FAREWELL)
         with contextlib.suppress(Exception):
             # Or the scheduler would tell us that we left, and log that it can't.
             self._client.unsubscribe_topic(self._session)
+            self._client.unsubscribe_topic(dask_worker.EVERYBODY)
             self._client.close(timeout=_FAREWELL)
 
     def __enter__(self) -> "DaskEngine":
@@ -267,8 +270,8 @@ class DaskEngine:
 
     def _handle(self, event: _Event) -> list[EngineEvent]:
         match event:
-            case _Report(text):
-                return self._reported(text)
+            case _Reports(texts):
+                return [event for text in texts for event in self._reported(text)]
             case _Workers(all=all_):
                 gone = [host for address, host in self._hosts.items() if address not in all_]
                 lost: list[EngineEvent] = []
@@ -282,9 +285,9 @@ class DaskEngine:
                 self._hosts.clear()
                 return [lost for host in everywhere for lost in self._lose(host, reason)]
 
-    def _meet(self, address: str, about: About | None) -> None:
-        """Take a host in, unless it is a worker of Dask's that is none of ours."""
-        if about is not None and about.version == wire.VERSION and address not in self._hosts:
+    def _meet(self, address: str, about: About) -> None:
+        """Take a host in that speaks as we do."""
+        if about.version == wire.VERSION and address not in self._hosts:
             stale = bool(self.stale(about))
             self._hosts[address] = _Host(address, about, stale, time.monotonic())
             self._beat(self._hosts[address])
@@ -334,38 +337,64 @@ class DaskEngine:
         del self._ids[key]
         return key
 
-    def _await(self, tasks: Iterable[Any], timeout: float) -> None:
-        """Wait for tasks, but no longer: a worker may hang, and the scheduler may be gone."""
-        from distributed import wait
-
-        with contextlib.suppress(Exception), self._client.as_current():
-            wait(list(tasks), timeout=timeout)
+    def _introduced(self, there: frozenset[str]) -> None:
+        """Wait until all workers have said what they are, but no longer: one may hang, or be none
+        of ours."""
+        until = time.monotonic() + _INTRODUCED
+        while not there <= self._hosts.keys() and (left := until - time.monotonic()) > 0:
+            self._take(left)
 
     def _write(self, host: _Host, order: wire.Order) -> None:
-        # Two threads write. Who is gone is seen to be gone.
-        with self._writing, contextlib.suppress(Exception):
+        with self._writing:  # two threads write
             letter = Letter(self._session, host.about.host, host.letters, self._patience, order)
             host.letters += 1
-            text = wire.packed(letter)
-            future = self._task(host.address, dask_worker.deliver, text)
-            self._letters.add(future)
-            future.add_done_callback(self._letters.discard)
+            host.outbox.append(wire.packed(letter))
+        with contextlib.suppress(RuntimeError):  # its loop has ended
+            self._client.loop.add_callback(self._send, host)
 
-    def _heard(self, event: tuple[float, Any]) -> None:
-        self._events.put(_Report(event[1]))
+    async def _send(self, host: _Host) -> None:
+        """Send all that is due to a host at once; what is due meanwhile goes together after it."""
+        if host.sending:
+            return
+        host.sending = True
+        try:
+            while host.outbox:
+                texts = [host.outbox.popleft() for _ in range(len(host.outbox))]
+                sent = self._client.log_event(host.about.topic, texts)
+                await asyncio.wait_for(sent, _CONNECT)
+        except Exception as error:  # noqa: BLE001 - whatever Dask raises, it is not there
+            self._broken(error)
+        finally:
+            host.sending = False
+
+    async def _sent(self) -> None:
+        """Return once all letters are sent."""
+        while any(host.sending or host.outbox for host in self._hosts.values()):
+            await asyncio.sleep(_BRIEFLY)
+
+    def _heard(self, said: Any) -> None:
+        if isinstance(said, list | tuple):  # Dask tells things there, too
+            self._events.put(_Reports(said))
+
+    def _broken(self, error: BaseException) -> None:
+        if not self._closed.is_set():
+            self._events.put(_Broken(self._away(error)))
+
+    @property
+    def _is_connected(self) -> bool:
+        return dask_worker.is_connected(self._client, self._connection)
 
     def _watching(self) -> None:
         while not self._closed.wait(_LOOKS_EVERY):
             try:
                 self._look()
             except Exception as error:  # noqa: BLE001 - whatever Dask raises, it is not there
-                if not self._closed.is_set():
-                    self._events.put(_Broken(self._away(error)))
+                self._broken(error)
                 return
 
-    def _look(self) -> None:
+    def _look(self) -> frozenset[str]:
         """Ask the scheduler which workers there are, and new ones what they offer."""
-        if self._client.status != "running":
+        if not self._is_connected:
             raise ConnectionError(_LOST)
         identity = self._client.sync(
             self._client.scheduler.identity, n_workers=-1, callback_timeout=_CONNECT
@@ -373,11 +402,14 @@ class DaskEngine:
         there = frozenset(identity["workers"])
         self._dashboard = identity["services"].get("dashboard")
         self._events.put(_Workers(there))
-        # One that could not tell yet is asked again.
-        asked = {a: task for a, task in self._asked.items() if task.status != "error"}
-        self._asked = {address: asked.get(address) or self._ask(address) for address in there}
+        unknown = there - self._hosts.keys()
+        self._unknown = {address: self._unknown.get(address, -1) + 1 for address in unknown}
+        if any(looks < _CALLS or not looks % _CALLS_EVERY for looks in self._unknown.values()):
+            call = wire.packed(wire.RollCall(self._session))
+            self._client.log_event(dask_worker.EVERYBODY, [call])
         for host in tuple(self._hosts.values()):
             self._beat(host)
+        return there
 
     def _beat(self, host: _Host) -> None:
         """Give a sign of life, also to one without a job: it lets go of who is silent, and answers
@@ -385,40 +417,21 @@ class DaskEngine:
         if not host.is_stale:
             self._write(host, wire.Beat())
 
-    def _ask(self, address: str) -> Any:
-        return self._task(address, dask_worker.introduce, self._session, address)
-
-    def _task(self, address: str, function: Any, *arguments: str) -> Any:
-        """Return a task that is bound to one worker."""
-        return self._client.submit(
-            function,
-            *arguments,
-            workers=[address],
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-            key=f"orchestrator-{uuid.uuid4().hex}",
-        )
-
-    def _connected(self, security: Any) -> Any:
-        from distributed import Client
-
-        class ClosedOnce(Client):
-            def __del__(self) -> None:
-                """Where the scheduler is out of reach, Dask's own tries to close it once more: for
-                20 s, and with a traceback."""
-
+    def _connected(self, security: Any) -> tuple[Any, Any]:
         dask_worker.silence()
+        client = None
         try:
-            return ClosedOnce(  # type: ignore[no-untyped-call]
-                self._address,
-                security=security,
-                timeout=_CONNECT,
-                set_as_default=False,
-                name="orchestrator",
+            client = dask_worker.new_client(
+                self._address, security=security, timeout=_CONNECT, name="orchestrator"
+            )
+            listening = client.sync(
+                dask_worker.listen, client, self._heard, self._heard, callback_timeout=_CONNECT
             )
         except Exception as error:  # noqa: BLE001 - Dask raises OSError, TimeoutError, ValueError, …
+            if client is not None:
+                client.close(timeout=_FAREWELL)
             raise NoCluster(self._away(error)) from None
+        return client, listening
 
     def _away(self, error: BaseException) -> str:
         cause = str(error).replace(self._address, self.scheduler).strip().splitlines()

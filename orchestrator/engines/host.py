@@ -21,8 +21,8 @@ _FORGOTTEN = 86_400.0
 _SILENT = "its worker heard nothing for too long, and let it go"
 _STOPPED = "its worker was told to stop, and let it go"
 
-Say = Callable[[str, str], None]
-"""Sends a text to the engine of a session. Any thread may call it."""
+Say = Callable[[str, list[str]], None]
+"""Sends texts to the engine of a session. Any thread may call it."""
 
 
 def default_slots() -> int:
@@ -62,6 +62,9 @@ class Host:
         self.name, self.place, self.slots = name, place, slots
         self._service = service
         self._say: Say = lambda *_: None
+        self._topic = ""
+        self._said: dict[str, list[str]] = {}
+        """What is to be told to each engine at once."""
         self._inbox: deque[Letter] = deque()
         self._sessions: dict[str, _Session] = {}
         self._ended = False
@@ -73,13 +76,13 @@ class Host:
             is_final=service.is_final,
             preload=service.preload,
         )
+        # Importing takes seconds, in which the first job would let this host say nothing.
+        start_fork_server(service.preload)
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
-    def start(self, say: Say) -> None:
-        """Begin to serve letters; ``say`` takes what is to be told."""
-        self._say = say
-        # Importing takes seconds, in which the first job would let this host say nothing.
-        start_fork_server(self._service.preload)
+    def start(self, say: Say, topic: str) -> None:
+        """Begin to serve letters; ``say`` takes what is to be told. They come in a topic."""
+        self._say, self._topic = say, topic
         self._thread.start()
 
     def put(self, text: str) -> None:
@@ -97,6 +100,7 @@ class Host:
         return About(
             self.id,
             self.name,
+            self._topic,
             self.place,
             self.slots,
             self._engine.busy,
@@ -106,21 +110,27 @@ class Host:
 
     def close(self) -> None:
         """Let go of everything, and return when that is done."""
-        self._ended = True
-        self._engine.wake()
-        if self._thread.is_alive():
+        if self._thread.ident is None:  # it was never started
+            self._engine.close()
+        elif self._thread.is_alive():
+            self._ended = True
+            self._engine.wake()
             self._thread.join()
 
     def _work(self) -> None:
         while not self._ended:
             self._take()
             self._start()
+            self._speak()
             for event in self._engine.wait(_BEAT):
                 self._tell(event)
+            self._speak()
+            self._take()  # starting a process may have taken longer than an engine is patient
             self._let_go()
             self._beat()
         for name, session in self._sessions.items():
             self._leave(name, session, _STOPPED)
+        self._speak()
         self._engine.close()
 
     def _take(self) -> None:
@@ -128,9 +138,10 @@ class Host:
             letter = self._inbox.popleft()
             now = time.monotonic()
             session = self._sessions.setdefault(letter.session, _Session(now, letter.patience))
-            session.heard, session.left = now, False
             session.early[letter.number] = letter
             while (following := session.early.pop(session.next, None)) is not None:
+                # Where one is lost, those after it count as silence.
+                session.heard, session.left = now, False
                 session.next += 1
                 self._obey(letter.session, session, following.order)
 
@@ -190,7 +201,12 @@ class Host:
             return Gone(id_, f"its answer can't be sent: {error}", timed_out=False)
 
     def _report(self, session: str, word: wire.Word) -> None:
-        self._say(session, wire.packed(Report(self.id, word)))
+        self._said.setdefault(session, []).append(wire.packed(Report(self.id, word)))
+
+    def _speak(self) -> None:
+        for session, texts in self._said.items():
+            self._say(session, texts)
+        self._said = {}
 
     def _let_go(self) -> None:
         now = time.monotonic()

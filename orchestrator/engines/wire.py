@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Of these messages: a host refuses to work for an engine that speaks another."""
 
 
@@ -150,6 +150,8 @@ class About:
     """A name of this life of it: another one after a restart."""
     name: str
     """For people."""
+    topic: str
+    """In which it hears letters."""
     place: str | None
     slots: int
     busy: int
@@ -164,22 +166,30 @@ class Introduction:
     """A host of a cluster, and the address at which its scheduler knows it."""
 
     address: str
-    about: About | None
-    """Of a worker that is none of ours there is nothing to tell."""
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """Every host is to introduce itself to an engine."""
+
+    session: str
 
 
 _LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 _INTRODUCTION: TypeAdapter[Introduction] = TypeAdapter(Introduction)
+_ROLL_CALL: TypeAdapter[RollCall] = TypeAdapter(RollCall)
 _TOLD: TypeAdapter[Report | Introduction] = TypeAdapter(Report | Introduction)
 
 
-def packed(message: Letter | Report | Introduction) -> str:
+def packed(message: Letter | Report | Introduction | RollCall) -> str:
     """Return a message as text."""
     adapters: Mapping[type, TypeAdapter[Any]] = {
         Letter: _LETTER,
         Report: _REPORT,
         Introduction: _INTRODUCTION,
+        RollCall: _ROLL_CALL,
     }
     return adapters[type(message)].dump_json(message).decode()
 
@@ -187,6 +197,11 @@ def packed(message: Letter | Report | Introduction) -> str:
 def letter(text: Any) -> Letter:
     """Return the letter that a text is. Raises ``NotOurs``."""
     return _read(_LETTER, text)
+
+
+def roll_call(text: Any) -> RollCall:
+    """Return the roll call that a text is. Raises ``NotOurs``."""
+    return _read(_ROLL_CALL, text)
 
 
 def told(text: Any) -> Report | Introduction:

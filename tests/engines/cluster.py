@@ -16,6 +16,13 @@ from tests.project_folder import wait_until
 REPOSITORY = Path(__file__).parents[2]
 _TOLD = "scheduler.json"
 """Where a scheduler writes its address."""
+SCHEDULER = """
+import sys
+sys.modules["orchestrator"] = None
+from distributed.cli.dask_scheduler import main
+main()
+"""
+"""A scheduler where this project is not installed: it needs Dask alone."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def new_cluster(folder: Path, port: int = 0) -> Iterator[Cluster]:
 def _start_scheduler(
     folder: Path, certificates: Certificates, port: int
 ) -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    program = [sys.executable, "-c", SCHEDULER]
     options: Mapping[str, str] = {
         "--host": "tls://127.0.0.1",
         "--port": str(port),

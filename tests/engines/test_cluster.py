@@ -14,13 +14,14 @@ from typing import Any
 import psutil
 import pytest
 
+from orchestrator.engines import wire
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
 from orchestrator.engines.dask_engine import DaskEngine, NoCluster
 from orchestrator.engines.dask_here import cluster_here
 from orchestrator.engines.dask_worker import offering, without_pages
 from orchestrator.engines.host import Host
 from tests.engines.cluster import Cluster, new_cluster
-from tests.engines.dask_jobs import SERVICE, jobs_program, on_cluster
+from tests.engines.dask_jobs import SERVICE, jobs_program, on_cluster, pack
 from tests.engines.jobs import pids_of, run
 from tests.project_folder import wait_until
 
@@ -342,3 +343,66 @@ def test_the_link_to_dasks_page_has_the_host_as_people_are_told_of_it(
     head, _, tail = link.partition("{}")
     assert told.startswith(head)
     assert told.endswith(tail)
+
+
+def cut(cluster: Cluster, name: str) -> None:
+    """Cut the connection of a client of Dask whose name begins so; it makes another one."""
+    from distributed import Client
+
+    async def abort(dask_scheduler: Any = None) -> None:
+        for id_, stream in dask_scheduler.client_comms.items():
+            if f"-{name}-" in id_:
+                stream.comm.abort()
+
+    with Client(cluster.address, security=cluster.certificates.security) as client:
+        client.run_on_scheduler(abort)
+
+
+def test_a_worker_that_may_have_missed_letters_starts_anew(
+    cluster: Cluster, stack: ExitStack
+) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster))
+    engine.submit("a", ("ask", 1), 100, kind="")
+    until(engine, "a", Message)
+
+    cut(cluster, "orchestrator-worker")
+
+    (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
+    assert "eu-host" in lost.reason or "let it go" in lost.reason
+    wait_until(lambda: cluster.said().count("connected to") == 2)
+    wait_until(lambda: engine.wait(0.1) == [] and engine.capacity == 1)
+    assert isinstance(run(engine, {"a": ("talk", 0)})["a"][-1], Finished)
+
+
+def test_an_engine_that_may_have_missed_reports_gives_up(
+    cluster: Cluster, stack: ExitStack
+) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster, patience=3))
+    engine.submit("a", ("ask", 1), 100, kind="")
+    until(engine, "a", Message)
+
+    cut(cluster, "orchestrator")
+
+    (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
+    assert "can't be reached: the connection was lost" in lost.reason
+
+
+def test_a_letter_that_is_lost_is_as_good_as_silence() -> None:
+    said: list[wire.Word] = []
+    host = Host(SERVICE, "eu-1", None, 1)
+    host.start(lambda _, texts: said.extend(wire.told(text).word for text in texts), "topic")
+
+    def put(number: int, order: wire.Order) -> None:
+        host.put(wire.packed(wire.Letter("session", host.id, number, 1.0, order)))
+
+    put(0, wire.Submit("a", "", 60, pack(("ask", 1))))
+    put(2, wire.Answer("a", pack("go")))
+    wait_until(lambda: not put(3, wire.Beat()) and wire.Gone in map(type, said))
+    host.close()
+
+    gone = said[-1]
+    assert isinstance(gone, wire.Gone)
+    assert "heard nothing for too long" in gone.reason
+    assert wire.Ended not in map(type, said)
