@@ -211,7 +211,7 @@ def test_the_network_to_the_scheduler_is_gone(fleet: Fleet, cluster: Cluster) ->
 
 
 def test_ctrl_c(fleet: Fleet, cluster: Cluster) -> None:
-    declare(fleet, cluster, 6, SLOW.format(1), SAYS.format(2))
+    declare(fleet, cluster, 16, SLOW.format(1), SAYS.format(2))
     worker(fleet, "east"), worker(fleet, "west")
     running = fleet.project.start("upgrade")
     wait_until(lambda: any("log" in fleet.tables(tenant) for tenant in fleet.tenants))
@@ -220,7 +220,7 @@ def test_ctrl_c(fleet: Fleet, cluster: Cluster) -> None:
 
     started = [t for t in fleet.tenants if "log" in fleet.tables(t)]
     assert started
-    assert len(started) < 6
+    assert len(started) < 16
     assert all(fleet.heads(tenant) == ["r2"] for tenant in started)
     fleet.project.run("resume")
     assert_done(fleet, 2)
