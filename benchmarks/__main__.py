@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--mariadb-fleet", type=int, default=5000, help="upgrade-growth: most MariaDB databases")
     add("--postgresql-fleet", type=int, default=1000, help="… most PostgreSQL databases")
     add("--schemas-fleet", type=int, default=5000, help="… most PostgreSQL schemas")
-    add("--distances", default="0,1,20", help="network: ms of its round trips")
+    add("--distances", default="0,1,20", help="network, cluster: ms of round trips")
     add("--near-targets", type=int, default=100, help="network: databases")
     add("--far-targets", type=int, default=20, help="network: databases from 10 ms on")
     add("--at-head", type=int, default=1000, help="at-head: SQLite files")
@@ -97,7 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--growth-tables", type=int, default=5, help="growth: tables of each")
     add("--plot", type=Path, metavar="FILE", help="growth: draw it, too, as SVG")
     add("--planned", type=int, default=50_000, help="planning: tenants of two databases")
-    add("--jobs", type=int, default=2000, help="cluster: jobs")
+    add("--cluster", default="jobs,upgrade,afar,memory", help="cluster: what of it")
+    add("--jobs", type=int, default=2000, help="cluster, jobs: how many")
+    add("--cluster-targets", type=int, default=2000, help="cluster, upgrade: databases")
+    add("--cluster-far-targets", type=int, default=100, help="cluster, afar: databases")
+    add("--cluster-simulated", default="2000,10000", help="cluster, memory: numbers of targets")
     add("--simulated", type=int, default=100_000, help="rolling: targets")
     return parser
 

@@ -9,19 +9,31 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import tables
+from benchmarks.cluster_fleet import SLOTS, WORKERS
+from benchmarks.cluster_memory import memory
+from benchmarks.clustered import from_afar, upgrades
+from benchmarks.distance import distance
 from orchestrator.engines.base import Engine, Finished, Message
 from orchestrator.engines.local import LocalEngine
 from tests.engines.cluster import Cluster, new_cluster
 from tests.engines.dask_jobs import jobs_program, on_cluster
 from tests.engines.jobs import is_final, serve
-from tests.network import network
 from tests.project_folder import wait_until
 
-WORKERS, SLOTS = 4, 2
 _QUESTIONS = 40
 
 
 def clusters(folder: Path, options: argparse.Namespace) -> None:
+    """What a job, a fleet, distance and memory take, of the parts that are asked for."""
+    parts = {"jobs": _jobs, "upgrade": upgrades, "afar": from_afar, "memory": memory}
+    chosen = options.cluster.split(",")
+    if unknown := set(chosen) - set(parts):
+        raise SystemExit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    for part in chosen:
+        parts[part](folder / part, options)
+
+
+def _jobs(folder: Path, options: argparse.Namespace) -> None:
     """So many jobs that do nothing, and so many that ask once, on the same number of processes."""
     title = f"{options.jobs:,} jobs on {WORKERS * SLOTS} processes"
     tables.begin(title, "jobs", "where", "seconds", "ms per job", "against this machine", texts=2)
@@ -48,8 +60,8 @@ def _questions(cluster: Cluster, options: argparse.Namespace) -> None:
     tables.begin(title, "round trip", "ms", "round trips", texts=1)
     port = int(cluster.address.rpartition(":")[2])
     for away in (float(ms) / 1000 for ms in options.distances.split(",")):
-        with network(port, away) as (near, _):
-            there = replace(cluster, address=f"tls://127.0.0.1:{near}")
+        with distance(port, away) as network:
+            there = replace(cluster, address=f"tls://127.0.0.1:{network.port}")
             with on_cluster(there) as engine:
                 _run(engine, ("talk", 0), WORKERS * SLOTS, ask=False)
                 silent = median(_one(engine, ("talk", 1)) for _ in range(_QUESTIONS))

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
@@ -17,9 +18,9 @@ from benchmarks.subject import Subject
 BIN = Path(sys.executable).parent
 
 
-def orchestrator(subject: Subject, *arguments: str) -> float:
-    """``orchestrator upgrade``."""
-    return timed([str(BIN / "orchestrator"), "upgrade", *arguments], subject.folder)
+def orchestrator(subject: Subject, *arguments: str, more: Mapping[str, str] | None = None) -> float:
+    """``orchestrator upgrade``, with some environment variables more."""
+    return timed([str(BIN / "orchestrator"), "upgrade", *arguments], subject.folder, more=more)
 
 
 def shell_loop(subject: Subject, urls: tuple[str, ...]) -> float:
@@ -93,8 +94,10 @@ def connect(url: str) -> Any:
     )
 
 
-def timed(command: list[str], folder: Path, text: str = "") -> float:
-    environ = {**os.environ, "ALEMBIC": str(BIN / "alembic")}
+def timed(
+    command: list[str], folder: Path, text: str = "", more: Mapping[str, str] | None = None
+) -> float:
+    environ = {**os.environ, "ALEMBIC": str(BIN / "alembic"), **(more or {})}
     began = time.monotonic()
     done = subprocess.run(
         command, cwd=folder, env=environ, input=text, capture_output=True, text=True, check=False

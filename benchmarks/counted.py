@@ -1,9 +1,12 @@
 """What the revisions made of a target, to tell whether two ways did the same."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from benchmarks import contenders
 
+SAMPLE = 20
+"""Targets whose tables are counted, from all over a fleet."""
 OURS = "^[tp][0-9]+$"
 """The tables of the revisions, and of no tool."""
 
@@ -26,6 +29,11 @@ def counted(url: str) -> tuple[int, int, int]:
     sql = f"SELECT ({_tables(server, 'count(*)')}), ({columns}), ({_INDEXES[server]})"
     tables, columned, indexes = _rows(url, sql)[0]
     return int(tables), int(columned), int(indexes)
+
+
+def sampled(urls: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Count those of some targets from all over a fleet."""
+    return [counted(url) for url in urls[:: max(1, len(urls) // SAMPLE)]]
 
 
 def named(url: str) -> frozenset[str]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import contenders, tables
-from benchmarks.counted import counted
+from benchmarks.counted import sampled
 from benchmarks.memory import Peak, watched
 from benchmarks.places import Databases, Schemas
-from benchmarks.subject import Subject
 from benchmarks.tables import preparing
 from benchmarks.upgrading import private
 from tests.servers import MariaDBServer, PostgresServer
@@ -18,8 +17,6 @@ from tests.servers import MariaDBServer, PostgresServer
 PLAIN = "the same SQL on plain driver connections"
 OURS = "`orchestrator upgrade`"
 COLUMNS = ("seconds", "ms per target", "against the plain driver")
-COUNTED = 20
-"""Targets whose tables are counted afterwards, from all over the fleet."""
 ROUNDS_OF = 1000
 """Targets in all rounds of a size: from so many on, there is one."""
 
@@ -80,25 +77,20 @@ def _measure(place: Databases, folder: Path, count: int, options: argparse.Names
     for _ in range(max(1, min(options.rounds, ROUNDS_OF // count))):
         _clear(place, count)
         found.plain.append(contenders.replay(subject, statements))
-        made = _made(subject)
+        made = sampled(subject.urls)
         _clear(place, count)
         place.write(folder / "project", count, options)  # a ledger that knows of no run
         seconds, peak = watched([str(contenders.BIN / "orchestrator"), "upgrade"], subject.folder)
         found.ours.append(seconds)
         found.peak.include(peak)
-        if _made(subject) != made or not all(made):
-            raise RuntimeError(f"{place.name}: {_made(subject)} tables, in place of {made}")
+        if sampled(subject.urls) != made or not all(made):
+            raise RuntimeError(f"{place.name}: {sampled(subject.urls)} tables, in place of {made}")
     return found
 
 
 def _clear(place: Databases, count: int) -> None:
     with preparing(f"{place.name}: {count} empty ones"):
         place.clear(count)
-
-
-def _made(subject: Subject) -> list[tuple[int, int, int]]:
-    """Count the tables of some targets."""
-    return [counted(url) for url in subject.urls[:: max(1, len(subject.urls) // COUNTED)]]
 
 
 def _rows(label: str, count: int, found: Found, remembered: tuple[str, ...] = ()) -> None:

@@ -23,7 +23,7 @@ class Peak:
 
     def look(self, pid: int) -> None:
         """Look at a command, and at all processes below it."""
-        found = [_resident(process) for process in _family(pid)]
+        found = [resident(process) for process in _family(pid)]
         if found:
             self.include(Peak(found[0], sum(found), len(found)))
 
@@ -68,7 +68,8 @@ def _family(pid: int) -> Iterator[int]:
         return
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
+    """Return the resident memory of a process in MB; 0 where it is gone."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except OSError:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +64,8 @@ class SimulatedEngine:
     def capacity_of(self, place: str | None) -> int:  # noqa: ARG002 - as engines take them
         return 1_000_000
 
-    room = capacity_of
+    def room(self, place: str | None, before: Sequence[str | None] = ()) -> int:  # noqa: ARG002
+        return 1_000_000
 
     def submit(
         self,
@@ -78,19 +80,24 @@ class SimulatedEngine:
 
     def wait(self, timeout: float) -> list[Any]:  # noqa: ARG002 - all is done at once
         from orchestrator.engines.base import Finished
-        from orchestrator.rollout.outcomes import Outcome, Revision, State
 
-        revisions = (Revision(_REVISION, "simulated"),)
         names, self.given = self.given, deque()
-        return [
-            Finished(name, Outcome(name, State.DONE, (), (_REVISION,), revisions)) for name in names
-        ]
+        return [Finished(name, done(name)) for name in names]
 
     def kill(self) -> list[Any]:
         return []
 
 
-def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
+def done(name: str) -> Any:
+    """Return the outcome of a target whose one revision has run."""
+    from orchestrator.rollout.outcomes import Outcome, Revision, State
+
+    revisions = (Revision(_REVISION, "simulated"),)
+    return Outcome(name, State.DONE, (), (_REVISION,), revisions)
+
+
+def run(folder: Path, count: int, waves: int, engine: Any) -> dict[str, float]:
+    """Run over so many targets, whose jobs an engine takes, and return what it cost."""
     from rich.console import Console
 
     from orchestrator.actions.project import Project
@@ -123,7 +130,7 @@ def _run(folder: Path, count: int, waves: int) -> dict[str, float]:
         observer = Watched(screen, stack)
         context = ProjectContext(project.file, project._secrets, (), observer, lambda _: targets)
         workers = Workers(project.file, project._secrets, (), 1)
-        workers._engine = SimulatedEngine()
+        workers._engine = engine
         ledger = stack.enter_context(context.ledger())
         running = RunContext(context, ledger, workers, RunOptions(by="benchmark"))
         observer.begin("upgrade", targets)
@@ -166,4 +173,4 @@ max_per_server = {_PARALLEL}
 
 
 if __name__ == "__main__":
-    print(json.dumps(_run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), SimulatedEngine())))

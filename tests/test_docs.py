@@ -182,9 +182,15 @@ def test_files_of_a_cluster_fit_each_other() -> None:
         r"/run/secrets/shop/(\w+(?:\.pem)?)", (folder / "environments.toml").read_text()
     )
     compose = yaml.safe_load((folder / "compose.yaml").read_text())
-    targets = {Path(s["target"]).name for s in compose["services"]["drive"]["secrets"]}
-    assert targets == set(named)
-    assert {s["source"] for s in compose["services"]["drive"]["secrets"]} == set(compose["secrets"])
+    known = {
+        of: {s["source"]: Path(s["target"]).name for s in compose["services"][of]["secrets"]}
+        for of in ("drive", "worker-eu", "worker-us")
+    }
+    # Who drives knows nothing of the databases, and who works nothing of the ledger.
+    assert set(known["drive"].values()) == set(named) - {"db_password"}
+    assert set(known["worker-eu"].values()) == set(named) - {"ledger_url"}
+    assert known["worker-us"] == known["worker-eu"]
+    assert known["drive"].keys() | known["worker-eu"].keys() == compose["secrets"].keys()
     text = (folder / "kubernetes.yaml").read_text()
     documents = list(yaml.safe_load_all(text))
     assert {name for name in named if f"--from-file={name}" in text} == set(named)

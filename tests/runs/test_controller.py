@@ -1,6 +1,7 @@
 """What the loop makes of what workers say, however much of it comes at once."""
 
 from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class ScriptedEngine:
     def capacity_of(self, _: str | None) -> int:
         return 99
 
-    room = capacity_of
+    def room(self, _: str | None, __: Sequence[str | None] = ()) -> int:
+        return 99
 
     def submit(self, _key: str, job: Any, _timeout: float, *, kind: str, place: str | None) -> None:
         assert kind == "app"
