@@ -15,7 +15,8 @@ COMMIT = ("mariadb", "mysql")
 TENANTS = ("ada", "bob", "cyd")
 
 
-def test_mlflow(application: Callable[..., Application]):
+@pytest.mark.parametrize("engine", ["", 'kind = "dask"\nscheduler = "local"'])
+def test_mlflow(application: Callable[..., Application], engine: str):
     """Upgrade, status, check, one step down and up: what plain ``alembic`` does, on twelve targets.
 
     Each third tenant gets what may be replayed as the first two got it.
@@ -42,7 +43,10 @@ def test_mlflow(application: Callable[..., Application]):
 
         [databases.mlflow]
         script_location = "mlflow:store/db_migrations"
-        {environments}"""
+        {environments}
+        [engine]
+        """
+        + engine
     )
 
     ran = app.project.run("upgrade", "-o", "json")
