@@ -285,19 +285,22 @@ class DaskEngine:
                 self._hosts.clear()
                 return [lost for host in everywhere for lost in self._lose(host, reason)]
 
-    def _meet(self, address: str, about: About) -> None:
-        """Take a host in that speaks as we do."""
-        if about.version == wire.VERSION and address not in self._hosts:
-            stale = bool(self.stale(about))
-            self._hosts[address] = _Host(address, about, stale, time.monotonic())
-            self._beat(self._hosts[address])
+    def _meet(self, address: str, about: About) -> list[Lost]:
+        """Take a host in that speaks as we do, in place of who had its address before."""
+        before = self._hosts.get(address)
+        if about.version != wire.VERSION or (before and before.about.host == about.host):
+            return []
+        lost = [] if before is None else self._lose(before, "its worker was started again")
+        stale = bool(self.stale(about))
+        self._hosts[address] = _Host(address, about, stale, time.monotonic())
+        self._beat(self._hosts[address])
+        return lost
 
     def _reported(self, text: Any) -> list[EngineEvent]:
         try:
             report = wire.told(text)
             if isinstance(report, wire.Introduction):
-                self._meet(report.address, report.about)
-                return []
+                return [*self._meet(report.address, report.about)]
             word = report.word
             host = next((h for h in self._hosts.values() if h.about.host == report.host), None)
             if host is None:

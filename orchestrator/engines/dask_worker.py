@@ -64,7 +64,8 @@ async def offer(worker: Any, host: Host) -> None:
         worker.log_event(topic, [wire.packed(wire.Introduction(worker.address, about))])
 
     def asked(said: Any) -> None:
-        for text in _texts(said):
+        # Not before it hears letters. Then it tells everybody, and so who asked too early.
+        for text in _texts(said) if getattr(worker, _OFFERED, None) is not None else ():
             with contextlib.suppress(NotOurs):
                 introduce(wire.roll_call(text).session)
 

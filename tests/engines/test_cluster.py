@@ -8,17 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
-from orchestrator.engines import wire
+from orchestrator.engines import dask_worker, wire
 from orchestrator.engines.base import CannotStart, EngineEvent, Finished, Lost, Message, Nobody
 from orchestrator.engines.dask_engine import DaskEngine, NoCluster
 from orchestrator.engines.dask_here import cluster_here
-from orchestrator.engines.dask_worker import offering, without_pages
+from orchestrator.engines.dask_worker import EVERYBODY, offering, without_pages
 from orchestrator.engines.host import Host
 from tests.engines.cluster import Cluster, new_cluster
 from tests.engines.dask_jobs import SERVICE, jobs_program, on_cluster, pack
@@ -143,6 +145,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from types import SimpleNamespace
 from tests.engines.cluster import Certificates
 from tests.engines.dask_jobs import on_cluster
 address, ca, cert, key = sys.argv[1:]
@@ -219,6 +222,57 @@ def test_a_worker_that_hangs_keeps_nobody(cluster: Cluster, stack: ExitStack) ->
 
     os.kill(cluster.workers[1].pid, signal.SIGCONT)
     wait_until(lambda: engine.wait(0.1) == [] and engine.capacity == 2)
+
+
+def test_a_worker_that_was_started_again_at_its_address_is_another_one(
+    cluster: Cluster, stack: ExitStack
+) -> None:
+    there(cluster, "eu")
+    engine = stack.enter_context(on_cluster(cluster))
+    engine.submit("a", ("ask", 1), 100, kind="")
+    until(engine, "a", Message)
+    (address,), (about,) = engine._hosts, engine.hosts
+
+    again = wire.Introduction(address, replace(about, host="another life"))
+    engine._client.log_event(EVERYBODY, [wire.packed(again)])
+
+    (lost,) = [event for event in until(engine, "a", Lost) if isinstance(event, Lost)]
+    assert "was started again" in lost.reason
+    assert engine.hosts[0].host == "another life"
+
+
+def test_a_host_does_not_say_what_it_is_before_it_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = wire.packed(wire.RollCall("too early"))
+    said: list[tuple[str, list[str]]] = []
+    loop = SimpleNamespace(add_callback=lambda *_: None)
+    worker: Any = SimpleNamespace(
+        scheduler=SimpleNamespace(address="tcp://s:1"),
+        security=None,
+        address="tcp://w:1",
+        loop=loop,
+        log_event=lambda topic, texts: said.append((topic, texts)),
+    )
+
+    async def client(*_: Any, **__: Any) -> Any:
+        return SimpleNamespace(id="its topic")
+
+    async def listen(_: Any, __: Any, everybody: Any) -> None:
+        everybody([call])
+
+    monkeypatch.setattr(dask_worker, "new_client", client)
+    monkeypatch.setattr(dask_worker, "listen", listen)
+    monkeypatch.setattr(dask_worker, "_of_client", lambda of: of)
+    host = new_host()
+    try:
+        asyncio.run(dask_worker.offer(worker, host))
+    finally:
+        host.close()
+
+    ((topic, (text,)),) = said
+    introduction = wire.told(text)
+    assert topic == EVERYBODY
+    assert isinstance(introduction, wire.Introduction)
+    assert introduction.about.topic == "its topic"
 
 
 def test_two_engines_take_turns(cluster: Cluster, stack: ExitStack) -> None:
