@@ -18,6 +18,16 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class ReportOutput(StrEnum):
+    """How a result is written to stdout that CI systems have forms for, too."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
 @dataclass
 class Invocation:
     """The options that every command has. Commands fill them in as soon as they are parsed, so that
@@ -25,15 +35,15 @@ class Invocation:
 
     config: Path | None = None
     debug: bool = False
-    output: Output = Output.TEXT
+    output: Output | ReportOutput = Output.TEXT
 
     @property
     def json(self) -> bool:
         """Whether stdout is for a program."""
-        return self.output is Output.JSON
+        return self.output == Output.JSON.value
 
 
-def of(context: typer.Context, output: Output = Output.TEXT) -> Invocation:
+def of(context: typer.Context, output: Output | ReportOutput = Output.TEXT) -> Invocation:
     """Return the invocation that ``context`` belongs to, with the form of output it asks for."""
     invocation = context.find_root().obj
     # Shell completion parses a command line without `run`.

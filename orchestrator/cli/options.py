@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import complete
-from orchestrator.cli.invocation import Output
+from orchestrator.cli.invocation import Output, ReportOutput
 
 if TYPE_CHECKING:
     from orchestrator.actions.project import Project
@@ -20,6 +20,14 @@ OutputOption = Annotated[
         "--output",
         "-o",
         help="Write text or JSON to stdout.",
+    ),
+]
+ReportOption = Annotated[
+    ReportOutput,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write text, JSON, or what a CI system reads to stdout.",
     ),
 ]
 Selectors = Annotated[

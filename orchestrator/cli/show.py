@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import JSONEncoder
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.cli.invocation import Invocation
+    from orchestrator.cli.reports import Forms
     from orchestrator.dispatch.results import Result, RunEnd
     from orchestrator.runs.requests import Done
 
@@ -25,14 +27,18 @@ def show(
     as_json: Callable[[], dict[str, Any]],
     *,
     run: "RunEnd | None" = None,
+    forms: "Forms" = MappingProxyType({}),
 ) -> None:
     """Write a result to stdout in the form that was asked for.
 
-    ``run``: what it is the result of. Raises ``NotWritten``, which names it, where it can't; and
-    says on stderr what else of the run could not be written.
+    ``forms``: those that it has besides text and JSON. ``run``: what it is the result of. Raises
+    ``NotWritten``, which names it, where it can't; and says on stderr what else of the run could
+    not be written.
     """
     try:
-        if invocation.json:
+        if (form := forms.get(invocation.output)) is not None:
+            write_plain(form())
+        elif invocation.json:
             write_json(as_json())
         else:
             write(as_text())
@@ -44,7 +50,12 @@ def show(
         error(f"{run.unwritten}{_kept(run)}")
 
 
-def show_result(invocation: "Invocation", result: "Result", revision: str = "") -> NoReturn:
+def show_result(
+    invocation: "Invocation",
+    result: "Result",
+    revision: str = "",
+    forms: "Forms" = MappingProxyType({}),
+) -> NoReturn:
     """Write what a command that changes targets came to, and exit with its code."""
     from orchestrator.render import json, upgrade
 
@@ -53,6 +64,7 @@ def show_result(invocation: "Invocation", result: "Result", revision: str = "") 
         lambda: upgrade.report(result, revision, debug=invocation.debug),
         lambda: json.result(result, debug=invocation.debug),
         run=result.run,
+        forms=forms,
     )
     raise typer.Exit(result.exit_code)
 

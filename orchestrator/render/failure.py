@@ -29,7 +29,7 @@ _STATEMENTS = 20
 def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
     """Yield a block for each target that failed; targets that failed alike share one."""
     failed = [pair for pair in pairs if pair[1].state in FAILED]
-    groups = grouped(failed, _sameness)
+    groups = grouped(failed, alike)
     for group in groups[:_BLOCKS]:
         target, outcome = group[0]
         if len(group) > 1 and outcome.failure is not None:
@@ -41,7 +41,8 @@ def failures(pairs: Sequence[Pair], *, debug: bool = False) -> Iterator[Group]:
         yield Group(Text(text, style="red"))
 
 
-def _sameness(pair: Pair) -> Hashable:
+def alike(pair: Pair) -> Hashable:
+    """Return what is equal for targets that failed in the same way."""
     target, outcome = pair
     failure = outcome.failure
     if failure is not None and failure.exhausted and not failure.half_applied:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import invocation
-from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, XArguments, selection
+from orchestrator.cli import invocation, reports
+from orchestrator.cli.options import Exclude, ReportOption, Selectors, Where, XArguments, selection
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -22,7 +22,7 @@ def check(
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
-    output: OutputOption = invocation.Output.TEXT,
+    output: ReportOption = invocation.ReportOutput.TEXT,
 ) -> None:
     """Compare the models with every target, as Alembic's autogenerate would.
 
@@ -35,6 +35,7 @@ def check(
       orchestrator check
       orchestrator check prod/orders
       orchestrator check prod/orders/acme --every-target
+      orchestrator check staging -o junit > check.xml
       orchestrator check staging -o json | jq ".targets[].differences"
     """
     call = invocation.of(context, output)
@@ -42,5 +43,10 @@ def check(
         result = project.check(selection(selectors, where, exclude), every_target=every_target)
     from orchestrator.render import check, json
 
-    show(call, lambda: check.report(result), lambda: json.result(result, debug=call.debug))
+    show(
+        call,
+        lambda: check.report(result),
+        lambda: json.result(result, debug=call.debug),
+        forms=reports.of_result(result, project.file),
+    )
     raise typer.Exit(result.exit_code)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import complete, invocation
-from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, XArguments, selection
+from orchestrator.cli import complete, invocation, reports
+from orchestrator.cli.options import Exclude, ReportOption, Selectors, Where, XArguments, selection
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -26,7 +26,7 @@ def drift(
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
-    output: OutputOption = invocation.Output.TEXT,
+    output: ReportOption = invocation.ReportOutput.TEXT,
 ) -> None:
     """Show which databases differ from their siblings: same database, same revision, other schema.
 
@@ -48,5 +48,10 @@ def drift(
         result = project.drift(selection(selectors, where, exclude), baseline)
     from orchestrator.render import drift, json
 
-    show(call, lambda: drift.report(result), lambda: json.drift(result, debug=call.debug))
+    show(
+        call,
+        lambda: drift.report(result),
+        lambda: json.drift(result, debug=call.debug),
+        forms=reports.of_drift(result, project.file),
+    )
     raise typer.Exit(result.exit_code)

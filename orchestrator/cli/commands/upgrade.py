@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from orchestrator.cli import invocation
+from orchestrator.cli import invocation, reports
 from orchestrator.cli.confirm import assert_wanted
 from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
@@ -13,9 +13,9 @@ from orchestrator.cli.options import (
     DryRun,
     Events,
     Exclude,
-    OutputOption,
     Override,
     PlanFile,
+    ReportOption,
     Selectors,
     SqlFolder,
     Wait,
@@ -49,7 +49,7 @@ def upgrade(
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
-    output: OutputOption = invocation.Output.TEXT,
+    output: ReportOption = invocation.ReportOutput.TEXT,
 ) -> None:
     """Upgrade targets, environment by environment, in the configured order.
 
@@ -86,7 +86,7 @@ def upgrade(
             result = project.upgrade(chosen, to, dry_run=dry_run, options=options)
         else:
             to, result = sealed.revision, project.upgrade_as_planned(sealed, options)
-    show_result(call, result, to)
+    show_result(call, result, to, reports.of_result(result, project.file))
 
 
 def _assert_one_way(
