@@ -1,7 +1,7 @@
 """``Project``: the verbs of the command line for Python programs."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from orchestrator.actions.authoring import NewRevision, asked, assert_database, write_script
@@ -12,6 +12,7 @@ from orchestrator.actions.doctor.diagnose import diagnose
 from orchestrator.actions.drifting import DriftResult, find_drift
 from orchestrator.actions.histories import History, history_of
 from orchestrator.actions.identifying import IdentifyResult, identify
+from orchestrator.actions.places import Pair, Places, find_places
 from orchestrator.actions.prepare import find_targets
 from orchestrator.actions.runs import Runs
 from orchestrator.actions.selection import ALL, Selection
@@ -23,12 +24,12 @@ from orchestrator.dispatch.observer import NullObserver, Observer
 from orchestrator.dispatch.results import Result
 from orchestrator.dispatch.workers import Workers
 from orchestrator.engines.local import start_fork_server
-from orchestrator.errors import Refused, TargetsFailed, UsageError
+from orchestrator.errors import OrchestratorError, Refused, TargetsFailed, UsageError
 from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.ordering import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants.read import read_tenants
-from orchestrator.rollout.outcomes import Outcome
+from orchestrator.rollout.outcomes import Outcome, Revision
 from orchestrator.rollout.plan import Plan
 from orchestrator.runs.context import ProjectContext, RunOptions
 from orchestrator.runs.order import Order
@@ -319,6 +320,10 @@ class Project:
         names = tuple(t for t in self.targets(selection) if t.database == database)
         return history_of(database, outcome.data, self._status(names, schemas=False))
 
+    def places(self, pairs: Iterable[Pair]) -> Places:
+        """Return where what became of targets is written down, in files and lines."""
+        return find_places(self.file, pairs, self._revisions)
+
     def cluster(self) -> ClusterView:
         """Tell which workers the project's cluster has."""
         return workers(self.file, self._secrets)
@@ -398,6 +403,12 @@ class Project:
         return Result.of(
             verb, targets, outcomes, interrupted=interrupted, began=began, warnings=tuple(warnings)
         )
+
+    def _revisions(self, database: str) -> Sequence[Revision]:
+        try:
+            return asked(self._alone, Verb.HISTORY, database).data or ()
+        except OrchestratorError:  # a place less, and what is to be told is told all the same
+            return ()
 
     def _write(self, verb: Verb, database: str, script: NewScript) -> NewRevision:
         assert_database(self.file, database)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import typer
 
-from orchestrator.cli.invocation import Invocation
-from orchestrator.errors import OrchestratorError
+from orchestrator.cli.invocation import Invocation, Output
+from orchestrator.errors import ConfigError, OrchestratorError
 
 _INTERRUPTED = 130
 # Typer has its own copy of Click since 0.2x, and does not export this class.
@@ -44,7 +44,8 @@ def _explain(error: BaseException, invocation: Invocation) -> int:
     if invocation.debug:
         sys.stderr.write(_traceback(error))
     if isinstance(error, OrchestratorError):
-        return _report(str(error), error.exit_code, invocation)
+        in_file = isinstance(error, ConfigError)
+        return _report(str(error), error.exit_code, invocation, in_file=in_file)
     return _report(_internal(error, invocation), 1, invocation)
 
 
@@ -63,11 +64,14 @@ def _internal(error: BaseException, invocation: Invocation) -> str:
     return f"internal error: {type(error).__name__}; {advice}"
 
 
-def _report(message: str, exit_code: int, invocation: Invocation) -> int:
-    from orchestrator.cli.show import error, write_json
+def _report(message: str, exit_code: int, invocation: Invocation, *, in_file: bool = False) -> int:
+    from orchestrator.cli.reports import of_error
+    from orchestrator.cli.show import error, write_json, write_plain
     from orchestrator.render import json
 
     error(message)
     if invocation.json:
         write_json(json.error(message, exit_code))
+    elif invocation.output != Output.TEXT.value:
+        write_plain(of_error(message, exit_code, in_file=in_file)[invocation.output]())
     return exit_code

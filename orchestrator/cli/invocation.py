@@ -18,11 +18,20 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class PageOutput(StrEnum):
+    """How a result is written to stdout that is to be read in a pull request, too."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 class ReportOutput(StrEnum):
     """How a result is written to stdout that CI systems have forms for, too."""
 
     TEXT = "text"
     JSON = "json"
+    MARKDOWN = "markdown"
     JUNIT = "junit"
     SARIF = "sarif"
     GITHUB = "github"
@@ -35,7 +44,7 @@ class Invocation:
 
     config: Path | None = None
     debug: bool = False
-    output: Output | ReportOutput = Output.TEXT
+    output: StrEnum = Output.TEXT
 
     @property
     def json(self) -> bool:
@@ -43,7 +52,7 @@ class Invocation:
         return self.output == Output.JSON.value
 
 
-def of(context: typer.Context, output: Output | ReportOutput = Output.TEXT) -> Invocation:
+def of(context: typer.Context, output: StrEnum = Output.TEXT) -> Invocation:
     """Return the invocation that ``context`` belongs to, with the form of output it asks for."""
     invocation = context.find_root().obj
     # Shell completion parses a command line without `run`.

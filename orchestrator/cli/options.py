@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import complete
-from orchestrator.cli.invocation import Output, ReportOutput
+from orchestrator.cli.invocation import Output, PageOutput, ReportOutput
 
 if TYPE_CHECKING:
     from orchestrator.actions.project import Project
@@ -22,12 +22,20 @@ OutputOption = Annotated[
         help="Write text or JSON to stdout.",
     ),
 ]
+PageOption = Annotated[
+    PageOutput,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write text, JSON, or Markdown for a comment to stdout.",
+    ),
+]
 ReportOption = Annotated[
     ReportOutput,
     typer.Option(
         "--output",
         "-o",
-        help="Write text, JSON, or what a CI system reads to stdout.",
+        help="Write text, JSON, Markdown for a comment, or what CI systems read to stdout.",
     ),
 ]
 Selectors = Annotated[

@@ -54,6 +54,11 @@ def alike(pair: Pair) -> Hashable:
     return outcome.state, outcome.output
 
 
+def message_for_any(target: Target, failure: Failure) -> str:
+    """Return a failure's message as it is for all targets that failed alike."""
+    return _impersonal(target, failure).message
+
+
 def _impersonal(target: Target, failure: Failure) -> Failure:
     """Return a failure without the names of the one database or schema that it is about.
 

@@ -35,9 +35,17 @@ def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
-def block(title: Text, *body: RenderableType) -> Group:
+class Block(Group):
+    """A title with an indented body."""
+
+    def __init__(self, title: Text, *body: RenderableType) -> None:
+        super().__init__(title, *(Padding.indent(part, _INDENT) for part in body))
+        self.title, self.body = title, body
+
+
+def block(title: Text, *body: RenderableType) -> Block:
     """Return a title with an indented body."""
-    return Group(title, *(Padding.indent(part, _INDENT) for part in body))
+    return Block(title, *body)
 
 
 def spaced(*sections: RenderableType) -> Group:

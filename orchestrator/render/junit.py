@@ -1,32 +1,34 @@
 """Results as JUnit XML: a test for each target, a suite for each database."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from orchestrator.actions.drifting import DriftResult
-from orchestrator.dispatch.results import Result
+from orchestrator.dispatch.results import Result, RunEnd
 from orchestrator.fleet.target import Target
 from orchestrator.render.drift import line
-from orchestrator.render.groups import Pair
+from orchestrator.render.findings import run_text
+from orchestrator.render.groups import Pair, grouped
 from orchestrator.render.states import word
-from orchestrator.render.text import count, safe
+from orchestrator.render.text import count, safe, sound
+from orchestrator.rollout.events import RunState
 from orchestrator.rollout.outcomes import SUCCEEDED, Failure, Outcome, State
 
 _PASSED = SUCCEEDED | {State.CURRENT, State.IN_SYNC}
 _FAILED = frozenset({State.DIFFERS, State.BEHIND})
 """What was looked for and is not so; everything else that is not well is an error."""
 _SKIPPED = frozenset({State.BLOCKED, State.NOT_STARTED, State.SKIPPED})
-# XML 1.0 has no way to write them; unlike controls, `safe` leaves them alone.
-_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What became of one target, in JUnit's words."""
+    """What became of one target, or of a run, in JUnit's words."""
 
-    target: Target
+    suite: str
+    name: str
+    classname: str
     tag: str = ""
     """``failure``, ``error`` or ``skipped``; empty where it passed."""
     kind: str = ""
@@ -37,42 +39,73 @@ class _Case:
 
 
 def result(of: Result) -> str:
-    """Return what ``check``, ``status``, ``upgrade``, … found or did.
+    """Return what ``check`` or ``upgrade`` found or did.
 
     A difference, or pending revisions, are a ``failure``; what could not be looked at or done is an
-    ``error``; what was not begun is ``skipped``.
+    ``error``; what was not begun is ``skipped``. A run is a test of its own: it may fail at a gate.
     """
     pairs = zip(of.targets, of.outcomes, strict=True)
-    return _document(of.verb, [_case(pair) for pair in pairs], of.seconds)
+    run = [] if of.run is None else [_run(of.run)]
+    return _document(of.verb, [*(_case(pair) for pair in pairs), *run], of.seconds)
+
+
+def error(message: str) -> str:
+    """Return what stands in place of an answer where a command could not give one."""
+    name = "orchestrator"
+    case = _Case(name, name, name, "error", "error", message.partition("\n")[0], message)
+    return _document("", [case], 0.0)
 
 
 def drift(of: DriftResult) -> str:
-    """Return which targets differ from their siblings: each is a ``failure``."""
-    unread = {target.name: _case((target, outcome)) for target, outcome in of.unreadable}
-    found = dict(unread)
+    """Return which targets differ from their siblings: each is a ``failure``.
+
+    Interrupted, nothing was compared.
+    """
+    found = {target.name: _unread((target, outcome)) for target, outcome in of.unreadable}
     for siblings in of.siblings:
         for deviation in siblings.deviations:
             lines = [line(one) for one in deviation.differences]
             text = "\n".join(lines) if deviation.failure is None else deviation.failure
             message = count(len(lines), "difference") if lines else text
             for target in deviation.of.members:
-                found[target.name] = _Case(target, "failure", "differs", message, text)
-    cases = [found.get(target.name, _Case(target)) for target in of.targets]
+                found[target.name] = _of(target, "failure", "differs", message, text)
+    otherwise = ("skipped", "interrupted", "interrupted") if of.interrupted else ()
+    cases = [found.get(target.name) or _of(target, *otherwise) for target in of.targets]
     return _document("drift", cases, of.seconds)
 
 
 def _case(pair: Pair) -> _Case:
     target, outcome = pair
     state = outcome.state
-    case = _Case(target, seconds=outcome.seconds, output=outcome.output)
+    more = {"seconds": outcome.seconds, "output": outcome.output}
     if state in _PASSED:
-        return case
+        return _of(target, **more)
     tag = "failure" if state in _FAILED else "skipped" if state in _SKIPPED else "error"
     lines = list(_lines(outcome))
     message = lines[0] if lines else word(state)
-    return _Case(
-        target, tag, state.value, message, "\n".join(lines), outcome.seconds, outcome.output
+    return _of(target, tag, state.value, message, "\n".join(lines), **more)
+
+
+def _unread(pair: Pair) -> _Case:
+    """Return an error whatever is known of a target's heads: its schema is not."""
+    case = _case(pair)
+    return (
+        case if case.tag else _of(pair[0], "error", pair[1].state.value, "its schema is not known")
     )
+
+
+def _run(run: RunEnd) -> _Case:
+    name = f"run {run.id}"
+    if run.state is RunState.DONE:
+        return _Case("run", name, "run")
+    tag = "error" if run.state in {RunState.FAILED, RunState.ABORTED} else "skipped"
+    message = run.reason or run.state.value
+    return _Case("run", name, "run", tag, run.state.value, message, run_text(run))
+
+
+def _of(target: Target, *what: Any, **more: Any) -> _Case:
+    classname = f"{target.environment}.{target.database}"
+    return _Case(target.database, target.name, classname, *what, **more)
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
@@ -100,23 +133,18 @@ def _told(failure: Failure) -> Iterator[str]:
 
 
 def _document(verb: str, cases: Sequence[_Case], seconds: float) -> str:
-    root = Element("testsuites", {"name": f"orchestrator {verb}"})
+    root = Element("testsuites", {"name": f"orchestrator {verb}".rstrip()})
     root.attrib |= _counts(cases, seconds)
-    for database, own in _by_database(cases).items():
-        suite = SubElement(root, "testsuite", {"name": _text(database)})
+    for own in grouped(cases, lambda case: (case.classname == "run", case.suite)):
+        suite = SubElement(root, "testsuite", {"name": _text(own[0].suite)})
         suite.attrib |= _counts(own, sum(case.seconds for case in own))
         suite.set("skipped", str(sum(case.tag == "skipped" for case in own)))
         for case in own:
             _add(suite, case)
     indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
-
-
-def _by_database(cases: Iterable[_Case]) -> dict[str, list[_Case]]:
-    found: dict[str, list[_Case]] = {}
-    for case in cases:
-        found.setdefault(case.target.database, []).append(case)
-    return found
+    # ASCII is right whatever the terminal's encoding is: other characters are written as numbers.
+    text = tostring(root, encoding="us-ascii", xml_declaration=False).decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def _counts(cases: Sequence[_Case], seconds: float) -> dict[str, str]:
@@ -129,12 +157,11 @@ def _counts(cases: Sequence[_Case], seconds: float) -> dict[str, str]:
 
 
 def _add(suite: Element, case: _Case) -> None:
-    target = case.target
     test = SubElement(
         suite,
         "testcase",
-        name=_text(target.name),
-        classname=_text(f"{target.environment}.{target.database}"),
+        name=_text(case.name),
+        classname=_text(case.classname),
         time=f"{case.seconds:.3f}",
     )
     if case.tag == "skipped":
@@ -148,4 +175,4 @@ def _add(suite: Element, case: _Case) -> None:
 
 def _text(text: str) -> str:
     """Return text that XML can hold."""
-    return _NOT_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", safe(text))
+    return sound(safe(text))

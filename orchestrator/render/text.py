@@ -7,6 +7,8 @@ from orchestrator.config.masking import MASK
 
 # Escape sequences in a tenant's name or a server's message would drive the reader's terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Halves of characters, which UTF-8 has not, and what XML has not.
+_UNSOUND = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _SECRET = re.compile("passw|pwd|token|secret|api_?key|credential", re.IGNORECASE)
 _SHORT = 12
 NAMES_SHOWN = 20
@@ -15,6 +17,14 @@ NAMES_SHOWN = 20
 def safe(text: str) -> str:
     """Return ``text`` with control characters made visible, newlines and tabs kept."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def sound(text: str) -> str:
+    """Return ``text`` with what files of other programs can't hold made visible.
+
+    Bytes that are no UTF-8 come as such characters: in names of files, and from servers.
+    """
+    return _UNSOUND.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def hidden(key: str, value: str) -> str:

@@ -35,6 +35,7 @@ def check(
       orchestrator check
       orchestrator check prod/orders
       orchestrator check prod/orders/acme --every-target
+      orchestrator check staging -o markdown | gh pr comment --body-file -
       orchestrator check staging -o junit > check.xml
       orchestrator check staging -o json | jq ".targets[].differences"
     """
@@ -47,6 +48,6 @@ def check(
         call,
         lambda: check.report(result),
         lambda: json.result(result, debug=call.debug),
-        forms=reports.of_result(result, project.file),
+        forms=reports.of_result(project, result),
     )
     raise typer.Exit(result.exit_code)

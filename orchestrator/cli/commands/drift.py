@@ -52,6 +52,6 @@ def drift(
         call,
         lambda: drift.report(result),
         lambda: json.drift(result, debug=call.debug),
-        forms=reports.of_drift(result, project.file),
+        forms=reports.of_drift(project, result),
     )
     raise typer.Exit(result.exit_code)

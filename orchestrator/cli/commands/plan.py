@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import invocation
-from orchestrator.cli.options import Exclude, OutputOption, Selectors, Where, XArguments, selection
+from orchestrator.cli import invocation, reports
+from orchestrator.cli.options import Exclude, PageOption, Selectors, Where, XArguments, selection
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -30,7 +30,7 @@ def plan(
     where: Where = None,
     exclude: Exclude = None,
     x: XArguments = None,
-    output: OutputOption = invocation.Output.TEXT,
+    output: PageOption = invocation.PageOutput.TEXT,
 ) -> None:
     """Show what an upgrade would do, wave by wave. Changes nothing.
 
@@ -45,6 +45,7 @@ def plan(
       orchestrator plan prod --where tier=free
       orchestrator plan prod --out prod.plan.json
       orchestrator plan -o json | jq .waves
+      orchestrator plan prod -o markdown | gh pr comment --body-file -
     """
     call = invocation.of(context, output)
     with watched(ready(call, x)) as project:
@@ -59,6 +60,7 @@ def plan(
         call,
         lambda: plan.report(planned, out),
         lambda: json_runs.plan(planned, out, debug=call.debug),
+        forms=reports.of_plan(planned, out),
     )
     raise typer.Exit(planned.exit_code)
 

@@ -2,16 +2,16 @@
 
 import typer
 
-from orchestrator.cli import invocation
+from orchestrator.cli import invocation, reports
 from orchestrator.cli import show as streams
-from orchestrator.cli.options import OutputOption, RunId, run_id
+from orchestrator.cli.options import PageOption, RunId, run_id
 from orchestrator.cli.project import quiet
 
 
 def show(
     context: typer.Context,
     run: RunId = "last",
-    output: OutputOption = invocation.Output.TEXT,
+    output: PageOption = invocation.PageOutput.TEXT,
 ) -> None:
     """Show what happened in a run: waves, gates, who decided what, failures, durations.
 
@@ -20,6 +20,7 @@ def show(
       orchestrator show
       orchestrator show 12
       orchestrator show last -o json | jq .troubles
+      orchestrator show last -o markdown | gh pr comment --body-file -
     """
     from orchestrator.render import json_runs, run_report
 
@@ -30,4 +31,5 @@ def show(
         call,
         lambda: run_report.report(found, debug=call.debug),
         lambda: json_runs.run_report(found, debug=call.debug),
+        forms=reports.of_run(found),
     )

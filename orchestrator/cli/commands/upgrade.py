@@ -66,9 +66,11 @@ def upgrade(
       orchestrator upgrade prod/orders/acme --wait-for-lock 10m
       orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
+      orchestrator upgrade staging -o junit > upgrade.xml
     """
     _assert_one_way(plan, sql, selectors or revision or where or exclude, dry_run=dry_run)
     call = invocation.of(context, output)
+    _assert_told(sql, output)
     sealed = None if plan is None else _unsealed(plan)
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     to = revision or "heads"
@@ -86,7 +88,7 @@ def upgrade(
             result = project.upgrade(chosen, to, dry_run=dry_run, options=options)
         else:
             to, result = sealed.revision, project.upgrade_as_planned(sealed, options)
-    show_result(call, result, to, reports.of_result(result, project.file))
+    show_result(call, result, to, reports.of_result(project, result, to))
 
 
 def _assert_one_way(
@@ -102,6 +104,15 @@ def _assert_one_way(
             "--plan says all of it: leave out selectors, --revision, --where, --exclude, "
             "--dry-run and --sql"
         )
+
+
+def _assert_told(sql: Path | None, output: invocation.ReportOutput) -> None:
+    """Raise ``UsageError`` for a form that what is written has not."""
+    from orchestrator.errors import UsageError
+
+    forms = (invocation.ReportOutput.TEXT, invocation.ReportOutput.JSON)
+    if sql is not None and output not in forms:
+        raise UsageError(f"--sql tells what it wrote as text or JSON, not as {output}")
 
 
 def _ask(project: "Project", plan: "Plan") -> None:
