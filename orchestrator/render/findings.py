@@ -147,7 +147,8 @@ def _drifts(deviation: Deviation, places: Places) -> Finding:
 def _of_run(result: Result, places: Places) -> Iterator[Finding]:
     """Yield what holds a run back that no target tells: a gate that is closed, a request."""
     run = result.run
-    if run is not None and run.state is not RunState.DONE:
+    told = run is not None and run.state is RunState.FAILED and result.tally.keys() & set(FAILED)
+    if run is not None and run.state is not RunState.DONE and not told:
         left = (
             target.environment
             for target, outcome in zip(result.targets, result.outcomes, strict=True)
