@@ -1,6 +1,6 @@
 """What commands print, as a comment of a pull request: Markdown as GitHub reads it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -29,8 +29,11 @@ def page(command: str, report: Group, last: int = 1) -> str:
     """
     sections = [part for part in report.renderables if not _is_blank(part)]
     at = max(len(sections) - last, 0)
-    head = [f"### orchestrator {command}", *_parts(sections[at:], folded=False)]
-    return _fitting(head, list(_parts(sections[:at], folded=True)))
+    head = [
+        f"### orchestrator {command}",
+        *(_written(one, _open) for one in _leaves(sections[at:])),
+    ]
+    return _fitting(head, list(_leaves(sections[:at])))
 
 
 def error(message: str) -> str:
@@ -41,40 +44,49 @@ def error(message: str) -> str:
     )
 
 
-def _fitting(head: Sequence[str], parts: Sequence[str]) -> str:
+def _fitting(head: Sequence[str], leaves: Sequence[RenderableType]) -> str:
     """Return parts below a head, from the last on as many as fit, in their order."""
-    left = LIMIT - sum(map(_size, head)) - _size(_LEFT_OUT.format("10,000 parts"))
-    kept: set[int] = set()
-    for at in range(len(parts) - 1, -1, -1):
-        if _size(parts[at]) <= left:
-            left -= _size(parts[at])
-            kept.add(at)
-    shown = [part for at, part in enumerate(parts) if at in kept]
-    if hidden := len(parts) - len(shown):
-        shown.append(_LEFT_OUT.format(count(hidden, "part")))
-    return "\n\n".join([*head, *shown]) + "\n"
+    left = LIMIT - sum(map(_size, head)) - _size(_LEFT_OUT.format("1,000,000 parts"))
+    kept: list[str] = []
+    for leaf in reversed(leaves):
+        if left < _LEAST:  # and what is not shown is not written: of thousands it takes seconds
+            break
+        part = _written(leaf, _folded)
+        if _size(part) <= left:
+            left -= _size(part)
+            kept.append(part)
+    hidden = len(leaves) - len(kept)
+    more = [_LEFT_OUT.format(count(hidden, "part"))] if hidden else []
+    return "\n\n".join([*head, *reversed(kept), *more]) + "\n"
 
 
 _LEFT_OUT = "**and {} more**, which a comment can't hold; `-o json` lists all"
+_LEAST = 40
+"""Fewer bytes hold no part."""
 
 
 def _size(part: str) -> int:
     return len(part.encode()) + 2
 
 
-def _parts(sections: Sequence[RenderableType], *, folded: bool) -> Iterator[str]:
+def _leaves(sections: Iterable[RenderableType]) -> Iterator[RenderableType]:
+    """Yield what is written as one: texts, tables, blocks."""
     for section in sections:
-        if isinstance(section, Block):
-            yield _folded(section) if folded else _open(section)
-        elif isinstance(section, Columns):
-            yield from _table(section)
-        elif isinstance(section, Text):
-            yield from (inline(_cut(line)) for line in section.plain.splitlines() if line.strip())
-        elif isinstance(section, Group):
-            inner = [part for part in section.renderables if not _is_blank(part)]
-            yield from _parts(inner, folded=folded)
-        else:
-            yield fence(plain(section, _WIDTH))
+        if isinstance(section, Group) and not isinstance(section, Block):
+            yield from _leaves(section.renderables)
+        elif not _is_blank(section):
+            yield section
+
+
+def _written(leaf: RenderableType, block: Callable[[Block], str]) -> str:
+    if isinstance(leaf, Block):
+        return block(leaf)
+    if isinstance(leaf, Columns):
+        return "\n\n".join(_table(leaf))
+    if isinstance(leaf, Text):
+        lines = [line for line in leaf.plain.splitlines() if line.strip()]
+        return "\n\n".join(inline(_cut(line)) for line in lines)
+    return fence(plain(leaf, _WIDTH))
 
 
 def _is_blank(part: RenderableType) -> bool:

@@ -38,8 +38,8 @@ def inline(text: str, code: Code | None = None) -> str:
 
 
 def _coded(run: str, write: Code) -> str:
-    """Return words as code, and what ends them as text."""
-    words = run.rstrip(",;:")
+    """Return words as code, and a comma after them as text."""
+    words = run.removesuffix(",")
     return f"{write(words)}{run[len(words) :]}" if words else write(run)
 
 
