@@ -38,10 +38,8 @@ def page(command: str, report: Group, last: int = 1) -> str:
 
 def error(message: str) -> str:
     """Return what stands in place of an answer where a command could not give one."""
-    return _fitting(
-        ["### orchestrator: no answer"],
-        [fence("\n".join(map(_cut, message.splitlines()[:_LINES])))],
-    )
+    lines = [_cut(line) for line in message.splitlines()]
+    return _fitting(["### orchestrator: no answer", fence("\n".join(lines[:_LINES]))], [])
 
 
 def _fitting(head: Sequence[str], leaves: Sequence[RenderableType]) -> str:
@@ -90,6 +88,8 @@ def _written(leaf: RenderableType, block: Callable[[Block], str]) -> str:
 
 
 def _is_blank(part: RenderableType) -> bool:
+    if isinstance(part, Columns):
+        return not part.rows
     return isinstance(part, Text) and not part.plain.strip()
 
 
