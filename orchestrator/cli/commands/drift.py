@@ -41,6 +41,7 @@ def drift(
       orchestrator drift
       orchestrator drift prod/orders --where region=eu
       orchestrator drift prod/orders --baseline staging/orders/acme
+      orchestrator drift prod -o sarif > drift.sarif
       orchestrator drift -o json | jq ".databases[].classes[].differences[].text"
     """
     call = invocation.of(context, output)
