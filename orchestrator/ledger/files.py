@@ -1,9 +1,10 @@
 """The file of a SQLite ledger: its owner's alone, and out of version control."""
 
+import errno
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from orchestrator.errors import Refused, UsageError
@@ -21,10 +22,10 @@ def prepare_file(location: Location, shown: str) -> None:
         raise UsageError(
             f"the ledger at {shown} is gone when the program ends; name a file in project.ledger"
         )
-    path = Path(location.file)
+    path = Path(os.path.realpath(location.file))
     try:
         _make_folder(path.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _make_file(path)
     except OSError as error:
         raise _refusal(shown, error.strerror or str(error)) from None
 
@@ -45,6 +46,21 @@ def _refusal(shown: str, cause: str) -> Refused:
         f"the ledger at {shown} can't be opened: {cause}; "
         "fix its rights, or name another file in project.ledger"
     )
+
+
+def _make_file(path: Path) -> None:
+    """Make the file where it is missing, and never open one that is there.
+
+    Closing it would give up every lock that SQLite holds on it in this process; whoever closes the
+    ledger last would then take away what others have still to write.
+    """
+    if not path.exists():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _make_folder(folder: Path) -> None:

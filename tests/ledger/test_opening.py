@@ -37,6 +37,14 @@ print("alembic" in sys.modules)
 """
 
 
+_READER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT count(*) FROM orchestrator_runs")
+connection.close()
+"""
+
+
 def _opener(place: Place) -> subprocess.Popen[str]:
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", OPEN],
@@ -99,6 +107,20 @@ def test_a_ledger_of_an_older_program_is_upgraded(place: Place, *, left: bool) -
     engine = create_engine(place.url)
     assert inspect(engine).get_columns("orchestrator_attempts")[-1]["name"] == "replayed"
     engine.dispose()
+
+
+def test_a_ledger_that_is_opened_twice_keeps_its_locks(new_place: Callable[[str], Place]) -> None:
+    """Whoever is the last to close a ledger takes its write-ahead log away: no one may think that
+    they are while somebody has it open."""
+    place = new_place("sqlite")
+    with Ledger.open(place.location) as ledger:
+        assert ledger.runs() == []  # by a connection that stays
+        Ledger.open(place.location).close()
+        subprocess.run([sys.executable, "-c", _READER, str(place.file)], check=True)
+        assert place.file.with_name("ledger.db-wal").exists()
+        a_run(ledger)
+    with Ledger.open(place.location) as ledger:
+        assert len(ledger.runs()) == 1
 
 
 def test_head_is_the_newest_revision() -> None:
