@@ -29,6 +29,7 @@ from orchestrator.fleet.labels import TenantLabels
 from orchestrator.fleet.ordering import dependencies, reversed_
 from orchestrator.fleet.target import Target
 from orchestrator.inspection.tenants.read import read_tenants
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.rollout.outcomes import Outcome, Revision
 from orchestrator.rollout.plan import Plan
 from orchestrator.runs.context import ProjectContext, RunOptions
@@ -213,6 +214,10 @@ class Project:
     def runs(self) -> Runs:
         """What was run, and what can be done about it."""
         return Runs(self._context)
+
+    def ledger(self) -> Ledger:
+        """Open the ledger, making it where there is none. Whoever opens it closes it."""
+        return self._context.ledger()
 
     def downgrade(
         self,

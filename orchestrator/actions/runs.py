@@ -1,10 +1,11 @@
 """What was run, and what can be done about it."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from orchestrator.dispatch.results import Result
 from orchestrator.engines.local import start_fork_server
-from orchestrator.ledger.records import RunRecord
+from orchestrator.ledger.records import AskedRecord, RunRecord
 from orchestrator.runs import requests
 from orchestrator.runs.context import ProjectContext, RunOptions
 from orchestrator.runs.report import RunReport, run_report
@@ -66,6 +67,30 @@ class Runs:
     ) -> Done:
         """Approve that a run goes on after a wave."""
         return requests.approve(self._project, run, wave, note, options)
+
+    def ask(
+        self,
+        run: int,
+        what: Literal["resume", "retry"],
+        reason: str = "",
+        targets: Sequence[str] = (),
+        options: RunOptions = _OPTIONS,
+    ) -> Done:
+        """Ask whoever drives runs to go on with one."""
+        return requests.ask(self._project, run, what, reason, targets, options)
+
+    def asked(self) -> Sequence[AskedRecord]:
+        """Return what is asked of runs and nobody has done yet, oldest first."""
+        with self._project.existing_ledger() as ledger:
+            return ledger.asked()
+
+    def refuse(self, run: int, why: str) -> None:
+        """Forget what was asked of a run since it can't be done, and keep why in the audit."""
+        with self._project.existing_ledger() as ledger:
+            asked = [one for one in ledger.asked() if one.run == run]
+            ledger.answered(run)
+            for one in asked:
+                ledger.access.record(one.by, one.what, run, one.reason, f"not done: {why}")
 
     def skip(self, run: int, target: str, reason: str, options: RunOptions = _OPTIONS) -> Done:
         """Let a run go on without a target."""

@@ -15,6 +15,8 @@ from pydantic import (
 from orchestrator.config.template import parse
 
 Scalar = str | int | float | bool
+TAG = "\0"
+"""What union tags begin with in the locations of Pydantic's errors: no key of a file does."""
 
 # Checked with all other names, so that one bad name does not hide what is wrong under it.
 Name = Annotated[

@@ -7,9 +7,9 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
+from orchestrator.config.base import TAG
 from orchestrator.config.models import Config
 from orchestrator.config.problems import Path
-from orchestrator.config.tenants import TAG
 
 
 class Found(NamedTuple):

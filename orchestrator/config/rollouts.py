@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from orchestrator.config.base import (
+    TAG,
     Count,
     Flag,
     Limit,
@@ -135,13 +136,29 @@ class GateCommand(Model):
     """The wait between two tries."""
 
 
+class Approval(Model):
+    """Who may approve."""
+
+    by: Literal["another"]
+    """``another``: whoever began the run may not."""
+
+
+ApprovalRule = Annotated[
+    Annotated[Flag, Tag(TAG + "flag")] | Annotated[Approval, Tag(TAG + "rule")],
+    Discriminator(
+        lambda value: TAG + ("rule" if isinstance(value, Mapping | Approval) else "flag")
+    ),
+]
+
+
 class Gate(Model):
     """What must hold after a wave, before the next one starts: all of it together."""
 
     soak: Duration = 0.0
     """How long to wait after the wave's last target."""
-    approval: Flag = False
-    """Somebody must approve, with ``approve RUN`` or on the terminal."""
+    approval: ApprovalRule = Field(default=False, examples=[True, {"by": "another"}])
+    """Somebody must approve: with ``approve RUN``, on a page, or on the terminal;
+    ``{ by = "another" }`` if it may not be who began the run."""
     query: GateQuery | None = None
     """A query whose result must be as expected."""
     command: GateCommand | None = None

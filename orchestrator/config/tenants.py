@@ -5,10 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from orchestrator.config.base import LabelValue, Model, TemplateText, Text
-
-TAG = "\0"
-"""What union tags begin with in the locations of Pydantic's errors: no key of a file does."""
+from orchestrator.config.base import TAG, LabelValue, Model, TemplateText, Text
 
 
 class Tenant(Model):

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.location import Location
 from orchestrator.ledger import codec, lease
 from orchestrator.ledger import reading as read
 from orchestrator.ledger import records as r
+from orchestrator.ledger.access import Access
 from orchestrator.ledger.changes import Place, Sighting
 from orchestrator.ledger.clock import clock, now
 from orchestrator.ledger.connecting import Database
@@ -20,7 +21,7 @@ from orchestrator.ledger.hold import Hold
 from orchestrator.ledger.holder import Holder
 from orchestrator.ledger.schema import ensure
 from orchestrator.ledger.standings import record
-from orchestrator.ledger.tables import LONGEST_KEY, approvals, runs
+from orchestrator.ledger.tables import LONGEST_KEY, approvals, requests, runs
 from orchestrator.ledger.writing import batches
 from orchestrator.rollout.outcomes import State
 
@@ -71,6 +72,11 @@ class Ledger:
     ) -> None:
         self.close()
 
+    @property
+    def access(self) -> Access:
+        """Who may do what on a page."""
+        return Access(self._database)
+
     def now(self) -> int:
         """The time, in milliseconds, by the ledger's clock."""
         with self._database.reading() as connection:
@@ -119,6 +125,34 @@ class Ledger:
             row["by"] = codec.text(by, LONGEST_KEY)
             connection.execute(insert(approvals).values(**row))
 
+    def ask(
+        self,
+        run: int,
+        what: Literal["resume", "retry"],
+        by: str,
+        reason: str = "",
+        targets: Sequence[str] = (),
+    ) -> None:
+        """Ask that somebody goes on with a run; one like it that was asked before is replaced."""
+        self._known(run)
+        gone = delete(requests).where(requests.c.run == run, requests.c.what == what)
+        row: dict[str, Any] = {"run": run, "what": what, "reason": codec.text(reason)}
+        row |= {"by": codec.text(by, LONGEST_KEY), "targets": codec.dumps(list(targets))}
+        with self._database.writing() as connection:
+            connection.execute(gone)
+            row["at"] = clock(self._database.backend)
+            connection.execute(insert(requests).values(**row))
+
+    def asked(self) -> list[r.AskedRecord]:
+        """Return what is asked of runs and nobody has done yet, oldest first."""
+        with self._database.reading() as connection:
+            return read.asked_of(connection)
+
+    def answered(self, run: int) -> None:
+        """Forget what was asked of a run: somebody has it in hand."""
+        with self._database.writing() as connection:
+            connection.execute(delete(requests).where(requests.c.run == run))
+
     def observe(self, standings: Iterable[r.Standing], run: int | None = None) -> None:
         """Record at which heads targets were seen; only what differs from before is written."""
         seen = (
@@ -138,6 +172,11 @@ class Ledger:
         """The newest runs first."""
         with self._database.reading() as connection:
             return read.runs_of(connection, read.select_runs(limit, unfinished=unfinished))
+
+    def runs_like(self, wanted: r.RunFilter, *, limit: int = 50) -> list[r.RunRecord]:
+        """The newest runs that are wanted, newest first."""
+        with self._database.reading() as connection:
+            return read.runs_of(connection, read.select_filtered(wanted, limit))
 
     def run(self, id: int) -> r.RunRecord:  # noqa: A002 - the column's name, and what it is
         """One run. Raises ``UsageError``, with the runs there are, for an unknown one."""
@@ -164,6 +203,41 @@ class Ledger:
         """The targets of a run, in the order of its plan; those in some states only, or all."""
         with self._database.reading() as connection:
             return read.targets_of(connection, run, states)
+
+    def cells(self, run: int) -> list[r.Cell]:
+        """What the map of a run shows, in the order of its plan."""
+        with self._database.reading() as connection:
+            return read.cells_of(connection, run)
+
+    def states(self, run: int) -> list[tuple[int, State | None]]:
+        """Where each target of a run stands, by position, and nothing else of it."""
+        with self._database.reading() as connection:
+            return read.states_of(connection, run)
+
+    def paces(self, run: int, since: int = 0) -> list[r.Pace]:
+        """How long attempts took that ended after ``since``, in the order of their ends."""
+        with self._database.reading() as connection:
+            return read.paces_of(connection, run, since)
+
+    def mean(self, run: int) -> float | None:
+        """How many milliseconds an attempt of a run took that succeeded; ``None`` for none."""
+        with self._database.reading() as connection:
+            return read.mean_of(connection, run)
+
+    def totals(self, bounds: Sequence[int] = ()) -> r.Totals:
+        """What there is, counted; durations up to each of ``bounds``, in milliseconds."""
+        with self._database.reading() as connection:
+            return read.totals_of(connection, bounds, now(connection))
+
+    def seen(self) -> dict[str, r.Seen]:
+        """What the newest run that had each target has to say of it, by the target's name."""
+        with self._database.reading() as connection:
+            return read.seen_of(connection)
+
+    def runs_with(self, target: str) -> list[tuple[int, State | None]]:
+        """The newest runs that had a target, newest first, and where it stood in each."""
+        with self._database.reading() as connection:
+            return read.runs_with(connection, target)
 
     def attempts(
         self,
@@ -235,6 +309,16 @@ class Ledger:
         """At which heads each target of a database has been since when, newest first."""
         with self._database.reading() as connection:
             return read.standings_of(connection, environment, database)
+
+    def standing(self, target: str) -> list[r.Standing]:
+        """At which heads one target has been since when, newest first."""
+        with self._database.reading() as connection:
+            return read.standing_of(connection, target)
+
+    def heads_now(self) -> dict[str, r.Standing]:
+        """At which heads each target was seen last, by its name."""
+        with self._database.reading() as connection:
+            return read.heads_now(connection)
 
     def durations(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], r.Estimate]:
         """How long the last successful attempts took, by database and ``path_of`` their work."""

@@ -100,6 +100,93 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs are wanted: all that is given must hold."""
+
+    state: str = ""
+    verb: str = ""
+    by: str = ""
+    """A part of who began it."""
+    before: int | None = None
+    """Only those with a smaller number."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRecord:
+    """Somebody who can't drive a run asked that it goes on."""
+
+    run: int
+    what: Literal["resume", "retry"]
+    by: str
+    reason: str
+    targets: tuple[str, ...]
+    """Those to be tried again; empty for all that failed."""
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A target of a run as its map shows it."""
+
+    position: int
+    wave: int
+    name: str
+    state: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When an attempt ended, how, and how long it took."""
+
+    ended_at: int
+    milliseconds: int
+    state: AttemptState
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the newest run that had a target has to say of it."""
+
+    run: int
+    environment: str
+    database: str
+    state: State | None
+    goal: Heads | None
+    """Where that run brings it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long the attempts at a database's targets in an environment took, all that ended."""
+
+    environment: str
+    database: str
+    at_most: tuple[int, ...]
+    """How many took at most each of the bounds that were asked for."""
+    count: int
+    milliseconds: int
+    """Of all together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a ledger has, counted."""
+
+    runs: Mapping[tuple[str, RunState], int]
+    """By verb and state."""
+    targets: Mapping[tuple[str, str, State | None], int]
+    """Of runs that are not over, by environment, database and state."""
+    attempts: Mapping[tuple[str, str, AttemptState], int]
+    """That ended, by environment, database and state."""
+    durations: tuple[Durations, ...]
+    at_gates: tuple[tuple[int, str, int], ...]
+    """Runs that wait at a gate, with its wave, and since when."""
+    succeeded: Mapping[tuple[str, str], int]
+    """When a target of an environment and a database was brought last to where it was to go."""
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class WaveRecord:
     """A wave of a run."""
 

@@ -161,4 +161,44 @@ standings = _table(
     Column("since", BigInteger, nullable=False),
     Column("run", Integer),
 )
+tokens = _table(
+    "tokens",
+    Column("id", Integer, primary_key=True),
+    _key("name"),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("by", Big, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),
+)
+sessions = _table(
+    "sessions",
+    Column("digest", String(64), primary_key=True),
+    _key("name"),
+    Column("role", String(16), nullable=False),
+    Column("token", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+audit = _table(
+    "audit",
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    _key("by"),
+    Column("action", String(32), nullable=False),
+    Column("run", Integer),
+    Column("detail", Big, nullable=False),
+    Column("outcome", Big, nullable=False),
+)
+requests = _table(
+    "requests",
+    _run(primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    _key("by"),
+    Column("reason", Big, nullable=False),
+    Column("targets", Big, nullable=False),
+)
 version = Table(VERSION_TABLE, metadata, Column("version_num", String(32), primary_key=True))

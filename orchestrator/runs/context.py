@@ -196,6 +196,11 @@ def _same(one: Location, other: Location) -> bool:
     return one.identity == other.identity
 
 
+def is_same_person(one: str, other: str) -> bool:
+    """Whether two names may be one person's: ``kim@laptop`` at a terminal is ``kim`` on a page."""
+    return one.partition("@")[0].casefold() == other.partition("@")[0].casefold()
+
+
 def whoami() -> str:
     """Return ``user@host`` of whoever runs this."""
     user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"

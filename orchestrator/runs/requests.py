@@ -1,7 +1,10 @@
 """What is asked of a run from outside: to pause, to stop for good, to go on after a gate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from orchestrator.config.rollouts import Approval
 from orchestrator.errors import Refused, UsageError
 from orchestrator.ledger.errors import Held
 from orchestrator.ledger.holder import Holder
@@ -16,7 +19,8 @@ from orchestrator.rollout.events import (
     WaveState,
 )
 from orchestrator.rollout.outcomes import State
-from orchestrator.runs.context import ProjectContext, RunOptions
+from orchestrator.runs.context import ProjectContext, RunOptions, is_same_person
+from orchestrator.runs.planning.layout import gate_after
 
 _ENDED = frozenset({RunState.DONE, RunState.ABORTED})
 _SKIPPED = frozenset({None, State.FAILED, State.LOCKED, State.IN_DOUBT, State.BLOCKED})
@@ -57,11 +61,48 @@ def approve(
 ) -> Done:
     """Approve that a run goes on after a wave: the one it waits at, unless one is named."""
     with project.existing_ledger() as ledger:
-        _unfinished(ledger, id_, "approve")
+        run = _unfinished(ledger, id_, "approve")
         chosen = _wave(id_, ledger.waves(id_), wave)
+        if _wants_another(project, chosen) and is_same_person(options.by, run.by):
+            raise Refused(
+                f"run {id_} was begun by {run.by}: who began it may not approve it after "
+                f"{chosen.name}\n  ask somebody else, or see who may: {project.file.path}"
+            )
         ledger.approve(id_, chosen.position, options.by, note)
         then = "it goes on" if ledger.holder(id_) else f"go on with: orchestrator resume {id_}"
         return Done(id_, f"run {id_} is approved after {chosen.name}, by {options.by}; {then}")
+
+
+def ask(
+    project: ProjectContext,
+    id_: int,
+    what: Literal["resume", "retry"],
+    reason: str,
+    targets: Sequence[str],
+    options: RunOptions,
+) -> Done:
+    """Ask whoever drives runs to go on with one, or to try its failed targets again.
+
+    Raises ``UsageError`` for a run that is over, or for a target that it does not have.
+    """
+    with project.existing_ledger() as ledger:
+        run = ledger.run(id_)
+        over = {RunState.ABORTED} if what == "retry" else _ENDED
+        if run.state in over:
+            raise UsageError(f"run {id_} is {run.state}: there is nothing to {what}")
+        if run.state is RunState.RUNNING and ledger.holder(id_):
+            raise UsageError(f"run {id_} goes on already")
+        known = {row.name for row in ledger.targets(id_)} if targets else set()
+        for name in targets:
+            if name not in known:
+                raise UsageError(f"run {id_} has no target {name}; see orchestrator show {id_}")
+        ledger.ask(id_, what, options.by, reason, targets)
+        named = " ".join(["orchestrator", what, str(id_), *targets])
+        return Done(
+            id_,
+            f"it is asked that run {id_} goes on; `orchestrator resume --requested` takes it up, "
+            f"wherever runs are driven; or: {named}",
+        )
 
 
 def skip(project: ProjectContext, id_: int, target: str, reason: str, options: RunOptions) -> Done:
@@ -104,6 +145,15 @@ def _ask(ledger: Ledger, run: RunRecord, what: Request, options: RunOptions) -> 
     except Held:
         ledger.request(run.id, what, options.by)
         return True
+
+
+def _wants_another(project: ProjectContext, wave: WaveRecord) -> bool:
+    """Whether who began the run may not approve it after a wave."""
+    environment = project.config.environments.get(wave.environment)
+    if environment is None:
+        return False
+    gate = gate_after(environment.rollout, wave.name)
+    return gate is not None and isinstance(gate.approval, Approval)
 
 
 def _wave(id_: int, waves: list[WaveRecord], name: str | None) -> WaveRecord:

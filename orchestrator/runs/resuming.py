@@ -117,6 +117,7 @@ def _take_up(
                 retried = again(stored)
                 _assert_within_budget(stored, retried)
                 hold.write(_before(context, stored, targets, retried))
+                ledger.answered(id_)
                 stored = StoredRun.of(ledger, id_)
                 _assert_alone(ledger, stored)
                 run = _run(context, snapshot, stored, targets)

@@ -68,8 +68,8 @@ def test_four_programs_may_open_a_new_ledger_at_once(place: Place) -> None:
     said = [child.communicate()[0] for child in children]
     assert all(child.returncode == 0 for child in children), "\n".join(said)
     assert place.execute("SELECT version_num FROM orchestrator_version") in (
-        [("0002",)],
-        (("0002",),),
+        [("0003",)],
+        (("0003",),),
     )
 
 

@@ -11,7 +11,7 @@ from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.state_machine import StateMachine
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.gates import checks
-from orchestrator.runs.planning.layout import gate_of
+from orchestrator.runs.planning.layout import gate_after
 from orchestrator.runs.recorded_run import RecordedRun
 from orchestrator.snapshot.looks import looks
 
@@ -43,8 +43,7 @@ class Conditions:
     def _gate(self, at: int) -> Gate | None:
         wave = self.run.plan.waves[at]
         rollout = self.context.config.environments[wave.environment].rollout
-        name = wave.name.partition("/")[2]
-        return gate_of(rollout, next((own for own in rollout.waves if own.name == name), None))
+        return gate_after(rollout, wave.name)
 
     def _query(self, query: GateQuery, wave: int, done: Sequence[str]) -> checks.Verdict:
         project = self.context.project

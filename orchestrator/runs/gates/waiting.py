@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.config.rollouts import Window
+from orchestrator.config.rollouts import Approval, Window
 from orchestrator.rollout.events import (
     Approved,
     Event,
@@ -21,7 +21,7 @@ from orchestrator.rollout.stages import ClosedGate
 from orchestrator.rollout.state_machine import OVER, StateMachine
 from orchestrator.rollout.times import moment
 from orchestrator.rollout.windows import is_open, opens_at
-from orchestrator.runs.context import ProjectContext, RunContext
+from orchestrator.runs.context import ProjectContext, RunContext, is_same_person
 from orchestrator.runs.gates.checks import Verdict
 from orchestrator.runs.gates.conditions import Conditions
 from orchestrator.runs.gates.requirements import Requirements, UnmetCondition
@@ -73,11 +73,14 @@ class Gates:
     _checks: dict[tuple[int, GateKind], GateCheck] = field(default_factory=dict)
     _overridden_windows: set[str] = field(default_factory=set)
     """Environments whose closed window somebody passed."""
+    _beginner: str = field(init=False)
+    """Who began the run."""
     _required: dict[int, tuple[int, UnmetCondition | None]] = field(default_factory=dict)
     """When it was looked what the environment of a wave requires, and what was missing."""
 
     def __post_init__(self) -> None:
         self.override = self.context.options.override
+        self._beginner = self.context.ledger.run(self.run.id).by
         self.conditions = Conditions(self.context, self.run, self.machine)
         self.requirements = Requirements(self.context, self.run)
 
@@ -157,19 +160,25 @@ class Gates:
 
     def _approval(self, recorder: Recorder, gate: ClosedGate) -> list[Event] | UnmetCondition:
         now, by, name = recorder.now, self.context.options.by, self._name(gate)
+        another = isinstance(self.conditions.settings[gate.wave].approval, Approval)
         for approval in recorder.approvals:
-            if approval.wave == gate.wave:
+            if approval.wave == gate.wave and not (another and self._began(approval.by)):
                 detail = f"by {approval.by}" + (f": {approval.note}" if approval.note else "")
                 return [GatePassed(now, gate.wave, GateKind.APPROVAL, detail, name)]
         question = f"Go on after {name}?"
-        answer = self.context.options.ask(question) if len(gate.kinds) == 1 else None
+        may = len(gate.kinds) == 1 and not (another and self._began(by))
+        answer = self.context.options.ask(question) if may else None
         if answer:
             return [
                 Approved(now, gate.wave, by, "on the terminal"),
                 GatePassed(now, gate.wave, GateKind.APPROVAL, f"by {by}", name),
             ]
         self.stops_waiting = self.stops_waiting or answer is False
-        return UnmetCondition(f"{name} waits for approval")
+        who = f" by another than {self._beginner}" if another else ""
+        return UnmetCondition(f"{name} waits for approval{who}")
+
+    def _began(self, by: str) -> bool:
+        return is_same_person(by, self._beginner)
 
     def _verdicts(self, gate: ClosedGate) -> dict[GateKind, Verdict]:
         """Return what the queries and commands of a gate came to, once all of them are through:

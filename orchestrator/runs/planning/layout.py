@@ -192,6 +192,12 @@ def gate_of(rollout: Rollout, wave: Wave | None) -> Gate | None:
     return rollout.gate if wave is None else wave.gate
 
 
+def gate_after(rollout: Rollout, name: str) -> Gate | None:
+    """Return the gate after the wave that a run calls ``name``: ``prod/canary``."""
+    own = name.partition("/")[2]
+    return gate_of(rollout, next((wave for wave in rollout.waves if wave.name == own), None))
+
+
 def _budget(rollout: Rollout, draft: _WaveDraft) -> int:
     own = None if draft.wave is None else draft.wave.max_failures
     return count_of(rollout.max_failures if own is None else own, draft.busy)
