@@ -32,19 +32,23 @@ def driven(
     wait: bool | None = None,
     override: str | None = None,
     events: Path | None = None,
+    metrics: Path | None = None,
     wait_for_lock: str | None = None,
     question: Question | None = None,
 ) -> Iterator["RunOptions"]:
     """Show on stderr what ``project`` does inside, and return how its run is to be driven.
 
     ``wait`` left out: whether somebody is there who may wait. ``question`` is asked with the view
-    of the progress off the terminal, and Ctrl-C ends the command then.
+    of the progress off the terminal, and Ctrl-C ends the command then. ``metrics`` are written at
+    the end, however it ends.
     """
     from orchestrator.render.console import console
     from orchestrator.render.text import safe
     from orchestrator.runs.context import RunOptions
 
     _assert_writable(override, events)
+    if metrics is not None:
+        write_metrics(project, metrics)  # now, to know that it can be
     waits_for_lock = None if wait_for_lock is None else duration(wait_for_lock, "--wait-for-lock")
     waits = on_terminal() if wait is None else wait
     on = console(sys.stderr)
@@ -62,6 +66,34 @@ def driven(
             )
         finally:
             project.observer = before
+            if metrics is not None:
+                _write_again(project, metrics)
+
+
+def write_metrics(project: "Project", path: Path) -> None:
+    """Write what the ledger has to a file, at once as a whole. Raises ``UsageError``."""
+    from orchestrator.errors import UsageError
+    from orchestrator.render.metrics import BOUNDS, exposition
+
+    with project.ledger() as ledger:
+        text = exposition(ledger.totals(BOUNDS), project.file.config.project.name)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"--metrics {path}: {error.strerror or error}") from None
+
+
+def _write_again(project: "Project", path: Path) -> None:
+    """Write metrics of what was done; that it can't be told is no reason to fail."""
+    from orchestrator.cli.show import error
+    from orchestrator.errors import OrchestratorError
+
+    try:
+        write_metrics(project, path)
+    except OrchestratorError as failed:
+        error(f"{failed}; the metrics are those of before")
 
 
 def duration(text: str, option: str) -> float:

@@ -164,6 +164,15 @@ Events = Annotated[
         help="Append what happens, as lines of JSON.",
     ),
 ]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        show_default=False,
+        help="Write metrics at the end, for the textfile collector of Prometheus.",
+    ),
+]
 RunId = Annotated[
     str,
     typer.Argument(

@@ -11,6 +11,7 @@ from orchestrator.cli.options import (
     DryRun,
     Events,
     Exclude,
+    Metrics,
     OutputOption,
     RequiredSelectors,
     WaitForLock,
@@ -30,6 +31,7 @@ def downgrade(
     dry_run: DryRun = False,
     yes: Yes = False,
     events: Events = None,
+    metrics: Metrics = None,
     wait_for_lock: WaitForLock = None,
     where: Where = None,
     exclude: Exclude = None,
@@ -50,6 +52,6 @@ def downgrade(
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     if not dry_run and not yes:
         confirm(f"Downgrade to {revision}", project.targets(chosen))
-    with driven(project, events=events, wait_for_lock=wait_for_lock) as options:
+    with driven(project, events=events, metrics=metrics, wait_for_lock=wait_for_lock) as options:
         result = project.downgrade(chosen, revision, dry_run=dry_run, options=options)
     show_result(call, result, revision)

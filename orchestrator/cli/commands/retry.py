@@ -8,6 +8,7 @@ from orchestrator.cli import complete, invocation
 from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
     Events,
+    Metrics,
     OutputOption,
     Override,
     RunId,
@@ -35,6 +36,7 @@ def retry(
     wait: Wait = None,
     override: Override = None,
     events: Events = None,
+    metrics: Metrics = None,
     x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
@@ -50,6 +52,6 @@ def retry(
     project = ready(call, x)
     run, named = run_and_targets(run, targets or ())
     number = run_id(project, run)
-    with driven(project, wait=wait, override=override, events=events) as options:
+    with driven(project, wait=wait, override=override, events=events, metrics=metrics) as options:
         result = project.runs.retry(number, named, options)
     show_result(call, result)

@@ -8,6 +8,7 @@ from orchestrator.cli.driving import driven
 from orchestrator.cli.options import (
     DryRun,
     Events,
+    Metrics,
     OutputOption,
     RunId,
     XArguments,
@@ -24,6 +25,7 @@ def rollback(
     dry_run: DryRun = False,
     yes: Yes = False,
     events: Events = None,
+    metrics: Metrics = None,
     x: XArguments = None,
     output: OutputOption = invocation.Output.TEXT,
 ) -> None:
@@ -47,6 +49,7 @@ def rollback(
     with driven(
         project,
         events=events,
+        metrics=metrics,
         question=None if yes else lambda _: assert_wanted(rollback.about_to(planned)),
     ) as options:
         planned = project.runs.rollback(number)

@@ -11,6 +11,7 @@ from orchestrator.cli.options import (
     DryRun,
     Events,
     Exclude,
+    Metrics,
     OutputOption,
     RequiredSelectors,
     WaitForLock,
@@ -33,6 +34,7 @@ def stamp(
     dry_run: DryRun = False,
     yes: Yes = False,
     events: Events = None,
+    metrics: Metrics = None,
     wait_for_lock: WaitForLock = None,
     where: Where = None,
     exclude: Exclude = None,
@@ -54,6 +56,6 @@ def stamp(
     if not dry_run and not yes:
         verb = "Empty the version table and stamp" if purge else "Stamp"
         confirm(f"{verb} as {revision}", project.targets(chosen))
-    with driven(project, events=events, wait_for_lock=wait_for_lock) as options:
+    with driven(project, events=events, metrics=metrics, wait_for_lock=wait_for_lock) as options:
         result = project.stamp(chosen, revision, purge=purge, dry_run=dry_run, options=options)
     show_result(call, result, revision)

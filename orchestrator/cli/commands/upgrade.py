@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     DryRun,
     Events,
     Exclude,
+    Metrics,
     Override,
     PlanFile,
     ReportOption,
@@ -45,6 +46,7 @@ def upgrade(
     wait: Wait = None,
     override: Override = None,
     events: Events = None,
+    metrics: Metrics = None,
     wait_for_lock: WaitForLock = None,
     where: Where = None,
     exclude: Exclude = None,
@@ -81,6 +83,7 @@ def upgrade(
         wait=wait,
         override=override,
         events=events,
+        metrics=metrics,
         wait_for_lock=wait_for_lock,
         question=None if yes else lambda about: _ask(project, about),
     ) as options:
