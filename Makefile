@@ -32,7 +32,7 @@ ONCE := -k "not mysql and not (mariadb and not (test_upgrade or test_connection 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers servers-newer test test-newest test-lowest test-slow test-servers lint format types floors \
-        demo bench chaos schema lock clean
+        demo demo-web bench chaos schema lock clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,9 @@ floors: $(NEWEST)  ## Check that modules import only from floors below their own
 
 demo: $(NEWEST)  ## Upgrade the example fleet on SQLite files under var/
 	@scripts/demo
+
+demo-web: $(NEWEST)  ## Roll out to 200 tenants of the example, and approve it in a browser
+	@scripts/demo-web
 
 bench: $(NEWEST) servers  ## Measure against shell loops and plain SQL: make bench ARGS="..."
 	@$(BIN)/python -m benchmarks $(ARGS)

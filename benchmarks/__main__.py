@@ -15,6 +15,7 @@ from pathlib import Path
 import orchestrator
 from benchmarks.checking import check
 from benchmarks.clusters import clusters
+from benchmarks.dashboard import dashboard
 from benchmarks.failing import failing
 from benchmarks.growing import layouts, upgrade_growth
 from benchmarks.networks import networks
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "planning": planning,
     "rolling": rolling,
     "cluster": clusters,
+    "dashboard": dashboard,
 }
 
 

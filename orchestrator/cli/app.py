@@ -29,11 +29,13 @@ from orchestrator.cli.commands import (
     revision,
     rollback,
     runs,
+    serve,
     show,
     skip,
     stamp,
     status,
     targets,
+    token,
     upgrade,
     wait,
     worker,
@@ -69,9 +71,26 @@ def build() -> typer.Typer:
     group.command("show")(config.show_)
     group.command("schema")(config.schema)
     app.add_typer(group, name="config")
+    tokens = _typer()
+    tokens.callback(help=token.__doc__)(lambda: None)
+    tokens.command("add")(token.add)
+    tokens.command("list")(token.list_)
+    tokens.command("revoke")(token.revoke)
+    app.add_typer(tokens, name="token")
     looking = (doctor, targets, status, wait, check, drift, identify)
     running = (plan, upgrade, runs, show, resume, pause, abort, approve, retry, skip, rollback)
-    for module in (*looking, *running, downgrade, stamp, revision, merge, history, worker, workers):
+    for module in (
+        *looking,
+        *running,
+        downgrade,
+        stamp,
+        revision,
+        merge,
+        history,
+        worker,
+        workers,
+        serve,
+    ):
         _add(app, module)
     return app
 

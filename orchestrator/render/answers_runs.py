@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
+from orchestrator.config.roles import Role
 from orchestrator.render.answering import Object, counts
 from orchestrator.render.answers import (
     Answer,
@@ -133,6 +134,30 @@ class Run(Answer):
     heartbeat_at: Moment
     request: str | None
     request_by: str | None
+
+
+class TokenAdded(Answer):
+    command: str
+    name: str
+    role: Role
+    token: str
+
+
+class Token(Answer):
+    id: int
+    name: str
+    role: Role
+    state: Literal["good", "expired", "revoked"] = "good"
+    by: str
+    created_at: Moment
+    expires_at: Moment
+    revoked_at: Moment
+    used_at: Moment
+
+
+class Tokens(Answer):
+    command: str
+    tokens: list[Token]
 
 
 class Runs(Answer):

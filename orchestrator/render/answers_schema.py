@@ -26,6 +26,9 @@ ANSWERS: dict[str, type[Answer]] = {
     "show": answers_runs.Show,
     "sql": answers.Sql,
     "targets": answers.Targets,
+    "token add": answers_runs.TokenAdded,
+    "token list": answers_runs.Tokens,
+    "token revoke": answers_runs.Tokens,
     "workers": answers.Workers,
 }
 """By the ``command`` that an answer names. A command that gives none answers ``Error``."""

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.config.roles import Role
+from orchestrator.ledger.access import TokenRecord
 from orchestrator.ledger.records import RunRecord
 from orchestrator.render.answering import Object, answer, answers, dump, dump_all
 from orchestrator.render.answering import answers_runs as models
+from orchestrator.render.tokens import standing
 from orchestrator.rollout.outcomes import State
 from orchestrator.rollout.plan import Plan
 from orchestrator.runs.planning.preview import Planned
@@ -44,6 +47,17 @@ def rollback(of: Rollback) -> Object:
 def runs(of: Sequence[RunRecord]) -> Object:
     """Return the answer of ``runs``."""
     return answer(models.Runs, command="runs", runs=dump_all(models.Run, of))
+
+
+def token_added(name: str, role: Role, token: str) -> Object:
+    """Return the answer of ``token add``, which is the only one that has a token."""
+    return answer(models.TokenAdded, command="token add", name=name, role=role.value, token=token)
+
+
+def tokens(command: str, found: Sequence[TokenRecord], now: int) -> Object:
+    """Return the answer of ``token list`` and ``token revoke``."""
+    rows = [{**dump(models.Token, one), "state": standing(one, now)} for one in found]
+    return answer(models.Tokens, command=command, tokens=rows)
 
 
 def done(command: str, of: Done) -> Object:

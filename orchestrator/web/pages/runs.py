@@ -1,0 +1,140 @@
+"""Runs: all of them, one of them, its plan, its pace, and who did what."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from orchestrator.ledger.records import Cell, RunFilter
+from orchestrator.render.html.looks import WORDS, Look, code_of, look
+from orchestrator.render.html.plan import plan_view
+from orchestrator.render.html.run import series
+from orchestrator.rollout.events import RunState
+from orchestrator.runs.from_ledger import StoredRun
+from orchestrator.web.live import map_of, parts, state_of
+from orchestrator.web.pages.rendering import common, shown
+from orchestrator.web.people import Caller
+from orchestrator.web.site import Site
+
+_PAGE = 50
+_TARGETS = 200
+_VERBS = ("upgrade", "downgrade", "stamp")
+
+
+def runs(site: Site, request: Request, caller: Caller) -> Response:
+    """List runs, newest first, filtered."""
+    query = request.query_params
+    before = query.get("before", "")
+    wanted = RunFilter(
+        state=query.get("state", ""),
+        verb=query.get("verb", ""),
+        by=query.get("by", "").strip(),
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None,
+    )
+    found = site.ledger.runs_like(wanted, limit=_PAGE + 1)
+    kept = {k: v for k, v in query.items() if v and k in {"state", "verb", "by"}}
+    more = len(found) > _PAGE
+    values = {
+        "runs": found[:_PAGE],
+        "filter": wanted,
+        "states": [state.value for state in RunState],
+        "verbs": _VERBS,
+        "older": f"/runs?{urlencode({**kept, 'before': found[_PAGE - 1].id})}" if more else "",
+        "tallies": {run.id: _tally(run.tally) for run in found[:_PAGE]},
+    }
+    return shown(site, request, caller, "runs.html", values)
+
+
+def _tally(tally: object) -> list[tuple[Look, int]]:
+    counts: dict[Look, int] = {}
+    for state, number in getattr(tally, "items", dict)():
+        counts[look(state)] = counts.get(look(state), 0) + number
+    return [(one, counts[one]) for one in WORDS.values() if counts.get(one)]
+
+
+def run(site: Site, request: Request, caller: Caller) -> Response:
+    """Show a run as it is now; events keep it so."""
+    id_ = request.path_params["run"]
+    state = state_of(site.ledger, id_)
+    done = request.query_params.get("did", "")
+    did = next(
+        (
+            one
+            for one in site.ledger.access.audit(id_)
+            if str(one.id) == done and caller.person and one.by == caller.person.name
+        ),
+        None,
+    )
+    values = {
+        "view": state.view,
+        "parts": parts(state, common(site, request, caller)),
+        "map": map_of(state),
+        "did": did,
+    }
+    return shown(site, request, caller, "run.html", values)
+
+
+def pace(site: Site, request: Request, caller: Caller) -> Response:  # noqa: ARG001
+    """Return how fast a run went, for its charts."""
+    id_ = request.path_params["run"]
+    found = series(site.ledger.run(id_), site.ledger.paces(id_), site.ledger.now())
+    return JSONResponse(found.as_json())
+
+
+def targets_of_run(site: Site, request: Request, caller: Caller) -> Response:
+    """List the targets of a run, filtered: what the map shows, for who reads rather than looks."""
+    id_ = request.path_params["run"]
+    query = request.query_params
+    state, wanted = query.get("state", ""), query.get("q", "").strip().casefold()
+    cells = site.ledger.cells(id_)
+    found = [
+        cell
+        for cell in cells
+        if state in {"", code_of(cell.state)} and wanted in cell.name.casefold()
+    ]
+    waves = {wave.position: wave.name for wave in site.ledger.waves(id_)}
+    first = query.get("from", "")
+    start = int(first) if first.isascii() and first.isdigit() and len(first) < 10 else 0
+    values = {
+        "run": site.ledger.run(id_),
+        "cells": found[start : start + _TARGETS],
+        "number": len(found),
+        "first": start,
+        "waves": waves,
+        "q": query.get("q", ""),
+        "state": state,
+        "states": _there(cells),
+        "later": _later(request, start) if start + _TARGETS < len(found) else "",
+    }
+    return shown(site, request, caller, "run_targets.html", values)
+
+
+def _there(cells: Sequence[Cell]) -> list[Look]:
+    codes = {code_of(cell.state) for cell in cells}
+    return [one for one in WORDS.values() if one.code in codes]
+
+
+def _later(request: Request, start: int) -> str:
+    kept = {k: v for k, v in request.query_params.items() if v and k != "from"}
+    return f"{request.url.path}?{urlencode({**kept, 'from': start + _TARGETS})}"
+
+
+def plan(site: Site, request: Request, caller: Caller) -> Response:
+    """Show the plan of a run, as it was sealed."""
+    stored = StoredRun.of(site.ledger, request.path_params["run"])
+    values = {
+        "run": stored.run,
+        "view": plan_view(stored.plan, stored.run.digest),
+        "settings": {
+            name: json.dumps(dict(of), indent=2, ensure_ascii=False, default=str)
+            for name, of in stored.plan.rollouts.items()
+        },
+    }
+    return shown(site, request, caller, "plan.html", values)
+
+
+def audit(site: Site, request: Request, caller: Caller) -> Response:
+    """Show who did what on pages."""
+    return shown(site, request, caller, "audit.html", {"lines": site.ledger.access.audit()})
