@@ -91,7 +91,12 @@ class Round:
         to_fix = bool(self.outputs) and "once they are fixed" in self.outputs[-1].err
         if run.state in {RunState.PAUSED, RunState.RUNNING, RunState.WAITING} and not to_fix:
             return ("resume", id_)
-        doubts = [row.name for row in rows if row.state is State.IN_DOUBT]
+        # One that failed is in doubt, too, where what it committed can't be rolled back.
+        doubts = [
+            row.name
+            for row in rows
+            if row.state is State.IN_DOUBT or (row.doubt and row.state in _FAILED)
+        ]
         for name in doubts:
             self._human(name, attempts[name])
         if doubts:
