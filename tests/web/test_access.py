@@ -288,6 +288,9 @@ def test_what_a_proxy_says_counts_from_the_proxy_alone(
     assert re.search("SameSite=lax", cookie)
     assert re.search("Secure", cookie)
     assert there.browser("10.0.0.3", **headers).get("/runs").status_code == 403
+    here = dashboards(waiting, Settings(proxy=proxy))  # where nobody else is kept out
+    assert here.browser("127.0.0.1", **headers).get("/runs").status_code == 303
+    assert here.browser("10.0.0.2", **headers).get("/runs").status_code == 200
     for wrong in ({"X-Role": "root"}, {"X-User": ""}, {"X-User": "\tx\x01"}):
         assert there.browser("10.0.0.2", **headers | wrong).get("/runs").status_code == 303
 

@@ -176,7 +176,13 @@ def test_a_rollout_is_watched_approved_and_paused(
     assert upgrade.wait(6).code == 6
     # What the map shows is what the ledger has.
     with Project.load(tmp_path / "environments.toml").ledger() as ledger:
-        states = [cell.state for cell in ledger.cells(1)]
+        cells = [cell for cell in ledger.cells(1) if cell.wave == 1]
+        states = [state for _, state in ledger.states(1)]
+    failed = next(at for at, cell in enumerate(cells) if cell.name.endswith("t150"))
+    looker.locator("canvas").nth(1).focus()
+    for _ in range(failed + 1):
+        looker.keyboard.press("ArrowRight")
+    expect(looker.locator("#tip")).to_have_text("prod/app/t150: failed")
     done = sum(state == "done" for state in states)
     expect(looker.locator("#part-head .legend")).to_contain_text(f"{done} done")
     looker.get_by_role("link", name=re.compile("t150")).first.click()
