@@ -16,7 +16,7 @@ RUN    := -q -n $(WORKERS) --dist worksteal --durations=20 $(PYTEST)
 # state machine and record, how they meet servers that fail, and what we ask servers ourselves. Of the
 # two servers that PyMySQL talks to, one will do.
 ONLY_NEWEST := tests/chaos tests/dispatch tests/engines tests/fleet tests/rollout tests/third_party \
-               tests/test_docs.py tests/test_servers.py \
+               tests/test_ci.py tests/test_docs.py tests/test_servers.py tests/web/test_browser.py \
                $(patsubst %,tests/real/test_%.py,creating exhausted failures grants interrupts \
                journal locks mysql order robust rollouts runs_crash runs_review services streams \
                snapshot snapshot_traps terminal words) \

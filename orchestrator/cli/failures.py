@@ -66,10 +66,15 @@ def _internal(error: BaseException, invocation: Invocation) -> str:
 
 def _report(message: str, exit_code: int, invocation: Invocation, *, in_file: bool = False) -> int:
     from orchestrator.cli.reports import of_error
-    from orchestrator.cli.show import error, write_json, write_plain
+    from orchestrator.cli.show import error, write_json, write_plain, write_reports
     from orchestrator.render import json
 
     error(message)
+    write_reports(
+        invocation,
+        lambda: json.error(message, exit_code),
+        of_error(message, exit_code, in_file=in_file),
+    )
     if invocation.json:
         write_json(json.error(message, exit_code))
     elif invocation.output != Output.TEXT.value:

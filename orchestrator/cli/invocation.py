@@ -45,6 +45,8 @@ class Invocation:
     config: Path | None = None
     debug: bool = False
     output: StrEnum = Output.TEXT
+    reports: tuple[tuple[str, Path], ...] = ()
+    """Files that the result is written to as well, each in a form."""
 
     @property
     def json(self) -> bool:
@@ -52,13 +54,38 @@ class Invocation:
         return self.output == Output.JSON.value
 
 
-def of(context: typer.Context, output: StrEnum = Output.TEXT) -> Invocation:
-    """Return the invocation that ``context`` belongs to, with the form of output it asks for."""
+def of(
+    context: typer.Context, output: StrEnum = Output.TEXT, reports: Sequence[str] | None = None
+) -> Invocation:
+    """Return the invocation that ``context`` belongs to, with the forms of output it asks for.
+
+    Raises ``UsageError`` for a report that can't be written.
+    """
     invocation = context.find_root().obj
     # Shell completion parses a command line without `run`.
     made = invocation if isinstance(invocation, Invocation) else Invocation()
     made.output = output
+    made.reports = tuple(_report(text, type(output)) for text in reports or ())
     return made
+
+
+def _report(text: str, forms: type[StrEnum]) -> tuple[str, Path]:
+    from orchestrator.errors import UsageError
+
+    form, equals, path = text.partition("=")
+    known = [one.value for one in forms if one.value != Output.TEXT.value]
+    if form not in known or not equals or not path:
+        example = f"{known[-1]}=report"
+        raise UsageError(
+            f"--report wants FORM=FILE, for example {example}, with one of {', '.join(known)}; "
+            f"got '{text}'"
+        )
+    try:  # what takes an hour is not to be lost for a misspelt folder
+        Path(path).open("a", encoding="utf-8").close()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"--report {text}: {said}") from None
+    return form, Path(path)
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

@@ -38,6 +38,15 @@ ReportOption = Annotated[
         help="Write text, JSON, Markdown for a comment, or what CI systems read to stdout.",
     ),
 ]
+Reports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report",
+        metavar="FORM=FILE",
+        show_default=False,
+        help="Write it to a file as well, in a form that -o has. May be repeated.",
+    ),
+]
 Selectors = Annotated[
     list[str] | None,
     typer.Argument(

@@ -35,6 +35,7 @@ def show(
     ``NotWritten``, which names it, where it can't; and says on stderr what else of the run could
     not be written.
     """
+    write_reports(invocation, as_json, forms)
     try:
         if (form := forms.get(invocation.output)) is not None:
             write_plain(form())
@@ -48,6 +49,18 @@ def show(
         raise NotWritten(f"{lost}{_kept(run)}") from None
     if run is not None and run.unwritten:
         error(f"{run.unwritten}{_kept(run)}")
+
+
+def write_reports(
+    invocation: "Invocation", as_json: Callable[[], dict[str, Any]], forms: "Forms"
+) -> None:
+    """Write the files that were asked for besides; on stderr, which of them could not be."""
+    for name, path in invocation.reports:
+        text = "".join(_json(as_json())) if name == "json" else forms[name]()
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as failed:
+            error(f"--report {name}={path}: {failed.strerror or failed}")
 
 
 def show_result(
@@ -89,10 +102,14 @@ def write(text: "RenderableType") -> None:
 def write_json(value: dict[str, Any]) -> None:
     """Write one JSON object to stdout."""
     with _reader_may_leave():
-        # Piece by piece: of 100,000 targets, the whole text and its pieces took 300 MB.
-        for piece in JSONEncoder(indent=2).iterencode(value):
+        for piece in _json(value):
             sys.stdout.write(piece)
-        sys.stdout.write("\n")
+
+
+def _json(value: dict[str, Any]) -> Iterator[str]:
+    # Piece by piece: of 100,000 targets, the whole text and its pieces took 300 MB.
+    yield from JSONEncoder(indent=2).iterencode(value)
+    yield "\n"
 
 
 def write_plain(text: str) -> None:

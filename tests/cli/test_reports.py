@@ -218,3 +218,32 @@ def test_what_is_read_is_utf_8_whatever_the_terminal_speaks(shop: ProjectFolder)
         case.name for suite in JUnitXml.fromstring(ran.out.encode()) for case in suite
     ]
     assert_valid_sarif(shop.start("check", "-o", "sarif").wait(4).out)
+
+
+def test_reports_are_written_besides(shop: ProjectFolder) -> None:
+    """One command, every form: nothing is compared or upgraded twice for another reader."""
+    files = {form: shop.folder / f"out.{form}" for form in (*FORMS, "json")}
+    asked = [f"--report={form}={path}" for form, path in files.items()]
+    ran = shop.run("check", *asked, code=4)
+    assert "2 behind" in ran.out
+    assert json.loads(files["json"].read_text())["exit_code"] == 4
+    assert_valid_sarif(files["sarif"].read_text())
+    assert_valid_junit(files["junit"].read_text())
+    assert_harmless(files["markdown"].read_text())
+    upgraded = shop.run("upgrade", "--yes", "-o", "json", f"--report=junit={files['junit']}")
+    assert upgraded.json["exit_code"] == 0
+    assert len(list(JUnitXml.fromfile(str(files["junit"])))) >= 1
+    shop.run("plan", f"--report=markdown={files['markdown']}")
+    assert "Nothing to do" in files["markdown"].read_text()
+    shop.config(CONFIG.replace("[project]", "[projects]"))
+    shop.run("check", f"--report=sarif={files['sarif']}", code=2)
+    assert "did you mean" in files["sarif"].read_text()
+
+
+@pytest.mark.parametrize("bad", ["junit", "junit=", "=x", "yaml=x", "text=x", "junit=no/where.xml"])
+def test_a_report_that_can_not_be_written_is_told_at_once(shop: ProjectFolder, bad: str) -> None:
+    refused = shop.run("upgrade", "--yes", "--report", bad, code=2)
+    assert "--report" in refused.err
+    assert "no ledger yet" in shop.run("runs", code=2).err
+    if bad == "yaml=x":
+        assert "markdown, junit, sarif, github" in refused.err

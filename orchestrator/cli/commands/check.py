@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import invocation, reports
-from orchestrator.cli.options import Exclude, ReportOption, Selectors, Where, XArguments, selection
+from orchestrator.cli.options import (
+    Exclude,
+    ReportOption,
+    Reports,
+    Selectors,
+    Where,
+    XArguments,
+    selection,
+)
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -23,6 +31,7 @@ def check(
     exclude: Exclude = None,
     x: XArguments = None,
     output: ReportOption = invocation.ReportOutput.TEXT,
+    report: Reports = None,
 ) -> None:
     """Compare the models with every target, as Alembic's autogenerate would.
 
@@ -39,7 +48,7 @@ def check(
       orchestrator check staging -o junit > check.xml
       orchestrator check staging -o json | jq ".targets[].differences"
     """
-    call = invocation.of(context, output)
+    call = invocation.of(context, output, report)
     with watched(ready(call, x)) as project:
         result = project.check(selection(selectors, where, exclude), every_target=every_target)
     from orchestrator.render import check, json

@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import complete, invocation, reports
-from orchestrator.cli.options import Exclude, ReportOption, Selectors, Where, XArguments, selection
+from orchestrator.cli.options import (
+    Exclude,
+    ReportOption,
+    Reports,
+    Selectors,
+    Where,
+    XArguments,
+    selection,
+)
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -27,6 +35,7 @@ def drift(
     exclude: Exclude = None,
     x: XArguments = None,
     output: ReportOption = invocation.ReportOutput.TEXT,
+    report: Reports = None,
 ) -> None:
     """Show which databases differ from their siblings: same database, same revision, other schema.
 
@@ -44,7 +53,7 @@ def drift(
       orchestrator drift prod -o sarif > drift.sarif
       orchestrator drift -o json | jq ".databases[].classes[].differences[].text"
     """
-    call = invocation.of(context, output)
+    call = invocation.of(context, output, report)
     with watched(ready(call, x)) as project:
         result = project.drift(selection(selectors, where, exclude), baseline)
     from orchestrator.render import drift, json

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import invocation, reports
-from orchestrator.cli.options import Exclude, PageOption, Selectors, Where, XArguments, selection
+from orchestrator.cli.options import (
+    Exclude,
+    PageOption,
+    Reports,
+    Selectors,
+    Where,
+    XArguments,
+    selection,
+)
 from orchestrator.cli.project import ready, watched
 from orchestrator.cli.show import show
 
@@ -31,6 +39,7 @@ def plan(
     exclude: Exclude = None,
     x: XArguments = None,
     output: PageOption = invocation.PageOutput.TEXT,
+    report: Reports = None,
 ) -> None:
     """Show what an upgrade would do, wave by wave. Changes nothing.
 
@@ -47,7 +56,7 @@ def plan(
       orchestrator plan -o json | jq .waves
       orchestrator plan prod -o markdown | gh pr comment --body-file -
     """
-    call = invocation.of(context, output)
+    call = invocation.of(context, output, report)
     with watched(ready(call, x)) as project:
         planned = project.plan(selection(selectors, where, exclude), revision)
     if planned.interrupted:

@@ -17,6 +17,7 @@ from orchestrator.cli.options import (
     Override,
     PlanFile,
     ReportOption,
+    Reports,
     Selectors,
     SqlFolder,
     Wait,
@@ -52,6 +53,7 @@ def upgrade(
     exclude: Exclude = None,
     x: XArguments = None,
     output: ReportOption = invocation.ReportOutput.TEXT,
+    report: Reports = None,
 ) -> None:
     """Upgrade targets, environment by environment, in the configured order.
 
@@ -68,11 +70,11 @@ def upgrade(
       orchestrator upgrade prod/orders/acme --wait-for-lock 10m
       orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
-      orchestrator upgrade staging -o junit > upgrade.xml
+      orchestrator upgrade staging --report junit=upgrade.xml --report markdown=upgrade.md
     """
     _assert_one_way(plan, sql, selectors or revision or where or exclude, dry_run=dry_run)
-    call = invocation.of(context, output)
-    _assert_told(sql, output)
+    call = invocation.of(context, output, report)
+    _assert_told(sql, output, report)
     sealed = None if plan is None else _unsealed(plan)
     project, chosen = ready(call, x), selection(selectors, where, exclude)
     to = revision or "heads"
@@ -109,11 +111,15 @@ def _assert_one_way(
         )
 
 
-def _assert_told(sql: Path | None, output: invocation.ReportOutput) -> None:
+def _assert_told(
+    sql: Path | None, output: invocation.ReportOutput, report: list[str] | None
+) -> None:
     """Raise ``UsageError`` for a form that what is written has not."""
     from orchestrator.errors import UsageError
 
     forms = (invocation.ReportOutput.TEXT, invocation.ReportOutput.JSON)
+    if sql is not None and report:
+        raise UsageError("--sql has no --report: what it writes are the SQL files")
     if sql is not None and output not in forms:
         raise UsageError(f"--sql tells what it wrote as text or JSON, not as {output}")
 
