@@ -25,6 +25,8 @@ from orchestrator.web.routes import ROUTES, Route
 from orchestrator.web.site import Site
 
 _STATIC = Path(__file__).parent / "static"
+_SHARED = ("orchestrator.render.html", "static")
+"""What reports have, too: the style sheet."""
 _LARGEST = 64 * 1024
 """Bytes of a form."""
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -40,7 +42,7 @@ def application(site: Site, live: Live) -> Starlette:
         routes=[
             Path_("/runs/{run:int}/events", _events(site, live), methods=["GET"]),
             *routes,
-            Mount("/static", StaticFiles(directory=_STATIC)),
+            Mount("/static", StaticFiles(directory=_STATIC, packages=[_SHARED])),
         ],
         middleware=[Middleware(Guard, settings=site.settings)],
         exception_handlers={HTTPException: _not_found(site), Exception: _bug},

@@ -92,7 +92,7 @@ def _shared(state: RunNow) -> dict[str, str]:
     values = {"view": state.view}
     found = {name: page(f"parts/{name}.html", values) for name in _SHARED}
     for lane in state.view.lanes:
-        found[f"lane-{lane.wave.position}"] = page("parts/lane.html", {"lane": lane})
+        found[f"lane-{lane.wave.position}"] = page("parts/lane.html", {**values, "lane": lane})
     return found
 
 

@@ -1,7 +1,8 @@
 """A sealed plan as a reviewer wants to read it."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedWave
@@ -35,6 +36,8 @@ class PlanView:
     """Targets for which there is nothing to do."""
     irreversible: Sequence[tuple[str, PlannedRevision]]
     """By database."""
+    settings: Mapping[str, str]
+    """What each environment's rollout was sealed with, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ def plan_view(plan: Plan, digest: str) -> PlanView:
             for revision in of.values()
             if revision.reversible is False
         ],
+        settings={
+            name: json.dumps(dict(of), indent=2, ensure_ascii=False, default=str)
+            for name, of in plan.rollouts.items()
+        },
     )
 
 

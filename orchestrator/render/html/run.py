@@ -12,8 +12,6 @@ from orchestrator.rollout.events import RunState, WaveState
 from orchestrator.rollout.outcomes import Failure, State
 from orchestrator.runs.report import RunReport, Trouble
 
-_GROUPS = 50
-_NAMES = 20
 _RUNNING = 60
 _BUCKETS = 120
 _SLOW = 4.0
@@ -21,6 +19,27 @@ _SLOW = 4.0
 _SHORT = 10_000
 """Milliseconds that are never called long."""
 _ORDER = "dusfqlbrno"
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """What a run is shown on: a page that goes on, or a file that is kept."""
+
+    target: str
+    """How a link to a target begins; its position follows."""
+    plan: str
+    """Where a link to the plan leads."""
+    clocks: bool
+    """Whether a script lets its clocks go on; else they stand where the run was read."""
+    groups: int
+    """How many causes are told."""
+    names: int
+    """How many targets are named with each."""
+
+
+def page_of(run: int) -> Medium:
+    """Return the dashboard's page of a run."""
+    return Medium(f"/runs/{run}/targets/", f"/runs/{run}/plan", True, groups=50, names=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,7 @@ class RunView:
     """A run as its page shows it."""
 
     run: RunRecord
+    medium: Medium
     title: str
     live: bool
     """Whether somebody drives it."""
@@ -104,18 +124,25 @@ _SIGN_OF_LIFE = 15_000
 """Milliseconds: who has given none for longer is taken for dead."""
 
 
-def run_view(of: RunReport, cells: Sequence[Cell], mean: float | None) -> RunView:
-    """Return a run as its page shows it. ``mean``: milliseconds that an attempt took so far."""
+def run_view(
+    of: RunReport, cells: Sequence[Cell], mean: float | None, medium: Medium | None = None
+) -> RunView:
+    """Return a run as it is shown, on its page unless told otherwise.
+
+    ``mean``: milliseconds that an attempt took so far.
+    """
     run = of.run
+    medium = medium or page_of(run.id)
     seen = run.heartbeat_at
     alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
     holder = run.holder if alive else None
     open_ = {attempt.position for attempt in of.open} if holder else set()
     codes = letters(cells, open_)
-    groups = _groups(of.troubles)
+    groups = _groups(of.troubles, medium.names)
     settled = sum(1 for code in codes if code not in {OPEN, RUNNING, "n"})
     return RunView(
         run=run,
+        medium=medium,
         title=_title(run),
         live=holder is not None,
         holder=holder,
@@ -123,8 +150,8 @@ def run_view(of: RunReport, cells: Sequence[Cell], mean: float | None) -> RunVie
         settled=settled,
         left_ms=_left(run, settled, of.now) if holder else None,
         lanes=_lanes(of, cells, codes),
-        groups=groups[:_GROUPS],
-        hidden_groups=max(0, len(groups) - _GROUPS),
+        groups=groups[: medium.groups],
+        hidden_groups=max(0, len(groups) - medium.groups),
         working=[
             Working(attempt, _is_slow(of.now - attempt.started_at, mean))
             for attempt in sorted(of.open, key=lambda one: one.started_at)[:_RUNNING]
@@ -192,11 +219,11 @@ def _gate(gate: object) -> str:
     return safe(f"{kind} {state}{again}" + (f": {detail}" if detail else ""))
 
 
-def _groups(troubles: Sequence[Trouble]) -> list[Group]:
+def _groups(troubles: Sequence[Trouble], names: int) -> list[Group]:
     groups: dict[object, list[Trouble]] = {}
     for one in troubles:
         groups.setdefault(_sameness(one), []).append(one)
-    return [_group(group) for group in groups.values()]
+    return [_group(group, names) for group in groups.values()]
 
 
 def _sameness(one: Trouble) -> object:
@@ -210,7 +237,7 @@ def _sameness(one: Trouble) -> object:
     return one.target.state, failure.revision, said, failure.half_applied
 
 
-def _group(group: Sequence[Trouble]) -> Group:
+def _group(group: Sequence[Trouble], names: int) -> Group:
     first = group[0]
     attempt = first.attempt
     committing = ""
@@ -218,7 +245,7 @@ def _group(group: Sequence[Trouble]) -> Group:
         committing = attempt.committing[-1].revision
     return Group(
         look=look(first.target.state),
-        names=[(one.target.position, safe(one.target.name)) for one in group[:_NAMES]],
+        names=[(one.target.position, safe(one.target.name)) for one in group[:names]],
         count=len(group),
         failure=attempt.failure if attempt else None,
         committing=committing,

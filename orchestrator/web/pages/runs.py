@@ -1,6 +1,5 @@
 """Runs: all of them, one of them, its plan, its pace, and who did what."""
 
-import json
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
@@ -126,11 +125,7 @@ def plan(site: Site, request: Request, caller: Caller) -> Response:
     stored = StoredRun.of(site.ledger, request.path_params["run"])
     values = {
         "run": stored.run,
-        "view": plan_view(stored.plan, stored.run.digest),
-        "settings": {
-            name: json.dumps(dict(of), indent=2, ensure_ascii=False, default=str)
-            for name, of in stored.plan.rollouts.items()
-        },
+        "plan": plan_view(stored.plan, stored.run.digest),
     }
     return shown(site, request, caller, "plan.html", values)
 
