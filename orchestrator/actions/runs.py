@@ -8,7 +8,7 @@ from orchestrator.engines.local import start_fork_server
 from orchestrator.ledger.records import AskedRecord, RunRecord
 from orchestrator.runs import requests
 from orchestrator.runs.context import ProjectContext, RunOptions
-from orchestrator.runs.report import RunReport, run_report
+from orchestrator.runs.report import RunReport, WholeRun, run_report, whole_run
 from orchestrator.runs.requests import Done
 from orchestrator.runs.resuming import resume, retry
 from orchestrator.runs.rollback import Rollback, rollback
@@ -36,6 +36,11 @@ class Runs:
         """Return what happened in a run."""
         with self._project.existing_ledger() as ledger:
             return run_report(ledger, run)
+
+    def whole(self, run: int) -> WholeRun:
+        """Return all that is recorded of a run, every target of it."""
+        with self._project.existing_ledger() as ledger:
+            return whole_run(ledger, run)
 
     def resume(self, run: int, options: RunOptions = _OPTIONS) -> Result:
         """Go on with a run that stopped: paused, at a gate, failed, or dead."""

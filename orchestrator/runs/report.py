@@ -1,14 +1,16 @@
 """What happened in a run, as its ledger has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.ledger.access import AuditRecord
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.records import (
     ApprovalRecord,
     AttemptRecord,
     GateRecord,
     OverrideRecord,
+    Pace,
     RemarkRecord,
     RunRecord,
     TargetRecord,
@@ -16,8 +18,11 @@ from orchestrator.ledger.records import (
     Which,
 )
 from orchestrator.rollout.outcomes import State
+from orchestrator.rollout.plan import Plan
+from orchestrator.runs.from_ledger import StoredRun
 
 _SLOWEST = 5
+_AUDITED = 1000
 _TROUBLE = (State.FAILED, State.LOCKED, State.IN_DOUBT, State.SKIPPED)
 
 
@@ -65,4 +70,35 @@ def run_report(ledger: Ledger, id_: int) -> RunReport:
         slowest=ledger.attempts(id_, Which.SLOWEST, limit=_SLOWEST),
         replayed=ledger.replayed(id_),
         now=ledger.now(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRun:
+    """A run with all that its ledger has of it: what a file that is kept is made of."""
+
+    report: RunReport
+    plan: Plan
+    targets: Sequence[TargetRecord]
+    ends: Mapping[int, AttemptRecord]
+    """The newest attempt at each target, by the target's position."""
+    paces: Sequence[Pace]
+    mean: float | None
+    """Milliseconds that an attempt took that succeeded."""
+    audit: Sequence[AuditRecord]
+    """What was done about it on pages, or tried, oldest first."""
+
+
+def whole_run(ledger: Ledger, id_: int) -> WholeRun:
+    """Read all of a run. Raises ``UsageError`` for one that is not there."""
+    report = run_report(ledger, id_)
+    stored = StoredRun.of(ledger, id_)
+    return WholeRun(
+        report=report,
+        plan=stored.plan,
+        targets=tuple(stored.rows.values()),
+        ends={attempt.position: attempt for attempt in ledger.attempts(id_, Which.NEWEST)},
+        paces=ledger.paces(id_),
+        mean=ledger.mean(id_),
+        audit=ledger.access.audit(id_, limit=_AUDITED)[::-1],
     )

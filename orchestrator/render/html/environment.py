@@ -1,6 +1,6 @@
 """The templates of pages and reports: all that is put into them is escaped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,13 @@ _FOLDER = Path(__file__).parent / "templates"
 def page(template: str, values: Mapping[str, Any]) -> str:
     """Fill in a template. Raises ``UsageError`` where Jinja2 is not installed."""
     return templates().get_template(template).render(values)
+
+
+def _ids(heads: Sequence[str] | None) -> str:
+    """Return heads in full, as who compares two files needs them."""
+    if heads is None:
+        return "unknown"
+    return safe(", ".join(heads)) or "empty"
 
 
 @cache
@@ -42,6 +49,7 @@ def templates() -> "Environment":
         "iso": iso,
         "elapsed": elapsed,
         "heads": heads,
+        "ids": _ids,
         "short": short,
         "sql": shortened,
         "plain": safe,

@@ -42,6 +42,10 @@ def page_of(run: int) -> Medium:
     return Medium(f"/runs/{run}/targets/", f"/runs/{run}/plan", True, groups=50, names=20)
 
 
+FILE = Medium("#t", "#plan", False, groups=100, names=200)
+"""A file that has every target of a run in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """How many targets are in a state, and where its part of a bar begins."""
