@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.config.masking import MASK
 
 # Escape sequences in a tenant's name or a server's message would drive the reader's terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Those that turn the direction of what follows would show a reader another text than is there.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # Halves of characters, which UTF-8 has not, and what XML has not.
 _UNSOUND = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _SECRET = re.compile("passw|pwd|token|secret|api_?key|credential", re.IGNORECASE)
@@ -16,7 +17,12 @@ NAMES_SHOWN = 20
 
 def safe(text: str) -> str:
     """Return ``text`` with control characters made visible, newlines and tabs kept."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+    return _CONTROL.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def _visible(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def sound(text: str) -> str:

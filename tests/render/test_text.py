@@ -25,6 +25,7 @@ from orchestrator.render import (
     upgrade,
 )
 from orchestrator.render.console import plain
+from orchestrator.render.text import safe
 from orchestrator.rollout.events import RunState, WaveState
 from orchestrator.rollout.outcomes import Failure, State
 from tests.render import run_samples, samples
@@ -298,3 +299,11 @@ def test_counts_of_one_revision_on_two_dialects_say_which() -> None:
     line = next(line for line in text.splitlines() if "PostgreSQL" in line)
     assert " on PostgreSQL" in line
     assert " on MariaDB" in line
+
+
+def test_what_would_show_another_text_than_is_there_is_made_visible() -> None:
+    assert safe("a\x1b[2Jb\x9b\r\nc\td") == "a\\x1b[2Jb\\x9b\nc\td"
+    assert safe("kim\u202edenied\u202c \u2066x\u2069\u2028y") == (
+        "kim\\u202edenied\\u202c \\u2066x\\u2069\\u2028y"
+    )
+    assert safe("שלום\u200f é 日本") == "שלום\u200f é 日本"
