@@ -234,8 +234,8 @@ class Ledger:
         with self._database.reading() as connection:
             return read.seen_of(connection)
 
-    def runs_with(self, target: str) -> list[tuple[int, State | None]]:
-        """The newest runs that had a target, newest first, and where it stood in each."""
+    def runs_with(self, target: str) -> list[tuple[r.RunRecord, int, State | None]]:
+        """The newest runs that had a target, its position and where it stood in each."""
         with self._database.reading() as connection:
             return read.runs_with(connection, target)
 

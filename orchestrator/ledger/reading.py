@@ -50,6 +50,11 @@ def select_filtered(wanted: r.RunFilter, limit: int) -> Select[Any]:
     return found if wanted.before is None else found.where(runs.c.id < wanted.before)
 
 
+def select_runs_of(ids: Sequence[int]) -> Select[Any]:
+    """SQL for some runs."""
+    return select(*_ALL_BUT_PLAN).where(runs.c.id.in_(ids))
+
+
 def select_run(run: int) -> Select[Any]:
     """SQL for one run."""
     return select(*_ALL_BUT_PLAN).where(runs.c.id == run)
@@ -241,11 +246,14 @@ def seen_of(connection: Connection) -> dict[str, r.Seen]:
     return found
 
 
-def runs_with(connection: Connection, target: str) -> list[tuple[int, State | None]]:
-    """Read which runs had a target, newest first, and where it stood in each."""
+def runs_with(connection: Connection, target: str) -> list[tuple[r.RunRecord, int, State | None]]:
+    """Read which runs had a target, newest first, its position and where it stood in each."""
     c = targets.c
-    found = select(c.run, c.state).where(c.name == codec.key(target)).order_by(c.run.desc())
-    return [(run, _state(state)) for run, state in connection.execute(found.limit(_RECENT))]
+    found = select(c.run, c.position, c.state).where(c.name == codec.key(target))
+    rows = connection.execute(found.order_by(c.run.desc()).limit(_RECENT)).all()
+    ids = [row.run for row in rows]
+    known = {one.id: one for one in runs_of(connection, select_runs_of(ids))}
+    return [(known[run], position, _state(state)) for run, position, state in rows]
 
 
 def standing_of(connection: Connection, target: str) -> list[r.Standing]:

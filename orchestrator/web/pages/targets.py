@@ -22,11 +22,7 @@ def target(site: Site, request: Request, caller: Caller) -> Response:
         "name": name,
         "row": row,
         "standings": standings,
-        "runs": [(site.ledger.run(id_), look(state)) for id_, state in with_it],
-        "positions": {
-            id_: next((c.position for c in site.ledger.cells(id_) if c.name == name), None)
-            for id_, _ in with_it[:20]
-        },
+        "runs": [(run, position, look(state)) for run, position, state in with_it],
     }
     return shown(site, request, caller, "target.html", values)
 
