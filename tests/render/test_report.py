@@ -11,13 +11,13 @@ from html.parser import HTMLParser
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.ledger.records import Cell
+from orchestrator.ledger.records import Cell, Pace
 from orchestrator.render.html import environment
 from orchestrator.render.html.report import report
 from orchestrator.render.html.run import FILE, run_view
 from orchestrator.render.html.timeline import timeline
 from orchestrator.rollout.events import RunState
-from orchestrator.rollout.outcomes import State
+from orchestrator.rollout.outcomes import Failure, State
 from orchestrator.runs.report import WholeRun
 from tests.render import run_samples
 from tests.render.report_samples import DIGEST, HOSTILE, large_run
@@ -202,9 +202,12 @@ def test_causes_beyond_what_is_told_are_counted() -> None:
         for one, m in zip(of.report.troubles, map(str, range(150)), strict=True)
         if one.attempt and one.attempt.failure
     ]
-    page = assert_keeps_to_itself(report(replace(of, report=replace(of.report, troubles=troubles))))
+    said = {3: replace(of.ends[3], failure=Failure("\nsaid 1\nsaid 2"))}
+    told = replace(of.report, troubles=troubles)
+    page = assert_keeps_to_itself(report(replace(of, report=told, ends=said)))
 
     assert "and 50 more causes" in page.text()
+    assert page.rows[3][7] == "said 1"
     assert len(page.all("article")) == 100
 
 
@@ -248,6 +251,17 @@ def test_a_timeline_counts_what_ended() -> None:
         "299 attempts ended between 2026-11-23 02:13:07 UTC and 2026-11-23 02:14:17 UTC, "
         f"at most {max(s.done + s.failed for s in found.stretches)} in 1s; 12 did not succeed"
     )
+
+
+def test_one_failure_among_thousands_is_seen() -> None:
+    of = large_run(6)
+    paces = [Pace(START + 500, 400, State.DONE)] * 5000
+    paces += [Pace(START + 500, 9, State.FAILED), Pace(START + 5_500, 9, "lost")]
+    found = timeline(of.report.run, paces, [], START + 9_000)
+
+    assert found is not None
+    assert [(bar.done > 100, bar.failed) for bar in found.bars] == [(True, 3.0), (False, 3.0)]
+    assert [(one.done, one.failed) for one in found.stretches] == [(5000, 1), (0, 1)]
 
 
 def test_a_timeline_of_days_has_dates() -> None:
