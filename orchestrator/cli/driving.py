@@ -72,17 +72,12 @@ def driven(
 
 def write_metrics(project: "Project", path: Path) -> None:
     """Write what the ledger has to a file, at once as a whole. Raises ``UsageError``."""
-    from orchestrator.errors import UsageError
+    from orchestrator.cli.files import PUBLIC, put
     from orchestrator.render.metrics import BOUNDS, exposition
 
     with project.ledger() as ledger:
         text = exposition(ledger.totals(BOUNDS), project.file.config.project.name)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"--metrics {path}: {error.strerror or error}") from None
+    put("--metrics", path, [text], mode=PUBLIC)  # whoever collects it is another user
 
 
 def _write_again(project: "Project", path: Path) -> None:

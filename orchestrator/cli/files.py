@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-_PRIVATE = 0o600
+PRIVATE = 0o600
+PUBLIC = 0o644
 
 
-def put(option: str, path: Path, pieces: Iterable[str]) -> int:
-    """Write a file whole, to be read by its owner alone, and return its size in bytes.
+def put(option: str, path: Path, pieces: Iterable[str], *, mode: int = PRIVATE) -> int:
+    """Write a file whole, by default to be read by its owner alone, and return its size in bytes.
 
     One that is there keeps its mode, and its content where the new one can't be written. Raises
     ``UsageError``, which names the option that asked for it.
@@ -18,17 +19,17 @@ def put(option: str, path: Path, pieces: Iterable[str]) -> int:
     from orchestrator.errors import UsageError
 
     try:
-        return _put(path.resolve(), pieces)
+        return _put(path.resolve(), pieces, mode)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         said = getattr(error, "strerror", None) or error
         raise UsageError(f"{option} {path}: {said}") from None
 
 
-def _put(path: Path, pieces: Iterable[str]) -> int:
+def _put(path: Path, pieces: Iterable[str], new: int) -> int:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        mode = _PRIVATE
+        mode = new
     else:
         if not stat.S_ISREG(mode):
             return _into(path, pieces)  # a device or a pipe, which nothing may replace

@@ -69,7 +69,7 @@ def test_a_ledger_without_runs(shop: ProjectFolder) -> None:
     shop.run("upgrade", "--yes", "--no-wait", "--metrics", str(file), code=6)
     found = read(file.read_text())
     assert value(found["orchestrator_runs"], verb="upgrade", state="waiting") == 1
-    assert [one.name for one in shop.folder.iterdir() if one.name.startswith(".runs")] == []
+    assert file.stat().st_mode & 0o044 == 0o044  # whoever collects it is another user
 
 
 GRAFANA = Path(__file__).parents[2] / "docs/grafana/orchestrator.json"
