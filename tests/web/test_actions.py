@@ -72,7 +72,7 @@ def test_what_is_asked_is_taken_up_by_who_drives(
     assert browser.post("/runs/1/retry", reason="fixed it").status_code == 303
     assert "lou asked to retry it" in browser.get("/runs/1").text
     ran = waiting.run("resume", "--requested", code=None)
-    assert "run 1: lou asked to retry it: fixed it" in ran.err
+    assert ran.err.startswith("run 1: lou asked to retry it: fixed it\n")
     # The revision is another one now than was planned: that is refused, told, and not tried again.
     assert dashboard.site.ledger.asked() == []
     assert ran.code == 5

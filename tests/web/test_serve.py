@@ -132,7 +132,7 @@ def test_tokens_are_made_listed_and_revoked(waiting: ProjectFolder) -> None:
     added = waiting.run("token", "add", "kim", "--role", "approver")
     token = added.out.strip()
     assert re.fullmatch(r"orch_[\w-]{43}", token)
-    assert "shown this once" in added.err
+    assert added.err == "This is kim's, as approver: it is shown this once.\n"
     made = waiting.run("token", "add", "wall", "--for", "ever", "-o", "json").json
     assert made["role"] == "viewer"
     listed = waiting.run("token", "list", "-o", "json")

@@ -18,7 +18,7 @@ from orchestrator.cli.options import (
     run_id,
 )
 from orchestrator.cli.project import ready
-from orchestrator.cli.show import error, show_result, write
+from orchestrator.cli.show import error, note, show_result, write
 
 if TYPE_CHECKING:
     from orchestrator.actions.project import Project
@@ -123,11 +123,14 @@ def _take_up_one(
 ) -> int:
     from dataclasses import replace
 
+    from rich.text import Text
+
     from orchestrator.errors import OrchestratorError
     from orchestrator.render import upgrade
+    from orchestrator.render.text import safe
 
     reason = f": {asked.reason}" if asked.reason else ""
-    error(f"run {asked.run}: {asked.by} asked to {asked.what} it{reason}")
+    note(Text(safe(f"run {asked.run}: {asked.by} asked to {asked.what} it{reason}")))
     project = ready(call, x)
     try:
         with driven(project, wait=wait, events=events, metrics=metrics) as options:

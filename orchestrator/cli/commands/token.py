@@ -7,7 +7,7 @@ import typer
 from orchestrator.cli import invocation
 from orchestrator.cli.options import OutputOption
 from orchestrator.cli.project import quiet
-from orchestrator.cli.show import error, show, write_json, write_plain
+from orchestrator.cli.show import note, show, write_json, write_plain
 from orchestrator.config.roles import Role
 
 
@@ -43,9 +43,12 @@ def add(
       orchestrator token add kim --role approver
       orchestrator token add wall-screen --role viewer --for ever
     """
+    from rich.text import Text
+
     from orchestrator.config.units import seconds
     from orchestrator.errors import UsageError
     from orchestrator.render import json_runs
+    from orchestrator.render.text import safe
     from orchestrator.runs.context import whoami
 
     call = invocation.of(context, output)
@@ -59,7 +62,7 @@ def add(
         write_json(json_runs.token_added(name, role, token))
         return
     write_plain(token + "\n")
-    error(f"This is {name}'s, as {role}: it is shown this once.")
+    note(Text(safe(f"This is {name}'s, as {role}: it is shown this once.")))
 
 
 def list_(context: typer.Context, output: OutputOption = invocation.Output.TEXT) -> None:
