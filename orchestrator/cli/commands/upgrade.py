@@ -70,7 +70,7 @@ def upgrade(
       orchestrator upgrade prod/orders/acme --wait-for-lock 10m
       orchestrator upgrade --plan prod.plan.json --no-wait
       orchestrator upgrade prod --sql out/     SQL for review
-      orchestrator upgrade staging --report junit=upgrade.xml --report markdown=upgrade.md
+      orchestrator upgrade staging -o github --report junit=upgrade.xml
     """
     _assert_one_way(plan, sql, selectors or revision or where or exclude, dry_run=dry_run)
     call = invocation.of(context, output, report)
