@@ -139,7 +139,9 @@ class GateCommand(Model):
 class Approval(Model):
     """Who may approve."""
 
-    by: Literal["another"]
+    by: Annotated[Literal["another"], WithJsonSchema({"type": "string", "const": "another"})] = (
+        Field(examples=["another"])
+    )
     """``another``: whoever began the run may not."""
 
 
