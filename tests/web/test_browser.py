@@ -5,12 +5,21 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from orchestrator.actions import Project
 from orchestrator.config.roles import Role
@@ -23,6 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -55,14 +65,29 @@ gate = {{ approval = true }}
 """
 
 
+@dataclass
+class Chromium:
+    """A browser, started again where it died by itself."""
+
+    playwright: Playwright
+    browser: Browser | None = None
+
+    def new_context(self, **options: object) -> BrowserContext:
+        if self.browser is None or not self.browser.is_connected():
+            launch = self.playwright.chromium.launch
+            self.browser = launch(executable_path=CHROMIUM, args=_FLAGS)
+        return self.browser.new_context(**options)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """A browser, for all tests of this file."""
     assert CHROMIUM, "there is no chromium: make servers"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        yield browser
-        browser.close()
+        found = Chromium(playwright)
+        yield found
+        if found.browser is not None:
+            found.browser.close()
 
 
 @dataclass
@@ -90,18 +115,19 @@ class Somebody:
 
 
 @pytest.fixture
-def somebody(chromium: Browser) -> Iterator[Callable[..., Somebody]]:
+def somebody(chromium: Chromium) -> Iterator[Callable[..., Somebody]]:
     """Make browsers of several people."""
     made: list[Somebody] = []
 
     def make(**options: object) -> Somebody:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         made.append(Somebody(context))
         return made[-1]
 
     yield make
     for one in made:
-        one.context.close()
+        with suppress(Error):  # its browser died
+            one.context.close()
     assert [text for one in made for text in one.complaints] == []
 
 
@@ -228,7 +254,18 @@ def test_every_page_is_whole_at_every_width_and_for_everybody(
     tmp_path: Path, somebody: Callable[..., Somebody], scheme: str
 ) -> None:
     """Axe finds nothing, nothing is wider than the screen, and the pictures are kept."""
-    project = fleet(tmp_path, 40)
+    try:
+        look_at_every_page(tmp_path / "once", somebody, scheme)
+    except Error as error:
+        # Chromium died once in six runs of all tests, while pages of 2560 px were pictured.
+        if "has been closed" not in str(error):
+            raise
+        look_at_every_page(tmp_path / "again", somebody, scheme)
+
+
+def look_at_every_page(folder: Path, somebody: Callable[..., Somebody], scheme: str) -> None:
+    folder.mkdir()
+    project = fleet(folder, 40)
     project.run("upgrade", "--yes", "--no-wait", code=6)
     serving, _ = served(project)
     who = somebody(color_scheme=scheme)
