@@ -117,9 +117,9 @@ def _take_up(
                 retried = again(stored)
                 _assert_within_budget(stored, retried)
                 hold.write(_before(context, stored, targets, retried))
-                ledger.answered(id_)
                 stored = StoredRun.of(ledger, id_)
                 _assert_alone(ledger, stored)
+                ledger.answered(id_)
                 run = _run(context, snapshot, stored, targets)
                 ended = control(context, hold, run, RunResumed)
                 interrupted = workers.interrupted

@@ -91,6 +91,25 @@ def test_a_watcher_takes_up_what_comes(dashboard: Dashboard, waiting: ProjectFol
     watcher.wait(130)
 
 
+def test_why_nobody_could_do_what_was_asked_is_told(
+    shop: ProjectFolder, dashboards: Callable[..., Dashboard]
+) -> None:
+    """Another run came in between, and has targets of it to do."""
+    path = shop.folder / "environments.toml"
+    path.write_text(path.read_text().replace("max_failures = 1", "max_failures = 0"))
+    breaks = (
+        f"{CREATE}\nif 't1' in str(op.get_bind().engine.url) and not os.path.exists('fixed'):\n"
+    )
+    shop.revision("a1", None, breaks + "    raise RuntimeError('no')")
+    shop.run("upgrade", "--yes", "--no-wait", code=3)
+    (shop.folder / "fixed").touch()
+    shop.run("upgrade", "--yes", "--no-wait", code=6)
+    browser = dashboards(shop).signed_in(Role.OPERATOR)
+    assert browser.post("/runs/1/retry").status_code == 303
+    assert "run 2 is waiting" in shop.run("resume", "--requested", code=5).err
+    assert "not done: run 2 is waiting" in browser.get("/audit").text
+
+
 def test_a_run_that_goes_on_is_not_asked_to(
     shop: ProjectFolder, dashboards: Callable[..., Dashboard]
 ) -> None:
