@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, or_, select, update
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.fleet.location import Location
-from orchestrator.ledger import codec, lease
+from orchestrator.ledger import codec, lease, overview
 from orchestrator.ledger import reading as read
 from orchestrator.ledger import records as r
 from orchestrator.ledger.access import Access
@@ -146,7 +146,7 @@ class Ledger:
     def asked(self) -> list[r.AskedRecord]:
         """Return what is asked of runs and nobody has done yet, oldest first."""
         with self._database.reading() as connection:
-            return read.asked_of(connection)
+            return overview.asked_of(connection)
 
     def answered(self, run: int) -> None:
         """Forget what was asked of a run: somebody has it in hand."""
@@ -176,7 +176,7 @@ class Ledger:
     def runs_like(self, wanted: r.RunFilter, *, limit: int = 50) -> list[r.RunRecord]:
         """The newest runs that are wanted, newest first."""
         with self._database.reading() as connection:
-            return read.runs_of(connection, read.select_filtered(wanted, limit))
+            return read.runs_of(connection, overview.select_filtered(wanted, limit))
 
     def run(self, id: int) -> r.RunRecord:  # noqa: A002 - the column's name, and what it is
         """One run. Raises ``UsageError``, with the runs there are, for an unknown one."""
@@ -207,37 +207,37 @@ class Ledger:
     def cells(self, run: int) -> list[r.Cell]:
         """What the map of a run shows, in the order of its plan."""
         with self._database.reading() as connection:
-            return read.cells_of(connection, run)
+            return overview.cells_of(connection, run)
 
     def states(self, run: int) -> list[tuple[int, State | None]]:
         """Where each target of a run stands, by position, and nothing else of it."""
         with self._database.reading() as connection:
-            return read.states_of(connection, run)
+            return overview.states_of(connection, run)
 
     def paces(self, run: int, since: int = 0) -> list[r.Pace]:
         """How long attempts took that ended after ``since``, in the order of their ends."""
         with self._database.reading() as connection:
-            return read.paces_of(connection, run, since)
+            return overview.paces_of(connection, run, since)
 
     def mean(self, run: int) -> float | None:
         """How many milliseconds an attempt of a run took that succeeded; ``None`` for none."""
         with self._database.reading() as connection:
-            return read.mean_of(connection, run)
+            return overview.mean_of(connection, run)
 
     def totals(self, bounds: Sequence[int] = ()) -> r.Totals:
         """What there is, counted; durations up to each of ``bounds``, in milliseconds."""
         with self._database.reading() as connection:
-            return read.totals_of(connection, bounds, now(connection))
+            return overview.totals_of(connection, bounds, now(connection))
 
     def seen(self) -> dict[str, r.Seen]:
         """What the newest run that had each target has to say of it, by the target's name."""
         with self._database.reading() as connection:
-            return read.seen_of(connection)
+            return overview.seen_of(connection)
 
     def runs_with(self, target: str) -> list[tuple[r.RunRecord, int, State | None]]:
         """The newest runs that had a target, its position and where it stood in each."""
         with self._database.reading() as connection:
-            return read.runs_with(connection, target)
+            return overview.runs_with(connection, target)
 
     def attempts(
         self,
@@ -313,12 +313,12 @@ class Ledger:
     def standing(self, target: str) -> list[r.Standing]:
         """At which heads one target has been since when, newest first."""
         with self._database.reading() as connection:
-            return read.standing_of(connection, target)
+            return overview.standing_of(connection, target)
 
     def heads_now(self) -> dict[str, r.Standing]:
         """At which heads each target was seen last, by its name."""
         with self._database.reading() as connection:
-            return read.heads_now(connection)
+            return overview.heads_now(connection)
 
     def durations(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], r.Estimate]:
         """How long the last successful attempts took, by database and ``path_of`` their work."""

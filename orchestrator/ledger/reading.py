@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, or_, select, true
+from sqlalchemy import Connection, Row, Select, func, or_, select, true
 
 from orchestrator.ledger import codec
 from orchestrator.ledger import records as r
@@ -16,7 +16,6 @@ from orchestrator.ledger.tables import (
     gates,
     overrides,
     remarks,
-    requests,
     runs,
     standings,
     targets,
@@ -25,7 +24,7 @@ from orchestrator.ledger.tables import (
 from orchestrator.rollout.events import GateKind, RunState, WaveState
 from orchestrator.rollout.outcomes import State
 
-_UNFINISHED = [s.value for s in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)]
+UNFINISHED = [s.value for s in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED)]
 _FAILED = [s.value for s in (State.FAILED, State.LOCKED, State.IN_DOUBT)] + [r.LOST]
 _SAMPLE = 300
 _RECENT = 100
@@ -35,19 +34,7 @@ _ALL_BUT_PLAN = [column for column in runs.c if column.name != "plan"]
 def select_runs(limit: int | None, *, unfinished: bool) -> Select[Any]:
     """SQL for the newest runs."""
     found = select(*_ALL_BUT_PLAN).order_by(runs.c.id.desc()).limit(limit)
-    return found.where(runs.c.state.in_(_UNFINISHED)) if unfinished else found
-
-
-def select_filtered(wanted: r.RunFilter, limit: int) -> Select[Any]:
-    """SQL for the newest runs that are wanted."""
-    found = select_runs(limit, unfinished=False)
-    if wanted.state:
-        found = found.where(runs.c.state == wanted.state)
-    if wanted.verb:
-        found = found.where(runs.c.verb == wanted.verb)
-    if wanted.by:
-        found = found.where(runs.c.by.contains(wanted.by, autoescape=True))
-    return found if wanted.before is None else found.where(runs.c.id < wanted.before)
+    return found.where(runs.c.state.in_(UNFINISHED)) if unfinished else found
 
 
 def select_runs_of(ids: Sequence[int]) -> Select[Any]:
@@ -76,7 +63,7 @@ def _tallies(
         for run, state, count in connection.execute(
             counted.group_by(targets.c.run, targets.c.state)
         ):
-            tallies[run][_state(state)] = count
+            tallies[run][state_of(state)] = count
     return tallies
 
 
@@ -88,7 +75,7 @@ def _run(row: Row[Any], tally: dict[State | None, int]) -> r.RunRecord:
     return r.RunRecord(**values, tally=tally)
 
 
-def _state(value: str | None) -> State | None:
+def state_of(value: str | None) -> State | None:
     return None if value is None else State(value)
 
 
@@ -129,176 +116,12 @@ def _target(row: Row[Any]) -> r.TargetRecord:
         goal=codec.heads_of(row.goal),
         schema_class=row.schema_class,
         detail=codec.detail_of(row.detail),
-        state=_state(row.state),
+        state=state_of(row.state),
         attempts=row.attempts,
         blocked_by=row.blocked_by,
         settled_at=row.settled_at,
         doubt=row.doubt,
     )
-
-
-def cells_of(connection: Connection, run: int) -> list[r.Cell]:
-    """Read what the map of a run shows, in the order of the plan."""
-    c = targets.c
-    name = func.coalesce(c.long_name, c.name)
-    found = select(c.position, c.wave, name, c.state).where(c.run == run).order_by(c.position)
-    return [r.Cell(*row[:3], _state(row[3])) for row in connection.execute(found)]
-
-
-def states_of(connection: Connection, run: int) -> list[tuple[int, State | None]]:
-    """Read where each target of a run stands, and nothing else of it."""
-    c = targets.c
-    found = select(c.position, c.state).where(c.run == run).order_by(c.position)
-    return [(position, _state(state)) for position, state in connection.execute(found)]
-
-
-def paces_of(connection: Connection, run: int, since: int) -> list[r.Pace]:
-    """Read how long attempts took that ended after a time, in the order of their ends."""
-    c = attempts.c
-    found = select(c.ended_at, func.coalesce(c.milliseconds, 0), c.state)
-    found = found.where(c.run == run, c.ended_at > since).order_by(c.ended_at)
-    return [
-        r.Pace(at, took, "lost" if state == r.LOST else State(state))
-        for at, took, state in connection.execute(found)
-        if state is not None
-    ]
-
-
-def mean_of(connection: Connection, run: int) -> float | None:
-    """Read how many milliseconds successful attempts of a run took in the mean."""
-    c = attempts.c
-    took = select(func.avg(c.milliseconds)).where(c.run == run, c.state == State.DONE.value)
-    found = connection.execute(took).scalar()
-    return None if found is None else float(found)
-
-
-def totals_of(connection: Connection, bounds: Sequence[int], at: int) -> r.Totals:
-    """Count what there is. ``bounds``: milliseconds, growing."""
-    a, t = attempts.c, targets.c
-    by_state = select(runs.c.verb, runs.c.state, func.count()).group_by(runs.c.verb, runs.c.state)
-    going = select(runs.c.id).where(runs.c.state.in_(_UNFINISHED))
-    open_ = select(t.environment, t.database, t.state, func.count()).where(t.run.in_(going))
-    ended = select(a.environment, a.database, a.state, func.count()).where(a.state.is_not(None))
-    good = [State.DONE.value, State.UNCHANGED.value]
-    last = select(t.environment, t.database, func.max(t.settled_at)).where(t.state.in_(good))
-    gate = (waves.c.run == runs.c.id) & (waves.c.state == WaveState.GATE.value)
-    waiting = select(runs.c.id, waves.c.name, waves.c.ended_at).join(waves, gate)
-    rows = connection.execute
-    return r.Totals(
-        runs={(verb, RunState(state)): n for verb, state, n in rows(by_state)},
-        targets={
-            (environment, database, _state(state)): n
-            for environment, database, state, n in rows(
-                open_.group_by(t.environment, t.database, t.state)
-            )
-        },
-        attempts={
-            (environment, database, "lost" if state == r.LOST else State(state)): n
-            for environment, database, state, n in rows(
-                ended.group_by(a.environment, a.database, a.state)
-            )
-        },
-        durations=_durations(connection, bounds),
-        at_gates=tuple(
-            (run, name, since)
-            for run, name, since in rows(waiting.where(runs.c.state.in_(_UNFINISHED)))
-            if since is not None
-        ),
-        succeeded={
-            (environment, database): when
-            for environment, database, when in rows(last.group_by(t.environment, t.database))
-            if when is not None
-        },
-        now=at,
-    )
-
-
-def _durations(connection: Connection, bounds: Sequence[int]) -> tuple[r.Durations, ...]:
-    a = attempts.c
-    within = [func.sum(case((a.milliseconds <= bound, 1), else_=0)) for bound in bounds]
-    found = select(
-        a.environment, a.database, func.count(), func.sum(a.milliseconds), *within
-    ).where(a.milliseconds.is_not(None))
-    return tuple(
-        r.Durations(row[0], row[1], tuple(int(n) for n in row[4:]), row[2], int(row[3]))
-        for row in connection.execute(found.group_by(a.environment, a.database))
-    )
-
-
-def seen_of(connection: Connection) -> dict[str, r.Seen]:
-    """Read what the newest run that had each target has to say of it."""
-    c = targets.c
-    newest = select(func.max(c.run), c.name).group_by(c.name)
-    run_of: dict[str, int] = {name: run for run, name in connection.execute(newest)}
-    found: dict[str, r.Seen] = {}
-    # Run by run: joined with itself, SQLite walked through a whole run for each of its targets.
-    for run in sorted(set(run_of.values())):
-        columns = (c.environment, c.database, c.state, c.goal, c.name, c.long_name)
-        for row in connection.execute(select(*columns).where(c.run == run)):
-            if run_of[row.name] == run:
-                found[row.long_name or row.name] = r.Seen(
-                    run,
-                    row.environment,
-                    row.database,
-                    _state(row.state),
-                    codec.heads_of(row.goal),
-                )
-    return found
-
-
-def runs_with(connection: Connection, target: str) -> list[tuple[r.RunRecord, int, State | None]]:
-    """Read which runs had a target, newest first, its position and where it stood in each."""
-    c = targets.c
-    found = select(c.run, c.position, c.state).where(c.name == codec.key(target))
-    rows = connection.execute(found.order_by(c.run.desc()).limit(_RECENT)).all()
-    ids = [row.run for row in rows]
-    known = {one.id: one for one in runs_of(connection, select_runs_of(ids))}
-    return [(known[run], position, _state(state)) for run, position, state in rows]
-
-
-def standing_of(connection: Connection, target: str) -> list[r.Standing]:
-    """Read at which heads a target has been since when, newest first."""
-    c = standings.c
-    found = select(standings).where(c.name == codec.key(target)).order_by(c.id.desc())
-    return [
-        r.Standing(
-            target,
-            row.environment,
-            row.database,
-            codec.heads_of(row.heads) or (),
-            row.since,
-            row.run,
-        )
-        for row in connection.execute(found)
-    ]
-
-
-def heads_now(connection: Connection) -> dict[str, r.Standing]:
-    """Read at which heads each target was seen last."""
-    c = standings.c
-    newest = select(func.max(c.id).label("id")).group_by(c.name).subquery()
-    found = select(standings).join(newest, newest.c.id == c.id)
-    return {
-        (name := row.long_name or row.name): r.Standing(
-            name,
-            row.environment,
-            row.database,
-            codec.heads_of(row.heads) or (),
-            row.since,
-            row.run,
-        )
-        for row in connection.execute(found)
-    }
-
-
-def asked_of(connection: Connection) -> list[r.AskedRecord]:
-    """Read what is asked of runs, oldest first."""
-    c = requests.c
-    found = select(c.run, c.what, c.by, c.reason, c.targets, c.at).order_by(c.at, c.run)
-    return [
-        r.AskedRecord(*row[:4], codec.heads_of(row[4]) or (), row[5])
-        for row in connection.execute(found)
-    ]
 
 
 def places_of(connection: Connection, run: int) -> dict[str, Place]:
@@ -354,7 +177,7 @@ def _attempt(row: Row[Any]) -> r.AttemptRecord:
         database=row.database,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        state="lost" if row.state == r.LOST else _state(row.state),
+        state="lost" if row.state == r.LOST else state_of(row.state),
         heads_before=codec.heads_of(row.heads_before),
         heads_after=codec.heads_of(row.heads_after),
         revisions=codec.heads_of(row.revisions) or (),
@@ -454,12 +277,15 @@ def standings_of(
     """Read at which heads targets were, newest first."""
     found: defaultdict[str, list[r.Standing]] = defaultdict(list)
     for row in connection.execute(select_standings(environment, database)):
-        name = row.long_name or row.name
-        heads = codec.heads_of(row.heads) or ()
-        found[name].append(
-            r.Standing(name, row.environment, row.database, heads, row.since, row.run)
-        )
+        one = standing_of_row(row)
+        found[one.target].append(one)
     return dict(found)
+
+
+def standing_of_row(row: Row[Any]) -> r.Standing:
+    """Return what a row says of where a target was."""
+    name, heads = row.long_name or row.name, codec.heads_of(row.heads) or ()
+    return r.Standing(name, row.environment, row.database, heads, row.since, row.run)
 
 
 def select_duration(database: str, path: str) -> Select[Any]:
@@ -492,7 +318,7 @@ def unfinished_of(connection: Connection, keys: Sequence[str]) -> dict[int, str]
     c = targets.c
     name = func.min(func.coalesce(c.long_name, c.name))
     open_ = or_(c.state.is_(None), c.state == State.NOT_STARTED.value)
-    going = runs.c.state.in_(_UNFINISHED)
+    going = runs.c.state.in_(UNFINISHED)
     found = select(c.run, name).join(runs, runs.c.id == c.run)
     rows = connection.execute(found.where(going, open_, c.name.in_(keys)).group_by(c.run))
     return {row[0]: row[1] for row in rows}

@@ -19,8 +19,6 @@ from orchestrator.runs.report import RunReport, Trouble
 
 _BLOCKS = 50
 _STATEMENT = 60
-_SIGN_OF_LIFE = 15_000
-"""Milliseconds: who has given none for longer is taken for dead."""
 
 
 def report(of: RunReport, *, debug: bool = False) -> Group:
@@ -39,13 +37,7 @@ def report(of: RunReport, *, debug: bool = False) -> Group:
 
 def _standing(of: RunReport) -> RenderableType:
     run = of.run
-    return standing(run.id, run.state, run.reason or "", _holder(of))
-
-
-def _holder(of: RunReport) -> str | None:
-    seen = of.run.heartbeat_at
-    alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
-    return of.run.holder if alive else None
+    return standing(run.id, run.state, run.reason or "", of.driver)
 
 
 def about_to_abort(run: RunRecord) -> Group:
@@ -136,7 +128,7 @@ def _open(of: RunReport) -> Iterator[Group]:
         rows.append([Text(f"and {hidden:,} more (-o json lists all)"), Text(), Text()])
     attempts = count(len(of.open), "attempt")
     title = Text(f"{attempts} of which nobody has seen the end", style="yellow")
-    if _holder(of) is not None:
+    if of.driver is not None:
         title = Text(f"{attempts} under way", style="dim")
     yield block(title, Columns(["", "", ""], rows, headed=False))
 

@@ -22,6 +22,8 @@ from orchestrator.rollout.plan import Plan
 from orchestrator.runs.from_ledger import StoredRun
 
 _SLOWEST = 5
+_ALIVE = 15_000
+"""Milliseconds: who has given no sign of life for longer is taken for dead."""
 _AUDITED = 1000
 _TROUBLE = (State.FAILED, State.LOCKED, State.IN_DOUBT, State.SKIPPED)
 
@@ -52,6 +54,12 @@ class RunReport:
     """Revisions that were sent as they were recorded on other targets, over all targets."""
     now: int
     """The time by the ledger's clock, in ms."""
+
+    @property
+    def driver(self) -> str | None:
+        """Who drives it, as far as its last sign of life tells; ``None`` for nobody."""
+        seen = self.run.heartbeat_at
+        return self.run.holder if seen is not None and abs(self.now - seen) <= _ALIVE else None
 
 
 def run_report(ledger: Ledger, id_: int) -> RunReport:

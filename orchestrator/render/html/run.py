@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.ledger.records import AttemptRecord, Cell, Pace, RunRecord, WaveRecord
+from orchestrator.ledger.records import AttemptRecord, Cell, GateRecord, Pace, RunRecord, WaveRecord
 from orchestrator.render.html.looks import OPEN, RUNNING, WORDS, Look, code_of, look
 from orchestrator.render.text import safe
 from orchestrator.rollout.events import RunState, WaveState
@@ -124,10 +124,6 @@ class RunView:
     now: int
 
 
-_SIGN_OF_LIFE = 15_000
-"""Milliseconds: who has given none for longer is taken for dead."""
-
-
 def run_view(
     of: RunReport, cells: Sequence[Cell], mean: float | None, medium: Medium | None = None
 ) -> RunView:
@@ -137,9 +133,7 @@ def run_view(
     """
     run = of.run
     medium = medium or page_of(run.id)
-    seen = run.heartbeat_at
-    alive = seen is not None and abs(of.now - seen) <= _SIGN_OF_LIFE
-    holder = run.holder if alive else None
+    holder = of.driver
     open_ = {attempt.position for attempt in of.open} if holder else set()
     codes = letters(cells, open_)
     groups = _groups(of.troubles, medium.names)
@@ -216,11 +210,10 @@ def _lanes(of: RunReport, cells: Sequence[Cell], codes: str) -> list[Lane]:
     return lanes
 
 
-def _gate(gate: object) -> str:
-    kind, state = getattr(gate, "kind", ""), getattr(gate, "state", "")
-    detail, tries = getattr(gate, "detail", ""), getattr(gate, "tries", 1)
-    again = f", tried {tries} times" if tries > 1 else ""
-    return safe(f"{kind} {state}{again}" + (f": {detail}" if detail else ""))
+def _gate(gate: GateRecord) -> str:
+    again = f", tried {gate.tries} times" if gate.tries > 1 else ""
+    detail = f": {gate.detail}" if gate.detail else ""
+    return safe(f"{gate.kind} {gate.state}{again}{detail}")
 
 
 def _groups(troubles: Sequence[Trouble], names: int) -> list[Group]:

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from orchestrator.errors import UsageError
 from orchestrator.render.html.fleet import Row
-from orchestrator.web.pages.rendering import shown
+from orchestrator.web.pages.rendering import link_from, number, shown
 from orchestrator.web.people import Caller
 from orchestrator.web.site import Site
 
@@ -52,14 +51,15 @@ def database(site: Site, request: Request, caller: Caller) -> Response:
         and query.get("state", "") in {"", row.state.code if row.state else ""}
         and all(row.labels.get(name) == value for name, value in labels.items())
     ]
-    first = _number(query.get("from", ""))
+    first = number(query.get("from", "")) or 0
+    later = first + _PAGE
     values = {
         "tile": tile,
-        "rows": chosen[first : first + _PAGE],
+        "rows": chosen[first:later],
         "first": first,
         "chosen": len(chosen),
-        "earlier": _link(request, max(0, first - _PAGE)) if first else "",
-        "later": _link(request, first + _PAGE) if first + _PAGE < len(chosen) else "",
+        "earlier": link_from(request, **{"from": max(0, first - _PAGE)}) if first else "",
+        "later": link_from(request, **{"from": later}) if later < len(chosen) else "",
         "query": query,
         "chosen_labels": labels,
         "labels": _filters(own),
@@ -88,12 +88,3 @@ def _filters(rows: Sequence[Row]) -> dict[str, list[str]]:
 def _command(key: tuple[str, str], labels: dict[str, str]) -> str:
     where = "".join(f" --where {name}={value}" for name, value in labels.items())
     return f"orchestrator status {key[0]}/{key[1]}{where}"
-
-
-def _link(request: Request, first: int) -> str:
-    kept = {k: v for k, v in request.query_params.items() if v and k != "from"}
-    return f"{request.url.path}?{urlencode({**kept, 'from': first})}"
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -12,6 +12,9 @@ from orchestrator.config.roles import Role
 from orchestrator.render.html.environment import page
 from orchestrator.web.people import Caller
 from orchestrator.web.site import Site
+
+_DIGITS = 10
+"""As many as no number of ours has."""
 
 
 def shown(
@@ -44,6 +47,17 @@ def common(site: Site, request: Request, caller: Caller) -> dict[str, Any]:
 def see_other(path: str) -> RedirectResponse:
     """Send a browser to another page after a form."""
     return RedirectResponse(path, 303)
+
+
+def number(text: str) -> int | None:
+    """Return the number that a link has; ``None`` where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
+
+
+def link_from(request: Request, **changed: int) -> str:
+    """Return a link to the same page with the same filters, but for what is ``changed``."""
+    kept = {k: v for k, v in request.query_params.items() if v and k not in changed}
+    return f"{request.url.path}?{urlencode({**kept, **changed})}"
 
 
 def form_of(request: Request) -> Mapping[str, str]:

@@ -1,7 +1,6 @@
 """Runs: all of them, one of them, its plan, its pace, and who did what."""
 
-from collections.abc import Sequence
-from urllib.parse import urlencode
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,9 +10,10 @@ from orchestrator.render.html.looks import WORDS, Look, code_of, look
 from orchestrator.render.html.plan import plan_view
 from orchestrator.render.html.run import series
 from orchestrator.rollout.events import RunState
+from orchestrator.rollout.outcomes import State
 from orchestrator.runs.from_ledger import StoredRun
 from orchestrator.web.live import map_of, parts, state_of
-from orchestrator.web.pages.rendering import common, shown
+from orchestrator.web.pages.rendering import common, link_from, number, shown
 from orchestrator.web.people import Caller
 from orchestrator.web.site import Site
 
@@ -25,32 +25,28 @@ _VERBS = ("upgrade", "downgrade", "stamp")
 def runs(site: Site, request: Request, caller: Caller) -> Response:
     """List runs, newest first, filtered."""
     query = request.query_params
-    before = query.get("before", "")
     wanted = RunFilter(
         state=query.get("state", ""),
         verb=query.get("verb", ""),
         by=query.get("by", "").strip(),
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None,
+        before=number(query.get("before", "")),
     )
     found = site.ledger.runs_like(wanted, limit=_PAGE + 1)
-    kept = {k: v for k, v in query.items() if v and k in {"state", "verb", "by"}}
     more = len(found) > _PAGE
     values = {
         "runs": found[:_PAGE],
         "filter": wanted,
         "states": [state.value for state in RunState],
         "verbs": _VERBS,
-        "older": f"/runs?{urlencode({**kept, 'before': found[_PAGE - 1].id})}" if more else "",
+        "older": link_from(request, before=found[_PAGE - 1].id) if more else "",
         "tallies": {run.id: _tally(run.tally) for run in found[:_PAGE]},
     }
     return shown(site, request, caller, "runs.html", values)
 
 
-def _tally(tally: object) -> list[tuple[Look, int]]:
-    counts: dict[Look, int] = {}
-    for state, number in getattr(tally, "items", dict)():
-        counts[look(state)] = counts.get(look(state), 0) + number
-    return [(one, counts[one]) for one in WORDS.values() if counts.get(one)]
+def _tally(tally: Mapping[State | None, int]) -> list[tuple[Look, int]]:
+    counts = {look(state): count for state, count in tally.items() if count}
+    return [(one, counts[one]) for one in WORDS.values() if one in counts]
 
 
 def run(site: Site, request: Request, caller: Caller) -> Response:
@@ -94,18 +90,18 @@ def targets_of_run(site: Site, request: Request, caller: Caller) -> Response:
         if state in {"", code_of(cell.state)} and wanted in cell.name.casefold()
     ]
     waves = {wave.position: wave.name for wave in site.ledger.waves(id_)}
-    first = query.get("from", "")
-    start = int(first) if first.isascii() and first.isdigit() and len(first) < 10 else 0
+    start = number(query.get("from", "")) or 0
+    later = start + _TARGETS
     values = {
         "run": site.ledger.run(id_),
-        "cells": found[start : start + _TARGETS],
+        "cells": found[start:later],
         "number": len(found),
         "first": start,
         "waves": waves,
         "q": query.get("q", ""),
         "state": state,
         "states": _there(cells),
-        "later": _later(request, start) if start + _TARGETS < len(found) else "",
+        "later": link_from(request, **{"from": later}) if later < len(found) else "",
     }
     return shown(site, request, caller, "run_targets.html", values)
 
@@ -113,11 +109,6 @@ def targets_of_run(site: Site, request: Request, caller: Caller) -> Response:
 def _there(cells: Sequence[Cell]) -> list[Look]:
     codes = {code_of(cell.state) for cell in cells}
     return [one for one in WORDS.values() if one.code in codes]
-
-
-def _later(request: Request, start: int) -> str:
-    kept = {k: v for k, v in request.query_params.items() if v and k != "from"}
-    return f"{request.url.path}?{urlencode({**kept, 'from': start + _TARGETS})}"
 
 
 def plan(site: Site, request: Request, caller: Caller) -> Response:
