@@ -5,7 +5,6 @@ import http.client
 import json
 import re
 import selectors
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,21 +19,13 @@ from benchmarks import tables
 from benchmarks.rolling import SimulatedEngine, done, run
 from orchestrator.config.roles import Role
 from tests.project_folder import ProjectFolder, wait_until
+from tests.web.chromium import CHROMIUM, FLAGS
 
 _WATCHERS = 50
 _TARGETS = 2_000
 _RATE = 150
 """Simulated targets that end in a second."""
 _SECONDS = 5
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def dashboard(folder: Path, options: argparse.Namespace) -> None:
@@ -202,8 +193,7 @@ def _pages(port: int, cookie: str) -> Iterator[tuple[str, float, float]]:
 
     base = f"http://127.0.0.1:{port}"
     with sync_playwright() as playwright:
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         context.add_cookies([{"name": "orchestrator", "value": cookie, "url": base}])
         pages = {"a run": "/runs/1", "the fleet": "/", "a database": "/fleet/prod/app"}

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -24,21 +23,10 @@ from playwright.sync_api import (
 from orchestrator.actions import Project
 from orchestrator.config.roles import Role
 from tests.project_folder import ProjectFolder, Started, wait_until
+from tests.web.chromium import CHROMIUM, FLAGS
 from tests.web.conftest import CREATE, HOSTILE
 from tests.web.test_serve import link_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-# No look-ups of its own, no sandbox for root, no picture card.
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 _PATIENCE = 60_000
 """Milliseconds for which something is waited for, however busy the machine is."""
 KEPT = Path(os.environ.get("ORCHESTRATOR_TEST_SCREENSHOTS", "var/screenshots"))
@@ -75,7 +63,7 @@ class Chromium:
     def new_context(self, **options: object) -> BrowserContext:
         if self.browser is None or not self.browser.is_connected():
             launch = self.playwright.chromium.launch
-            self.browser = launch(executable_path=CHROMIUM, args=_FLAGS)
+            self.browser = launch(executable_path=CHROMIUM, args=FLAGS)
         return self.browser.new_context(**options)  # type: ignore[arg-type]
 
 

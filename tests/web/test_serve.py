@@ -105,6 +105,16 @@ def test_with_a_certificate_it_is_everywhere(waiting: ProjectFolder) -> None:
     connection.close()
 
 
+def test_half_of_a_proxy(waiting: ProjectFolder) -> None:
+    nobody = waiting.run("serve", "--user-header", "X-User", code=2)
+    assert "name it, --trusted-proxy" in nobody.err
+    proxy = ("--trusted-proxy", "10.0.0.2")
+    assert (
+        "a role is somebody's"
+        in waiting.run("serve", *proxy, "--role-header", "X-Role", code=2).err
+    )
+
+
 def test_a_port_that_is_taken(waiting: ProjectFolder) -> None:
     serving = waiting.start("serve", "--port", "0")
     port = link_of(serving).partition("/sign-in")[0].rpartition(":")[2]

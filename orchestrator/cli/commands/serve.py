@@ -1,13 +1,16 @@
 """``orchestrator serve``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import invocation
 from orchestrator.cli.project import quiet
 from orchestrator.cli.show import write_plain
+
+if TYPE_CHECKING:
+    from orchestrator.web.settings import Proxy
 
 
 def serve(
@@ -69,7 +72,7 @@ def serve(
     try:
         from orchestrator.web.serving import bound
         from orchestrator.web.serving import serve as serve_site
-        from orchestrator.web.settings import LOOPBACK, Proxy, Settings, networks
+        from orchestrator.web.settings import LOOPBACK, Settings
         from orchestrator.web.site import Site
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn", "jinja2", "anyio"}:
@@ -83,22 +86,27 @@ def serve(
 
     templates()  # pages are made with what may not be there
     call = invocation.of(context)
-    if (user_header or role_header) and not trusted_proxy:
-        raise UsageError("--user-header and --role-header are a proxy's: name it, --trusted-proxy")
-    if role_header and not user_header:
-        raise UsageError("--role-header wants --user-header, too: a role is somebody's")
-    proxy = None
-    if trusted_proxy:
-        proxy = Proxy(networks(trusted_proxy), user_header, role_header)
+    proxy = _proxy(trusted_proxy or [], user_header, role_header)
     settings = Settings(host, port, tls_cert, tls_key, proxy)
     settings.assert_safe()
     listening = bound(settings)
-    settings = settings.at(listening.getsockname()[1])
-    site = Site.of(lambda: quiet(call), settings)
-    lines = [f"{site.name} is at {settings.url}; Ctrl-C ends it, and nothing else"]
+    site = Site.of(lambda: quiet(call), settings.at(listening.getsockname()[1]))
+    lines = [f"{site.name} is at {site.settings.url}; Ctrl-C ends it, and nothing else"]
     if host in LOOPBACK and not user_header:
         link = site.link(whoami(), Role.OPERATOR)
         lines.append(f"you sign in once, within ten minutes, by {link}")
     lines.append("others sign in with a token: orchestrator token add NAME --role viewer")
     write_plain("\n".join(lines) + "\n")
     serve_site(site, listening)
+
+
+def _proxy(addresses: list[str], user_header: str, role_header: str) -> "Proxy | None":
+    """Return the proxy that the options name. Raises ``UsageError`` for half of one."""
+    from orchestrator.errors import UsageError
+    from orchestrator.web.settings import Proxy, networks
+
+    if (user_header or role_header) and not addresses:
+        raise UsageError("--user-header and --role-header are a proxy's: name it, --trusted-proxy")
+    if role_header and not user_header:
+        raise UsageError("--role-header wants --user-header, too: a role is somebody's")
+    return Proxy(networks(addresses), user_header, role_header) if addresses else None
