@@ -40,6 +40,24 @@ def test_an_irreversible_revision_is_named_before_it_is_approved(
     assert page.count("irreversible") == 1
 
 
+def test_what_the_plan_does_not_know_is_not_taken_for_nothing(
+    shop: ProjectFolder, dashboards: Callable[..., Dashboard]
+) -> None:
+    """Revisions that are no plain files of the project are known to workers alone."""
+    package = shop.folder / "lib/elsewhere"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (shop.folder / "migrations/app").rename(package / "app")
+    path = shop.folder / "environments.toml"
+    path.write_text(path.read_text().replace('"migrations/app"', '"elsewhere:app"'))
+    shop.environ["PYTHONPATH"] = str(shop.folder / "lib")
+    shop.run("upgrade", "--yes", "--no-wait", code=6)
+    browser = dashboards(shop).signed_in(Role.APPROVER)
+    for page in ("approve", "plan"):
+        text = " ".join(browser.get(f"/runs/1/{page}").text.split())
+        assert "is known only once they start" in text, page
+
+
 def test_pause_abort_and_skip(dashboard: Dashboard) -> None:
     browser = dashboard.signed_in(Role.OPERATOR)
     assert browser.post("/runs/1/pause").status_code == 303

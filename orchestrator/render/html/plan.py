@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedWave
+from orchestrator.rollout.plan import Plan, PlannedRevision, PlannedTarget, PlannedWave
 
 _WAYS = 100
 
@@ -36,6 +36,8 @@ class PlanView:
     """Targets for which there is nothing to do."""
     irreversible: Sequence[tuple[str, PlannedRevision]]
     """By database."""
+    unknown: int
+    """Targets of which only their worker can tell which revisions they get."""
     settings: Mapping[str, str]
     """What each environment's rollout was sealed with, as JSON."""
 
@@ -52,6 +54,8 @@ class Ahead:
     """By database, with how many targets get each."""
     stops: str
     """Before what it stops again; empty where it runs to its end."""
+    unknown: int
+    """Targets of which only their worker can tell which revisions they get."""
 
 
 def plan_view(plan: Plan, digest: str) -> PlanView:
@@ -72,6 +76,7 @@ def plan_view(plan: Plan, digest: str) -> PlanView:
             for revision in of.values()
             if revision.reversible is False
         ],
+        unknown=_unknown(plan.busy),
         settings={
             name: json.dumps(dict(of), indent=2, ensure_ascii=False, default=str)
             for name, of in plan.rollouts.items()
@@ -101,4 +106,8 @@ def ahead(plan: Plan, position: int) -> Ahead:
         for (database, revision), number in counts.items()
         if revision in plan.revisions.get(database, {})
     ]
-    return Ahead(waves, len(busy), revisions, stops)
+    return Ahead(waves, len(busy), revisions, stops, _unknown(busy))
+
+
+def _unknown(busy: Iterable[PlannedTarget]) -> int:
+    return sum(target.goal is None for target in busy)
